@@ -1,0 +1,11 @@
+//! The world as it is: one folder per far end. Adapters know ports and model, nothing else of ours.
+
+pub mod layers;
+#[cfg(feature = "oci")]
+pub mod oci;
+#[cfg(all(feature = "operations", not(feature = "oci")))]
+#[path = "oci/operation.rs"]
+pub mod operation;
+#[cfg(feature = "sqlite")]
+pub mod sqlite;
+pub mod system;

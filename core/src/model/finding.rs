@@ -1,0 +1,39 @@
+//! A rule not met, in words and in a form a machine can count.
+
+use serde::{Deserialize, Serialize};
+
+/// What rule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum FindingKind {
+    /// A compartment, region or kind could not be looked at.
+    CoverageHole,
+    /// A dependent ended blocked, manual or partial.
+    DependentNotMoved,
+    /// Two versions were made where one was meant.
+    Duplicate,
+    /// The key protects nothing that we can see.
+    Empty,
+    /// The key was first seen with several versions: older data may still hang on an earlier one.
+    HistoryUnknown,
+    /// The vault is close to its version limit.
+    QuotaLow,
+    /// Margins are shorter than in production.
+    ShortenedMargins,
+    /// A tagged resource is not under our key.
+    TaggedElsewhere,
+    /// A dependent under the key does not carry the tag.
+    Untagged,
+}
+
+/// One rule not met.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Finding {
+    /// What rule.
+    pub kind: FindingKind,
+    /// About what: an OCID, a region, a compartment.
+    pub subject: String,
+    /// What is so, and what to do.
+    pub text: String,
+}

@@ -1,0 +1,34 @@
+//! The nouns: plain data that every other room speaks in.
+//!
+//! Nothing here knows a port, a clock or an error of ours; it parses what comes from outside once
+//! and is trusted after that. Behaviour beyond reading oneself belongs elsewhere.
+
+mod finding;
+mod ids;
+mod key;
+mod line;
+mod policy;
+mod replica;
+mod report;
+mod request;
+mod resource;
+mod time;
+
+pub use finding::{Finding, FindingKind};
+pub use ids::{
+    Actor, Compartment, CompartmentId, Etag, KeyId, KeyVersionId, NamespaceName, ParseIdError, Region, RequestId,
+    ResourceId, RetryToken, RotationId, RunnerId, TopicId, VaultId, WorkRequestId,
+};
+pub use key::{
+    AutoRotation, Key, KeyShape, KeyState, KeySummary, KeyVersion, Origin, ProtectionMode, Tags, Vault, VaultState,
+    VaultSummary, VaultType, VaultUsage,
+};
+pub use line::{Head, LineHash, SealedLine, StreamId};
+pub use policy::{Ambiguity, Budgets, Margins, Policy, Scope, Settings, TagSelector};
+pub use replica::{ReplicaState, ReplicaStatus};
+pub use report::{Census, Counts, DependentReport, Report, RotationSummary, Tally, Verdict};
+pub use request::{Due, DueKey, DueState, Request, RotationName, When};
+pub use resource::{
+    Coverage, CoverageState, Dependent, Evidence, EvidenceScope, FoundBy, Grade, Kind, Outcome, RekeyClass, Strategy,
+};
+pub use time::{Timestamp, to_millis, to_seconds};

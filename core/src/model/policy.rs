@@ -1,0 +1,261 @@
+//! Checked settings: what a rotation may do, how long it waits, how often it tries.
+//!
+//! `config` parses text into these; everybody else trusts them. Every assumption of protocol.md
+//! (A1 to A7) that is a number is here and nowhere else.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::{CompartmentId, KeyId, Region, ResourceId, VaultId};
+
+/// Waits and bounds that come from what OCI does or does not promise. One value for all of them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Margins {
+    /// Δ of A3: how far a signature's date may be off before OCI refuses it (documented: 5 min).
+    pub skew_limit: Duration,
+    /// P of A3: how long an accepted request may take to act (undocumented).
+    pub processing: Duration,
+    /// λ of A2: how long a new version may stay out of ListKeyVersions (undocumented).
+    pub list_lag: Duration,
+    /// ε of A5: error of our estimate of server time; also more than this refuses to mint.
+    pub clock_error: Duration,
+    /// Offset of the local clock beyond which nothing is started.
+    pub clock_offset_max: Duration,
+    /// How long after the first use a retry token is still trusted (A1; documented 24 h, less an hour).
+    pub token_life: Duration,
+    /// First wait between looks at `currentKeyVersion`; doubles up to `poll_max`.
+    pub poll_min: Duration,
+    /// Longest wait between two looks at the same thing.
+    pub poll_max: Duration,
+    /// How long a minted version may take to become current before a person is asked.
+    pub flip_deadline: Duration,
+    /// How long replication may take before a person is asked.
+    pub replica_deadline: Duration,
+    /// How long one work request may take before its dependent is called blocked.
+    pub work_request_deadline: Duration,
+    /// How long Resource Search may lag behind the owning service (undocumented).
+    pub search_lag: Duration,
+    /// How long a claim on a rotation lasts without renewal.
+    pub claim_ttl: Duration,
+}
+
+impl Margins {
+    /// What production uses; the numbers of protocol.md.
+    #[must_use]
+    pub fn production() -> Self {
+        let (secs, mins) = (Duration::from_secs, |m: u64| Duration::from_secs(60 * m));
+        Self {
+            skew_limit: mins(5),
+            processing: secs(60),
+            list_lag: secs(60),
+            clock_error: secs(30),
+            clock_offset_max: mins(4),
+            token_life: mins(23 * 60),
+            poll_min: secs(2),
+            poll_max: secs(30),
+            flip_deadline: mins(60),
+            replica_deadline: mins(24 * 60),
+            work_request_deadline: mins(7 * 24 * 60),
+            search_lag: mins(30),
+            claim_ttl: secs(60),
+        }
+    }
+
+    /// Seconds instead of minutes, for tests and demonstrations against the emulator.
+    #[must_use]
+    pub fn lab() -> Self {
+        let secs = Duration::from_secs;
+        Self {
+            skew_limit: secs(5),
+            processing: secs(2),
+            list_lag: secs(2),
+            clock_error: secs(2),
+            clock_offset_max: secs(4),
+            token_life: secs(600),
+            poll_min: Duration::from_millis(100),
+            poll_max: Duration::from_millis(500),
+            flip_deadline: secs(60),
+            replica_deadline: secs(60),
+            work_request_deadline: secs(60),
+            search_lag: secs(3),
+            claim_ttl: secs(5),
+        }
+    }
+
+    /// Q of protocol.md: after it, nothing signed with the date it is counted from can still happen or hide.
+    #[must_use]
+    pub fn quiet_period(&self) -> Duration {
+        self.skew_limit + self.processing + self.list_lag + self.clock_error
+    }
+
+    /// Whether anything is shorter than in production; whoever shows results must then say so.
+    #[must_use]
+    pub fn is_shortened(&self) -> bool {
+        let production = Self::production();
+        self.skew_limit < production.skew_limit
+            || self.processing < production.processing
+            || self.list_lag < production.list_lag
+            || self.clock_error < production.clock_error
+            || self.search_lag < production.search_lag
+    }
+}
+
+/// Limits with names (style §9).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Budgets {
+    /// Tries of one effect before it is given up; counted in the journal, before the call.
+    pub attempts: u32,
+    /// First wait after a failed try; doubles, full jitter.
+    pub backoff_base: Duration,
+    /// Longest wait between two tries.
+    pub backoff_max: Duration,
+    /// Dependents one rotation may touch without being told otherwise.
+    pub blast_radius: u32,
+    /// Effects in flight at once.
+    pub in_flight: usize,
+    /// Dependents per page; at most 1,000.
+    pub page_size: usize,
+    /// Versions minted per vault and day, whatever a tag says (R3).
+    pub mints_per_vault_and_day: u32,
+    /// Versions a vault may hold before minting is refused (oci-api §2.3: 100 in a virtual vault).
+    pub versions_per_vault: u32,
+}
+
+impl Default for Budgets {
+    fn default() -> Self {
+        Self {
+            attempts: 8,
+            backoff_base: Duration::from_secs(1),
+            backoff_max: Duration::from_secs(60),
+            blast_radius: 500,
+            in_flight: 16,
+            page_size: 1000,
+            mints_per_vault_and_day: 20,
+            versions_per_vault: 100,
+        }
+    }
+}
+
+/// A tag that says "this resource is meant to be under a managed key".
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TagSelector {
+    /// Namespace of a defined tag; `None` for a free-form tag.
+    #[serde(default)]
+    pub namespace: Option<String>,
+    /// Tag key.
+    pub key: String,
+    /// Tag value.
+    pub value: String,
+}
+
+/// What to do when an answer to a mint was lost.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Ambiguity {
+    /// Wait the quiet period; believe definitive refusals (A6).
+    #[default]
+    Standard,
+    /// Wait the quiet period after refusals too.
+    Strict,
+}
+
+/// How keys are to be rotated.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Policy {
+    /// How long a version may protect new data.
+    pub cryptoperiod: Duration,
+    /// Younger than this, a version is not superseded without being named; default half the cryptoperiod.
+    pub min_age: Duration,
+    /// Rotate a key that protects nothing we can see.
+    pub rotate_when_empty: bool,
+    /// Dependents to leave alone.
+    pub exclude: BTreeSet<ResourceId>,
+    /// Lost answers.
+    pub ambiguity: Ambiguity,
+}
+
+impl Policy {
+    /// A policy with this cryptoperiod and defaults for the rest.
+    #[must_use]
+    pub fn with_cryptoperiod(cryptoperiod: Duration) -> Self {
+        Self {
+            cryptoperiod,
+            min_age: cryptoperiod / 2,
+            rotate_when_empty: false,
+            exclude: BTreeSet::new(),
+            ambiguity: Ambiguity::default(),
+        }
+    }
+}
+
+/// Where to look.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Scope {
+    /// Keys to manage; with `vaults` empty too: every AES key that can be seen is only reported, none rotated.
+    #[serde(default)]
+    pub keys: BTreeSet<KeyId>,
+    /// Vaults whose AES keys are managed.
+    #[serde(default)]
+    pub vaults: BTreeSet<VaultId>,
+    /// Regions to search for dependents; empty: all the tenancy subscribes to.
+    #[serde(default)]
+    pub regions: BTreeSet<Region>,
+    /// Compartments to search for dependents; empty: all that can be seen.
+    #[serde(default)]
+    pub compartments: BTreeSet<CompartmentId>,
+}
+
+/// Everything `decide` may look at besides the state: checked, typed, from one config.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Settings {
+    /// How keys are to be rotated.
+    pub policy: Policy,
+    /// Where to look.
+    pub scope: Scope,
+    /// Tag that marks resources meant to be under a managed key.
+    pub tag: Option<TagSelector>,
+    /// Waits and assumptions.
+    pub margins: Margins,
+    /// Limits.
+    pub budgets: Budgets,
+    /// Whether this is a rehearsal (loopback endpoints): everything written is stamped TEST.
+    pub is_test: bool,
+}
+
+impl Settings {
+    /// Production settings with a cryptoperiod of 90 days.
+    #[must_use]
+    pub fn production() -> Self {
+        Self {
+            policy: Policy::with_cryptoperiod(Duration::from_secs(90 * 86_400)),
+            scope: Scope::default(),
+            tag: None,
+            margins: Margins::production(),
+            budgets: Budgets::default(),
+            is_test: false,
+        }
+    }
+
+    /// The same with the seconds of [`Margins::lab`], stamped TEST.
+    #[must_use]
+    pub fn lab() -> Self {
+        Self {
+            margins: Margins::lab(),
+            budgets: Budgets {
+                backoff_base: Duration::from_millis(50),
+                backoff_max: Duration::from_secs(1),
+                ..Budgets::default()
+            },
+            is_test: true,
+            ..Self::production()
+        }
+    }
+}

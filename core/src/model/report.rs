@@ -1,0 +1,185 @@
+//! What a finished or unfinished rotation looks like to a reader: counts first, then names.
+//!
+//! Derived from facts, never stored in their place.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Coverage, Dependent, Finding, Grade, KeyId, KeyVersionId, Kind, Outcome, RotationId, Timestamp};
+
+/// How a completed rotation ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// Every dependent that could be seen is on the new material and nothing was left out.
+    Clean,
+    /// Something is manual, blocked, partial, or could not be looked at: each is a finding with an owner.
+    WithExceptions,
+}
+
+/// Versions seen outside the baseline of our first intent (protocol.md, authorship).
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Census {
+    /// Certainly ours: our 2xx or request id says so. 0 or 1, or we report a duplicate.
+    pub ours: u32,
+    /// Presumed ours: found after an answer was lost, nobody else known to mint.
+    pub presumed: u32,
+    /// Made by somebody else: auto-rotation, a database, a person.
+    pub others: u32,
+}
+
+/// Outcomes and grades of one kind.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tally {
+    /// Outcome word → how many.
+    pub outcomes: BTreeMap<String, u64>,
+    /// Grade → how many, of those with evidence.
+    pub grades: BTreeMap<Grade, u64>,
+}
+
+impl Tally {
+    /// Counts one outcome.
+    pub fn add(&mut self, outcome: &Outcome) {
+        *self.outcomes.entry(outcome.word().to_owned()).or_default() += 1;
+        if let Some(evidence) = outcome.evidence() {
+            *self.grades.entry(evidence.grade).or_default() += 1;
+        }
+    }
+
+    /// Adds another tally.
+    pub fn merge(&mut self, other: &Self) {
+        for (word, count) in &other.outcomes {
+            *self.outcomes.entry(word.clone()).or_default() += count;
+        }
+        for (grade, count) in &other.grades {
+            *self.grades.entry(*grade).or_default() += count;
+        }
+    }
+
+    /// All dependents counted.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        self.outcomes.values().sum()
+    }
+}
+
+/// Tallies by kind of resource.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Counts(pub BTreeMap<Kind, Tally>);
+
+impl Counts {
+    /// Counts one outcome of a kind.
+    pub fn add(&mut self, kind: &Kind, outcome: &Outcome) {
+        self.0.entry(kind.clone()).or_default().add(outcome);
+    }
+
+    /// Adds other counts.
+    pub fn merge(&mut self, other: &Self) {
+        for (kind, tally) in &other.0 {
+            self.0.entry(kind.clone()).or_default().merge(tally);
+        }
+    }
+
+    /// All dependents counted.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        self.0.values().map(Tally::total).sum()
+    }
+
+    /// How many ended with this outcome's word, over all kinds.
+    #[must_use]
+    pub fn with(&self, word: &str) -> u64 {
+        self.0.values().filter_map(|tally| tally.outcomes.get(word)).sum()
+    }
+}
+
+/// One dependent in a report.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DependentReport {
+    /// Which.
+    pub dependent: Dependent,
+    /// What became of it; `None` while it is open.
+    pub outcome: Option<Outcome>,
+}
+
+/// One row of `list` and `status`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RotationSummary {
+    /// Which rotation.
+    pub rotation: RotationId,
+    /// Of which key.
+    pub key: KeyId,
+    /// The version it supersedes.
+    pub superseded: KeyVersionId,
+    /// The version everything moves to, once that is settled.
+    pub target: Option<KeyVersionId>,
+    /// Where it stands, in the words of design §6.
+    pub phase: String,
+    /// Why it rests, and the next safe action, if it does.
+    pub paused: Option<String>,
+    /// When it was opened.
+    pub opened_at: Timestamp,
+    /// When it ended.
+    pub closed_at: Option<Timestamp>,
+    /// Dependents in its inventory so far.
+    pub dependents: u64,
+    /// What became of them so far.
+    pub counts: Counts,
+}
+
+/// What a rotation did, as far as it was observed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Report {
+    /// Where it stands.
+    pub summary: RotationSummary,
+    /// How it ended; `None` while it is open.
+    pub verdict: Option<Verdict>,
+    /// Versions made while it ran.
+    pub census: Census,
+    /// What was and was not looked at.
+    pub coverage: Vec<Coverage>,
+    /// Rules not met.
+    pub findings: Vec<Finding>,
+    /// SHA-256 of the last fact of the rotation's own stream, hex.
+    pub chain_head: String,
+    /// A rehearsal on loopback endpoints: proves nothing about a tenancy.
+    pub is_test: bool,
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = match self.verdict {
+            Some(Verdict::Clean) => "completed, clean",
+            Some(Verdict::WithExceptions) => "completed with exceptions",
+            None => &self.summary.phase,
+        };
+        writeln!(f, "rotation {} {state}", self.summary.rotation)?;
+        writeln!(f, "  key         {}", self.summary.key)?;
+        writeln!(f, "  superseded  {}", self.summary.superseded)?;
+        if let Some(target) = &self.summary.target {
+            writeln!(f, "  target      {target}")?;
+        }
+        for (kind, tally) in &self.summary.counts.0 {
+            let outcomes: Vec<_> = tally.outcomes.iter().map(|(word, n)| format!("{n} {word}")).collect();
+            let grades: Vec<_> = tally.grades.iter().map(|(grade, n)| format!("{n} {}", grade_word(*grade))).collect();
+            writeln!(f, "  {kind:<11} {} (evidence: {})", outcomes.join(", "), grades.join(", "))?;
+        }
+        for finding in &self.findings {
+            writeln!(f, "  finding     {}: {}", finding.subject, finding.text)?;
+        }
+        write!(f, "  chain head  {}", self.chain_head)
+    }
+}
+
+/// The glossary's word for a grade.
+fn grade_word(grade: Grade) -> &'static str {
+    match grade {
+        Grade::Unseen => "unseen",
+        Grade::KeySeen => "key-seen",
+        Grade::ChangeSeen => "change-seen",
+        Grade::VersionSeen => "version-seen",
+    }
+}

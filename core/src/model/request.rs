@@ -1,0 +1,121 @@
+//! What one can ask for, and what is owed: requests and `due` (rules R1 and R2).
+
+use serde::{Deserialize, Serialize};
+
+use super::{Actor, KeyId, KeyVersionId, RotationId, Timestamp};
+
+/// A wish to rotate one key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Request {
+    /// Which key.
+    pub key: KeyId,
+    /// When.
+    pub when: When,
+    /// Who asks; an id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub actor: Option<Actor>,
+}
+
+/// When a rotation is wanted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum When {
+    /// If the cryptoperiod has passed.
+    IfDue,
+    /// Now. Without `supersedes` or `request_id` it is refused while the version is younger than `min_age` (R2).
+    Now {
+        /// The version to supersede: two people who mean the same rotation say the same.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        supersedes: Option<KeyVersionId>,
+        /// A name for this wish that the journal remembers: asking twice rotates once.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        request_id: Option<String>,
+    },
+}
+
+/// What names a rotation: whoever means the same one computes the same name.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct RotationName {
+    /// The key.
+    pub key: KeyId,
+    /// The version that is current when the rotation starts.
+    pub superseded: KeyVersionId,
+    /// 1, or more after a cancelled rotation of the same two.
+    pub ordinal: u32,
+}
+
+/// What is owed to one key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Due {
+    /// The verdict.
+    pub state: DueState,
+    /// When the next rotation falls due, where that can be said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<Timestamp>,
+    /// Why, in words.
+    pub why: String,
+}
+
+/// The verdicts of rule R1.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum DueState {
+    /// OCI rotates it by itself.
+    AutoRotated,
+    /// Its version is young, but older data hangs on an earlier one.
+    Behind,
+    /// Disabled, pending deletion, or its primary cannot be reached.
+    Blocked,
+    /// The cryptoperiod has passed.
+    Due,
+    /// Imported, external or asymmetric: a person must act.
+    Manual,
+    /// A rotation is open.
+    Open(RotationId),
+    /// A successor took over.
+    Predecessor,
+    /// A replica: counted once, at its primary.
+    Replica,
+    /// Nothing is owed yet.
+    Waiting,
+}
+
+impl DueState {
+    /// The glossary's word for it.
+    #[must_use]
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::AutoRotated => "auto_rotated",
+            Self::Behind => "behind",
+            Self::Blocked => "blocked",
+            Self::Due => "due",
+            Self::Manual => "manual",
+            Self::Open(_) => "open",
+            Self::Predecessor => "predecessor",
+            Self::Replica => "replica",
+            Self::Waiting => "waiting",
+        }
+    }
+}
+
+impl std::fmt::Display for Due {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: {}", self.state.word(), self.why)
+    }
+}
+
+/// One row of `due`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DueKey {
+    /// Which key.
+    pub key: KeyId,
+    /// Its display name, foreign text.
+    pub name: String,
+    /// Its current version, where it could be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub current_version: Option<KeyVersionId>,
+    /// What is owed.
+    pub due: Due,
+}

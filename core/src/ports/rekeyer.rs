@@ -1,0 +1,161 @@
+//! Moving one dependent to the new material, whatever its service calls it.
+//!
+//! One adapter per kind. An adapter performs one step and says what it saw; which step comes next
+//! is decided in `rotation`.
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+
+use super::Reply;
+use crate::error::Result;
+use crate::model::{
+    Dependent, Etag, EvidenceScope, Grade, KeyId, KeyVersionId, Kind, RekeyClass, ResourceId, Timestamp, WorkRequestId,
+};
+
+/// One step of moving a dependent. Each has its own intent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum StepKind {
+    /// Say which key the resource uses. Conditional: if-match.
+    AssignKey,
+    /// Wrap its data keys anew under the key's current version. Convergent: no token, no if-match.
+    Rewrap,
+}
+
+/// What a kind can do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KindSpec {
+    /// What it does with several versions of its key.
+    pub class: RekeyClass,
+    /// Steps when the key stays and a version is new.
+    pub steps_same_key: Vec<StepKind>,
+    /// Steps when another key takes over.
+    pub steps_new_key: Vec<StepKind>,
+    /// The best grade its read-back can give.
+    pub best_grade: Grade,
+    /// What the evidence speaks of.
+    pub scope: EvidenceScope,
+    /// OCI permissions the steps and reads need.
+    pub permissions: Vec<String>,
+}
+
+/// Whether the owning service shows the resource.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Presence {
+    /// It may be changed now.
+    Ready,
+    /// It exists but is in a state that refuses changes (creating, updating, read-only).
+    Busy,
+    /// The service says terminated or deleted.
+    Terminated,
+    /// 404: gone, or not ours to see. Not evidence of absence (oci-api §7.2).
+    NotVisible,
+}
+
+/// What the owning service says about a resource.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Observation {
+    /// Whether it is there.
+    pub presence: Presence,
+    /// The key its new data is wrapped with; `None`: Oracle's.
+    pub key: Option<KeyId>,
+    /// The version, where the service says one.
+    pub version: Option<KeyVersionId>,
+    /// Other keys that parts of it still hang on, where the service says so.
+    pub held: Vec<KeyId>,
+}
+
+/// One step to perform. What it changes was journaled before.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StepRequest {
+    /// Which resource.
+    pub dependent: Dependent,
+    /// Which step.
+    pub step: StepKind,
+    /// The key it shall use (AssignKey) or uses (Rewrap).
+    pub key: KeyId,
+    /// The etag it must still have, for conditional steps.
+    pub if_match: Option<Etag>,
+}
+
+/// How a step began.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Begun {
+    /// It is done; the reply's etag is its witness.
+    Done,
+    /// It goes on under this work request.
+    Working(WorkRequestId),
+}
+
+/// A work request of ours, with what one needs to ask for it again.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Ticket {
+    /// The work request.
+    pub work_request: WorkRequestId,
+    /// Whose.
+    pub dependent: ResourceId,
+}
+
+/// Where a work request stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TicketState {
+    /// The service says that it completed.
+    Completed,
+    /// It failed or was cancelled, with the service's words.
+    Failed(String),
+    /// The service does not show it (any more).
+    Lost,
+    /// It goes on.
+    Working,
+}
+
+/// What the service says about a work request.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TicketReport {
+    /// Which.
+    pub ticket: Ticket,
+    /// Where it stands.
+    pub state: TicketState,
+    /// When the service accepted it, by its clock.
+    pub accepted_at: Option<Timestamp>,
+    /// When it ended, by the service's clock.
+    pub finished_at: Option<Timestamp>,
+}
+
+/// Moves dependents.
+///
+/// 1. `describe` is constant for a kind; `None` means that this port does not move it. (`describe_is_constant`)
+/// 2. `observe` reads the owning service, never an index. (`observe_sees_the_owning_service`)
+/// 3. `begin` performs the step at most once per call; a conditional step with a stale etag is refused with
+///    `Conflict` and changes nothing. (`a_stale_etag_changes_nothing`)
+/// 4. An error of `begin` says `Landed::No` only for a definitive refusal. (`a_lost_answer_says_maybe`)
+/// 5. A work request handed out by `begin` is known to `poll`, until the service forgets it (`Lost`).
+///    (`a_ticket_can_be_polled`)
+/// 6. `find` shows work requests for this dependent that the service accepted at or after `since`, live or
+///    ended. (`find_shows_what_was_begun`)
+/// 7. Several tickets may be polled in one call, in any order of dependents. (`tickets_are_polled_together`)
+#[cfg_attr(feature = "testkit", mockall::automock)]
+#[async_trait]
+pub trait ReKeyer: Send + Sync {
+    /// What a kind can do; `None` if this port does not move it.
+    fn describe(&self, kind: &Kind) -> Option<KindSpec>;
+
+    /// Kinds this port moves.
+    fn kinds(&self) -> Vec<Kind>;
+
+    /// Reads a resource's key from the owning service.
+    async fn observe(&self, dependent: &Dependent) -> Result<Reply<Observation>>;
+
+    /// Performs one step.
+    async fn begin(&self, step: &StepRequest) -> Result<Reply<Begun>>;
+
+    /// Asks where work requests stand; `dependents` are those the tickets name.
+    async fn poll(&self, tickets: &[Ticket], dependents: &[Dependent]) -> Result<Reply<Vec<TicketReport>>>;
+
+    /// Work requests of a step for this dependent, accepted at or after `since`.
+    async fn find(&self, dependent: &Dependent, since: Timestamp) -> Result<Reply<Vec<TicketReport>>>;
+}
