@@ -103,8 +103,9 @@ pub trait JournalExt: Journal {
                     return Ok(Head { next_seq: last.seq + 1, hash: last.hash.clone() });
                 }
                 if found.is_empty() {
-                    return Err(crate::Error::new(ErrorKind::Unavailable, "append", "the append did not land")
-                        .caused_by(error));
+                    return Err(
+                        crate::Error::new(ErrorKind::Unavailable, "append", "the append did not land").caused_by(error)
+                    );
                 }
                 Err(crate::Error::new(ErrorKind::Conflict, "append", "somebody else appended first").caused_by(error))
             }

@@ -25,12 +25,7 @@ impl<T> Reply<T> {
 
     /// The same answer about something derived from the value.
     pub fn map<U>(self, change: impl FnOnce(T) -> U) -> Reply<U> {
-        Reply {
-            value: change(self.value),
-            etag: self.etag,
-            server_date: self.server_date,
-            request_id: self.request_id,
-        }
+        Reply { value: change(self.value), etag: self.etag, server_date: self.server_date, request_id: self.request_id }
     }
 }
 
