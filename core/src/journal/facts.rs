@@ -32,7 +32,7 @@ pub trait Facts: Serialize + DeserializeOwned {
         let (name, body) = (members.remove("fact"), members.remove("body"));
         match (name, members.is_empty()) {
             (Some(Value::String(fact)), true) => {
-                Ok(Unsealed { fact, must: self.must(), body: body.unwrap_or_else(|| Value::Object(members)) })
+                Ok(Unsealed { fact, must: self.must(), body: body.unwrap_or(Value::Object(members)) })
             }
             _ => Err(Error::bug("seal", "a fact is not an enum with tag `fact` and content `body`")),
         }

@@ -59,7 +59,7 @@ fn a_sealed_line_reads_byte_for_byte_like_this() {
     assert_eq!(
         line.text,
         "{\"actor\":\"ocid1.user.oc1..aaaa\",\"at\":\"2026-11-22T21:58:19.123Z\",\"body\":{\"a\":1,\"b\":2},\"epoch\":3,\
-         \"fact\":\"noted\",\"hash\":\"b6c5b3fae4b3d1b5ad4edbfad64ff1d35ed4e5fdce2ee1a2ea65f4cb4f8a3cfb\",\"must\":true,\
+         \"fact\":\"noted\",\"hash\":\"74b13d339f17bdc287f5ea41928a7a7788356f35cea44ef6690b7bc52d881a94\",\"must\":true,\
          \"nonce\":\"07070707070707070707070707070707\",\
          \"prev\":\"0000000000000000000000000000000000000000000000000000000000000000\",\"runner\":\"runner-1\",\"seq\":0,\
          \"server_time\":\"2026-11-22T21:58:20Z\",\"stream\":\"meta\",\"v\":1}"
