@@ -35,9 +35,18 @@ pub(super) fn fault(operation: &'static str, error: rusqlite::Error) -> Error {
         Some(ErrorCode::ConstraintViolation) => {
             (ErrorKind::Corrupt, "the journal file refused a line that should have fitted; check the journal")
         }
+        None if is_unreadable(&error) => {
+            (ErrorKind::Corrupt, "the journal file holds something that was never written there; do not write to it")
+        }
         _ => (ErrorKind::Unavailable, "the journal file cannot be used"),
     };
     Error::new(kind, operation, message).caused_by(error)
+}
+
+/// Text that is no UTF-8, a number where text belongs.
+fn is_unreadable(error: &rusqlite::Error) -> bool {
+    use rusqlite::Error::{FromSqlConversionFailure, IntegralValueOutOfRange, InvalidColumnType, Utf8Error};
+    matches!(error, FromSqlConversionFailure(..) | IntegralValueOutOfRange(..) | InvalidColumnType(..) | Utf8Error(..))
 }
 
 /// A number that does not fit the other side's integers.

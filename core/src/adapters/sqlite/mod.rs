@@ -40,6 +40,7 @@ impl SqliteJournal {
     /// Blocks for as long as checking the file takes. Refuses without changing anything: a folder that does not
     /// exist or is a file's (`Config`), a file that is no SQLite file, belongs to another program, was written by a
     /// newer keywheel or cannot be written (`Refused`), one that is locked (`Unavailable`) or damaged (`Corrupt`).
+    /// Looking at a refused file that has a write-ahead log may leave an empty log beside it.
     pub fn open(path: impl AsRef<Path>) -> Result<Arc<Self>> {
         Self::open_within(path, BUSY_TIMEOUT)
     }

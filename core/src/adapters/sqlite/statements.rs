@@ -150,9 +150,12 @@ fn store_claim(connection: &Connection, claim: &Claim) -> Result<()> {
     Ok(())
 }
 
+/// Microseconds are what the table keeps. A claim without end lasts as long as timestamps do.
 fn after(now: Timestamp, ttl: Duration) -> Timestamp {
-    let until = now.checked_add(ttl).unwrap_or(Timestamp::MAX);
-    Timestamp::from_microsecond(until.as_microsecond()).expect("a timestamp's own microseconds are in range")
+    let whole = |until: Timestamp| Timestamp::from_microsecond(until.as_microsecond());
+    now.checked_add(ttl).and_then(whole).unwrap_or_else(|_| {
+        Timestamp::from_second(Timestamp::MAX.as_second()).expect("the last timestamp's own second is in range")
+    })
 }
 
 fn taken(operation: &'static str, scope: &StreamId, by: Option<&Held>) -> Error {
