@@ -23,11 +23,13 @@ pub use key_store::{KeyMint, KeyStore, KeyStoreExt, KeyStorePromises, VersionMin
 pub use notifier::{Notice, Notifier, Severity};
 pub use random::Random;
 pub use rekeyer::{
-    Begun, KindSpec, Observation, Presence, ReKeyer, StepKind, StepRequest, Ticket, TicketReport, TicketState,
+    Begun, KindSpec, Observation, Presence, ReKeyer, StepRequest, Ticket, TicketReport, TicketState,
 };
 pub use reply::{Cursor, Page, Reply};
 pub use resource_catalog::{Candidate, CatalogPage, KeyHint, ResourceCatalog, ScopedRegion, Scopes, Selector};
 pub use signer::{Signer, SignerPublicKey};
+
+pub use crate::model::StepKind;
 
 #[cfg(feature = "testkit")]
 #[doc(hidden)]
