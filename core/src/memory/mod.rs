@@ -5,6 +5,7 @@
 //! randomness, sleeps or spawns.
 
 mod answer;
+mod buckets;
 mod clock;
 mod faults;
 mod identity;
@@ -12,25 +13,35 @@ mod kms;
 mod kms_mint;
 mod limits;
 mod log;
+mod objects;
+mod ons;
 mod operations;
 mod paging;
 mod random;
 mod search;
+mod search_query;
 mod seed;
+mod seed_bucket;
 mod settings;
 mod translate;
 mod view_key_store;
+mod work_requests;
 mod world;
 
 pub use answer::{Answer, Call, Caller, Listing, PageQuery, Refusal, Told, VaultEndpoint};
+pub use buckets::{BucketAddress, BucketInfo, BucketSummary, BucketUpdate};
 pub use clock::{ManualClock, Skew, SkewedClock, WorldClock};
 pub use faults::{FaultPlan, Strikes};
 pub use identity::{CompartmentInfo, Depth, Subscription, Tenancy};
 pub use kms::{VaultInfo, VaultReplica, VersionInfo};
 pub use kms_mint::{KeyUpdate, NewKey};
 pub use log::{LogEntry, NotYet, Note};
+pub use objects::{ObjectInfo, ObjectListing, ObjectQuery};
+pub use ons::{Message, TopicInfo};
 pub use random::SeededRandom;
 pub use search::ResourceSummary;
 pub use seed::{KeySeed, VaultSeed};
+pub use seed_bucket::BucketSeed;
 pub use settings::WorldSettings;
+pub use work_requests::{WorkRequestInfo, WorkStatus};
 pub use world::World;

@@ -29,7 +29,6 @@ impl World {
     }
 
     /// A vault.
-    #[must_use]
     pub fn add_vault(&self, region: &Region, compartment: &CompartmentId, name: &str) -> VaultSeed<'_> {
         VaultSeed {
             world: self,
@@ -45,7 +44,6 @@ impl World {
     }
 
     /// A key with one version of the same age.
-    #[must_use]
     pub fn add_key(&self, vault: &VaultId, compartment: &CompartmentId, name: &str, created: Timestamp) -> KeySeed<'_> {
         let shape = KeyShape { algorithm: "AES".to_owned(), length: 32, curve: None };
         KeySeed {

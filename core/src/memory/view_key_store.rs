@@ -61,8 +61,9 @@ impl KeyStoreView {
 
 #[async_trait]
 impl KeyStore for KeyStoreView {
+    /// What OCI documents; a World that forgets tokens breaks the promise, as OCI might.
     fn promises(&self) -> KeyStorePromises {
-        KeyStorePromises { retry_token: self.world.settings().honours_tokens, date_fence: true, if_match: true }
+        KeyStorePromises { retry_token: true, date_fence: true, if_match: true }
     }
 
     async fn list_vaults(

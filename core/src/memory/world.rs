@@ -9,12 +9,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::answer::{Answer, Call, Caller, No, Refusal, Told, Verdict, Yes};
+use super::buckets::Buckets;
 use super::clock::WorldClock;
 use super::faults::{Fault, FaultPlan, Struck};
 use super::identity::Identity;
 use super::kms::Kms;
 use super::limits::KmsRates;
 use super::log::{LogEntry, NotYet, Note};
+use super::ons::Topics;
 use super::operations::Operation;
 use super::search::Index;
 use super::settings::WorldSettings;
@@ -33,7 +35,9 @@ pub(super) struct State {
     pub(super) settings: WorldSettings,
     pub(super) kms: Kms,
     pub(super) identity: Identity,
+    pub(super) buckets: Buckets,
     pub(super) index: Index,
+    pub(super) topics: Topics,
     faults: FaultPlan,
     rates: KmsRates,
     denied: BTreeSet<(Arc<str>, CompartmentId)>,
@@ -62,7 +66,9 @@ impl World {
         let mut state = State {
             kms: Kms::default(),
             identity: Identity::default(),
+            buckets: Buckets::default(),
             index: Index::default(),
+            topics: Topics::default(),
             faults: FaultPlan::default(),
             rates: KmsRates::default(),
             denied: BTreeSet::new(),
