@@ -16,7 +16,7 @@ async fn memory_keeps_every_promise_of_a_journal() {
     let places: Mutex<BTreeMap<String, Arc<MemoryJournal>>> = Mutex::default();
     suite::check(async |place: &str| {
         let mut places = places.lock().expect("no test panicked");
-        Arc::clone(places.entry(place.to_owned()).or_insert_with(MemoryJournal::new)) as Arc<dyn Journal>
+        Arc::clone(places.entry(place.to_owned()).or_default()) as Arc<dyn Journal>
     })
     .await;
 }

@@ -131,6 +131,39 @@ async fn hundreds_of_appends_at_once_are_all_stored() {
     assert_eq!(suite::verify_all(&*journal).await.expect("whole").len(), 300);
 }
 
+/// What a crash would leave: the file and its log as they are, without closing.
+fn crashed(path: &Path, log_bytes: usize) -> Place {
+    let place = Place::new();
+    fs::copy(path, place.path()).expect("a copy");
+    let log = fs::read(path.with_extension("db-wal")).expect("a log");
+    fs::write(place.path().with_extension("db-wal"), &log[..log_bytes.min(log.len())]).expect("a copy");
+    place
+}
+
+#[tokio::test]
+async fn acknowledged_lines_survive_a_crash_and_a_torn_log_never_holds_half_an_append() {
+    let place = Place::new();
+    let path = place.written().await;
+    let journal = SqliteJournal::open(&path).expect("a journal");
+    let mut head = journal.head(&StreamId::registry()).await.expect("a head");
+    for nonce in 2..6 {
+        head = journal.append(&append(&StreamId::registry(), &head, nonce, 3)).await.expect("stored");
+    }
+    let whole = SqliteJournal::open(crashed(&path, usize::MAX).path()).expect("a journal");
+    assert_eq!(suite::verify_all(&*whole).await.expect("whole")[&StreamId::registry()], head);
+
+    let log_bytes = fs::read(path.with_extension("db-wal")).expect("a log").len();
+    let mut lengths = std::collections::BTreeSet::new();
+    for cut in (0..log_bytes).step_by(509) {
+        let torn = crashed(&path, cut);
+        let journal = SqliteJournal::open(torn.path()).expect("a journal");
+        let length = suite::verify_all(&*journal).await.expect("whole")[&StreamId::registry()].next_seq;
+        assert_eq!(length % 3, 0, "{length} lines after {cut} bytes");
+        lengths.insert(length);
+    }
+    assert_eq!(lengths.into_iter().collect::<Vec<_>>(), [3, 6, 9, 12], "each append but the last was cut off once");
+}
+
 #[test]
 fn a_missing_folder_and_a_folder_as_path_are_said_clearly() {
     let place = Place::new();
@@ -299,7 +332,7 @@ async fn a_read_only_file_or_folder_is_refused() {
     let path = place.written().await;
     set(&path, 0o400);
     if fs::OpenOptions::new().write(true).open(&path).is_ok() {
-        eprintln!("NOT TESTED: a read-only file; this user (root?) ignores file modes, run the tests as another");
+        run_as_nobody("a_read_only_file_or_folder_is_refused");
         return;
     }
     assert_refused(&path, ErrorKind::Refused, "read-only");
@@ -309,4 +342,31 @@ async fn a_read_only_file_or_folder_is_refused() {
     set(place.folder.path(), 0o700);
     assert_eq!((old.kind(), new.kind()), (ErrorKind::Refused, ErrorKind::Refused), "{old:?} {new:?}");
     SqliteJournal::open(&path).expect("writable again");
+}
+
+/// Runs one test of this binary as a user to whom file modes mean something, which root is not.
+#[cfg(unix)]
+fn run_as_nobody(test: &str) {
+    use std::os::unix::fs::PermissionsExt;
+    use std::os::unix::process::CommandExt;
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let binary = folder.path().join("tests");
+    fs::copy(std::env::current_exe().expect("this binary"), &binary).expect("a copy");
+    for path in [folder.path(), &binary] {
+        fs::set_permissions(path, fs::Permissions::from_mode(0o755)).expect("permissions");
+    }
+    let nobody = 65534;
+    let run = std::process::Command::new(&binary)
+        .args(["--exact", test])
+        .current_dir(folder.path())
+        .uid(nobody)
+        .gid(nobody)
+        .output();
+    match run {
+        Ok(output) => {
+            let said = String::from_utf8_lossy(&output.stdout);
+            assert!(output.status.success() && said.contains("1 passed"), "as nobody: {said}");
+        }
+        Err(error) => eprintln!("NOT TESTED: a read-only file; cannot run as another user than root: {error}"),
+    }
 }

@@ -70,11 +70,18 @@ pub(super) fn open(path: &Path, busy_timeout: Duration) -> Result<Connection> {
     let _guard = OPENING.lock().unwrap_or_else(PoisonError::into_inner);
     let place = |error: Error| error.with("path", path.display());
     let is_new = prepare_file(path).map_err(place)?;
+    // SQLite gives a read-only connection for a read-only file. It has not read anything yet: a reader would leave a
+    // write-ahead log with the file's own mode behind, and that would outlast the file's being made writable.
+    let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE, busy_timeout).map_err(place)?;
+    if connection.is_readonly(rusqlite::MAIN_DB).map_err(|error| place(fault("open_journal", error)))? {
+        let message = "the journal file is read-only; make it writable for this user";
+        return Err(place(Error::refused("open_journal", message)));
+    }
     if !is_new {
+        // A writer's first look would roll back what another program's crash left in its file.
         let looking = connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY, busy_timeout).map_err(place)?;
         check_header(&looking).map_err(place)?;
     }
-    let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE, busy_timeout).map_err(place)?;
     set_up(&connection, path).map_err(place)?;
     Ok(connection)
 }
@@ -196,9 +203,6 @@ fn check_objects(connection: &Connection) -> Result<()> {
 
 fn set_up(connection: &Connection, path: &Path) -> Result<()> {
     let in_open = |error| fault("open_journal", error);
-    if connection.is_readonly(rusqlite::MAIN_DB).map_err(in_open)? {
-        return Err(Error::refused("open_journal", "the journal file is read-only; make it writable for this user"));
-    }
     let is_small = fs::metadata(path).is_ok_and(|metadata| metadata.len() <= QUICK_CHECK_BYTES_MAX);
     if is_small {
         let verdict: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0)).map_err(in_open)?;

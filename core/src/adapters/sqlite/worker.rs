@@ -44,8 +44,8 @@ pub(super) enum Keep {
 pub(super) enum Fate {
     /// It is on disk.
     Committed,
-    /// Nothing of it was stored.
-    Lost(String, ErrorKind),
+    /// Nothing of it was stored, for this reason and because of this error.
+    Lost(ErrorKind, String, String),
     /// COMMIT failed: nobody knows.
     Unknown(String),
 }
@@ -82,9 +82,8 @@ impl<T: Send, F: FnOnce(&Connection) -> Result<T> + Send> Write for Task<T, F> {
                 let message = "the journal file could not be synced; read back whether it was stored";
                 Err(Error::new(ErrorKind::Unavailable, operation, message).may_have_landed().caused_by(cause.clone()))
             }
-            (_, Fate::Lost(cause, kind)) => {
-                let message = "the journal file could not be written; nothing was stored";
-                Err(Error::new(*kind, operation, message).caused_by(cause.clone()))
+            (_, Fate::Lost(kind, reason, cause)) => {
+                Err(Error::new(*kind, operation, reason.clone()).caused_by(cause.clone()))
             }
             (None, Fate::Committed) => Err(Error::bug(operation, "a write was committed without having run")),
         });
@@ -151,7 +150,8 @@ fn transact(connection: &Connection, writes: &mut [Box<dyn Write>]) -> Fate {
         let keep = write.run(connection);
         // SQLite rolls a whole transaction back by itself on some errors, a full disk for instance.
         if connection.is_autocommit() {
-            return Fate::Lost("SQLite rolled the transaction back".to_owned(), ErrorKind::Unavailable);
+            let reason = "a neighbour's write made SQLite roll everything back; nothing was stored";
+            return Fate::Lost(ErrorKind::Unavailable, reason.to_owned(), "automatic rollback".to_owned());
         }
         let end = if keep == Keep::Yes { "RELEASE one" } else { "ROLLBACK TO one; RELEASE one" };
         if let Err(error) = connection.execute_batch(end) {
@@ -186,8 +186,9 @@ fn roll_back(connection: &Connection) {
 }
 
 fn lost(error: rusqlite::Error) -> Fate {
-    let text = error.to_string();
-    Fate::Lost(text, fault("append", error).kind())
+    let cause = error.to_string();
+    let translated = fault("append", error);
+    Fate::Lost(translated.kind(), translated.message().to_owned(), cause)
 }
 
 fn is_busy(error: &rusqlite::Error) -> bool {
@@ -225,6 +226,28 @@ mod tests {
             kinds.push(answer.await.expect("an answer").map_err(|error| error.kind()));
         }
         assert_eq!(kinds, [Ok(1), Err(ErrorKind::Conflict), Ok(3)]);
+    }
+
+    #[tokio::test]
+    async fn a_full_disk_refuses_one_write_and_never_half_of_it() {
+        let connection = Connection::open_in_memory().expect("memory");
+        connection.execute_batch("CREATE TABLE t (n INTEGER); PRAGMA max_page_count = 4").expect("a small disk");
+        let (reply, full) = oneshot::channel();
+        let work = |connection: &Connection| {
+            let sql = "INSERT INTO t WITH RECURSIVE c (n) AS (SELECT 1000 UNION ALL SELECT n + 1 FROM c LIMIT 9000) SELECT n FROM c";
+            connection.execute(sql, []).map_err(|error| fault("insert", error)).map(|_| 0)
+        };
+        let (first, before) = insert(1, false);
+        let (last, after) = insert(2, false);
+        let mut writes = vec![first, Box::new(Task::new("insert", work, reply)), last];
+        commit(&connection, &mut writes);
+        let refused = full.await.expect("an answer").expect_err("no room");
+        assert_eq!((refused.kind(), refused.landed()), (ErrorKind::Refused, crate::Landed::No));
+        let mut acknowledged = Vec::new();
+        for answer in [before, after] {
+            acknowledged.extend(answer.await.expect("an answer"));
+        }
+        assert_eq!(numbers(&connection), acknowledged, "exactly what was acknowledged is there");
     }
 
     #[tokio::test]
