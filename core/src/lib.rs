@@ -10,7 +10,10 @@ pub mod memory;
 pub mod model;
 pub mod ports;
 pub mod rotation;
+mod rotator;
 #[cfg(feature = "testkit")]
 pub mod testkit;
 
+pub use engine::{Progress, ProgressStream};
 pub use error::{Error, ErrorKind, Landed, Result, Retry};
+pub use rotator::{Rotated, Rotator, Started};
