@@ -1,1 +1,5 @@
 //! Room memory.
+
+mod journal;
+
+pub use journal::{Failure, FailureHook, MemoryJournal};
