@@ -184,9 +184,16 @@ fn raw_string_end(chars: &[char], i: usize) -> Option<usize> {
 // The checkers: text in, complaints out.
 
 /// The module path of a file under `core/src`, such as `["adapters", "oci", "sign"]`; `["lib"]` for the front page.
+///
+/// `line_tests.rs` is the `tests` module of `line.rs`, in a file of its own.
 fn module_path(relative: &str) -> Vec<String> {
     let stem = relative.trim_end_matches(".rs").trim_end_matches("/mod");
-    stem.split('/').map(str::to_owned).collect()
+    let mut path: Vec<_> = stem.split('/').map(str::to_owned).collect();
+    if let Some(tested) = path.last().and_then(|last| last.strip_suffix("_tests")).map(str::to_owned) {
+        path.pop();
+        path.extend([tested, "tests".to_owned()]);
+    }
+    path
 }
 
 /// Complains about paths that leave their room where the table knows no arrow.
@@ -453,6 +460,8 @@ fn super_out_of_a_room_is_seen() {
     let count = |path: &str, source: &str| arrows(path, source).len();
     assert_eq!(count("model/ids.rs", "use super::Timestamp;"), 0);
     assert_eq!(count("model/ids.rs", "use super::super::error::Error;"), 1);
+    assert_eq!(count("model/ids_tests.rs", "use super::super::Key;"), 0);
+    assert_eq!(count("model/ids_tests.rs", "use super::super::super::error::Error;"), 1);
     assert_eq!(count("model/mod.rs", "use super::error::Error;"), 1);
     assert_eq!(count("error.rs", "use super::model::Timestamp;"), 1);
     assert_eq!(count("error.rs", "mod tests { use super::*; }"), 0);
