@@ -14,7 +14,7 @@ pub const METHODS: &[&str] = &["verify_stream", "version"];
 
 pub(crate) fn call(method: &str, arguments: &str) -> Answer {
     match method {
-        "verify_stream" => verify_stream(read(method, arguments)?),
+        "verify_stream" => verify_stream(&read(method, arguments)?),
         "version" => version(read(method, arguments)?),
         _ => Err(Failure::refused(method, format!("there is no method {method:?}; there are {METHODS:?}"))),
     }
@@ -62,7 +62,7 @@ struct Whole {
 
 /// Checks a stream from its first line: canonical text, hashes, order. A cut-off tail cannot be seen without
 /// a head kept elsewhere, so the answer names the head for the caller to compare.
-fn verify_stream(stream: Stream) -> Answer {
+fn verify_stream(stream: &Stream) -> Answer {
     let mut chain: Option<Chain> = None;
     for (number, text) in stream.lines.iter().enumerate() {
         let line = sealed(number, text)?;
