@@ -29,6 +29,7 @@ pub use replica::{ReplicaState, ReplicaStatus};
 pub use report::{Census, Counts, DependentReport, Report, RotationSummary, Tally, Verdict};
 pub use request::{Due, DueKey, DueState, Request, RotationName, When};
 pub use resource::{
-    Coverage, CoverageState, Dependent, Evidence, EvidenceScope, FoundBy, Grade, Kind, Outcome, RekeyClass, StepKind, Strategy,
+    Coverage, CoverageState, Dependent, Evidence, EvidenceScope, FoundBy, Grade, Kind, Outcome, RekeyClass, StepKind,
+    Strategy,
 };
 pub use time::{Timestamp, to_millis, to_seconds};
