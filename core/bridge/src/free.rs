@@ -138,7 +138,9 @@ mod tests {
         let lost = vec![lines[0].clone(), lines[2].clone()];
         let swapped = vec![lines[1].clone(), lines[0].clone()];
         let foreign = vec!["{}".to_owned()];
-        for broken in [changed, lost, swapped, foreign] {
+        let last_number = vec![lines[0].replace("\"seq\":0", &format!("\"seq\":{}", u64::MAX))];
+        assert_ne!(last_number[0], lines[0]);
+        for broken in [changed, lost, swapped, foreign, last_number] {
             assert_eq!(verify(&broken).expect_err("it is broken").kind, "corrupt", "{broken:?}");
         }
     }
