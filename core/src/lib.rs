@@ -3,6 +3,7 @@
 
 pub mod adapters;
 pub mod compliance;
+pub mod config;
 pub mod engine;
 pub mod error;
 pub mod journal;
