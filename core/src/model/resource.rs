@@ -52,6 +52,17 @@ pub enum RekeyClass {
     Tolerates,
 }
 
+/// One step of moving a dependent. Each has its own intent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum StepKind {
+    /// Say which key the resource uses. Conditional: if-match.
+    AssignKey,
+    /// Wrap its data keys anew under the key's current version. Convergent: no token, no if-match.
+    Rewrap,
+}
+
 /// How new material is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

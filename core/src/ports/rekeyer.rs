@@ -9,19 +9,9 @@ use serde::{Deserialize, Serialize};
 use super::Reply;
 use crate::error::Result;
 use crate::model::{
-    Dependent, Etag, EvidenceScope, Grade, KeyId, KeyVersionId, Kind, RekeyClass, ResourceId, Timestamp, WorkRequestId,
+    Dependent, Etag, EvidenceScope, Grade, KeyId, KeyVersionId, Kind, RekeyClass, ResourceId, StepKind, Timestamp,
+    WorkRequestId,
 };
-
-/// One step of moving a dependent. Each has its own intent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum StepKind {
-    /// Say which key the resource uses. Conditional: if-match.
-    AssignKey,
-    /// Wrap its data keys anew under the key's current version. Convergent: no token, no if-match.
-    Rewrap,
-}
 
 /// What a kind can do.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
