@@ -3,6 +3,7 @@
 
 pub mod adapters;
 pub mod compliance;
+pub mod config;
 pub mod engine;
 pub mod error;
 pub mod journal;
@@ -10,7 +11,10 @@ pub mod memory;
 pub mod model;
 pub mod ports;
 pub mod rotation;
+mod rotator;
 #[cfg(feature = "testkit")]
 pub mod testkit;
 
+pub use engine::{Progress, ProgressStream};
 pub use error::{Error, ErrorKind, Landed, Result, Retry};
+pub use rotator::{Rotated, Rotator, Started};

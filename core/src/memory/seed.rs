@@ -9,8 +9,8 @@ use super::kms::VaultRecord;
 use super::kms_mint::{Mint, NewKey};
 use super::world::{State, World};
 use crate::model::{
-    AutoRotation, CompartmentId, KeyId, KeyShape, KeyState, Origin, ProtectionMode, Region, Tags, Timestamp, Vault,
-    VaultId, VaultState, VaultType,
+    AutoRotation, CompartmentId, KeyId, KeyShape, KeyState, KeyVersionId, Origin, ProtectionMode, Region, Tags,
+    Timestamp, Vault, VaultId, VaultState, VaultType,
 };
 
 /// How old things are when nothing else is said.
@@ -63,6 +63,16 @@ impl World {
             is_external: false,
             more_versions: Vec::new(),
         }
+    }
+}
+
+impl World {
+    /// Puts back a version that an earlier World minted for this key, so that a journal written against that
+    /// World speaks of this one too. It is current from now on.
+    pub fn restore_version(&self, key: &KeyId, version: &KeyVersionId, created: Timestamp) {
+        let mut state = self.lock();
+        let place = state.add_version(key, KeySeed::mint(Origin::Internal, created));
+        state.kms.keys.get_mut(key).expect("a key of this World").versions[place].id = version.clone();
     }
 }
 

@@ -7,6 +7,7 @@ mod finding;
 mod ids;
 mod key;
 mod line;
+mod plan;
 mod policy;
 mod replica;
 mod report;
@@ -24,11 +25,13 @@ pub use key::{
     VaultSummary, VaultType, VaultUsage,
 };
 pub use line::{Head, LineHash, SealedLine, StreamId};
+pub use plan::Plan;
 pub use policy::{Ambiguity, Budgets, Margins, Policy, Scope, Settings, TagSelector};
 pub use replica::{ReplicaState, ReplicaStatus};
 pub use report::{Census, Counts, DependentReport, Report, RotationSummary, Tally, Verdict};
 pub use request::{Due, DueKey, DueState, Request, RotationName, When};
 pub use resource::{
-    Coverage, CoverageState, Dependent, Evidence, EvidenceScope, FoundBy, Grade, Kind, Outcome, RekeyClass, StepKind, Strategy,
+    Coverage, CoverageState, Dependent, Evidence, EvidenceScope, FoundBy, Grade, Kind, Outcome, RekeyClass, StepKind,
+    Strategy,
 };
 pub use time::{Timestamp, to_millis, to_seconds};

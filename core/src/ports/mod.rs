@@ -22,9 +22,7 @@ pub use journal::{Append, Claim, Fence, Journal, JournalExt};
 pub use key_store::{KeyMint, KeyStore, KeyStoreExt, KeyStorePromises, VersionMint};
 pub use notifier::{Notice, Notifier, Severity};
 pub use random::Random;
-pub use rekeyer::{
-    Begun, KindSpec, Observation, Presence, ReKeyer, StepRequest, Ticket, TicketReport, TicketState,
-};
+pub use rekeyer::{Begun, KindSpec, Observation, Presence, ReKeyer, StepRequest, Ticket, TicketReport, TicketState};
 pub use reply::{Cursor, Page, Reply};
 pub use resource_catalog::{Candidate, CatalogPage, KeyHint, ResourceCatalog, ScopedRegion, Scopes, Selector};
 pub use signer::{Signer, SignerPublicKey};

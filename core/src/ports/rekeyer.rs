@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 use super::Reply;
 use crate::error::Result;
 use crate::model::{
-    Dependent, Etag, EvidenceScope, Grade, KeyId, KeyVersionId, Kind, RekeyClass, ResourceId, StepKind, Timestamp, WorkRequestId,
+    Dependent, Etag, EvidenceScope, Grade, KeyId, KeyVersionId, Kind, RekeyClass, ResourceId, StepKind, Timestamp,
+    WorkRequestId,
 };
 
 /// What a kind can do.

@@ -1,1 +1,34 @@
-//! Room rotation.
+//! The state machine: what has happened (`apply`) and what comes next (`decide`), as pure functions.
+//!
+//! No async, no clock, no chance, no I/O: `now` is an argument, observations are arguments. `apply` is
+//! frozen, it must read every journal ever written; `decide` and `conclude` are free to improve.
+//! Rules R1 to R10 are those of the design; `core/docs/state-machine.md` walks through them.
+
+mod apply;
+mod conclude;
+mod decide;
+mod due;
+mod effect;
+mod fact;
+mod mint;
+pub mod page;
+mod preflight;
+pub mod registry;
+mod state;
+mod token;
+pub mod vault;
+
+pub use apply::{Recorded, Violation, apply};
+pub use conclude::{Conclusion, Survey, Witness, conclude_failure, conclude_flip, conclude_replicas};
+pub use decide::{Decision, Rest, decide};
+pub use due::{DueView, due, grant};
+pub use effect::{Effect, EffectClass};
+pub use fact::{
+    Accounted, Adopted, Author, Checked, Completed, Created, EffectFailed, Fact, InUse, LegPlan, MintInDoubt,
+    MintIntended, MintRefused, NoticeIntended, NoticeSent, Opened, PageClosed, PageOpened, PassEnded, Paused,
+    Replicated, Sighted,
+};
+pub use mint::{conclude_created, conclude_settle, conclude_survey};
+pub use preflight::{Preflight, Seen, preflight, refusal};
+pub use state::{Leg, LegPhase, MintAttempt, MintOutcome, PageRef, Phase, State};
+pub use token::{lineage_root, retry_token, rid};

@@ -1,0 +1,254 @@
+//! What a fact does to the state. FROZEN: it must read every journal ever written, so it only grows.
+//!
+//! Total: a fact that cannot follow is a `Violation`, never a panic. A violation while reading means a
+//! corrupt journal; while writing, a bug of ours that was stopped before the line was stored.
+
+use std::collections::BTreeMap;
+
+use super::fact::Fact;
+use super::state::{Failure, Leg, LegPhase, MintAttempt, MintOutcome, NoticeRef, PageRef, Phase, State};
+use crate::model::{Census, Counts, LineHash, RotationId, Timestamp};
+
+/// Where and when a fact was written.
+#[derive(Debug, Clone)]
+pub struct Recorded {
+    /// The rotation whose stream it stands in.
+    pub rid: RotationId,
+    /// When, by its runner's clock.
+    pub at: Timestamp,
+    /// Its hash.
+    pub hash: LineHash,
+}
+
+/// A fact that cannot follow on the state.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("fact {fact} cannot follow in phase {phase}: {why}")]
+pub struct Violation {
+    /// The fact's name.
+    pub fact: &'static str,
+    /// Where the rotation stood.
+    pub phase: &'static str,
+    /// What is wrong.
+    pub why: &'static str,
+}
+
+fn violation(state: &State, fact: &'static str, why: &'static str) -> Violation {
+    Violation { fact, phase: state.word(), why }
+}
+
+/// Applies one fact.
+pub fn apply(state: Option<State>, recorded: &Recorded, fact: &Fact) -> Result<State, Violation> {
+    let mut state = match (state, fact) {
+        (None, Fact::Opened(opened)) => return Ok(open(recorded, opened.clone())),
+        (None, _) => return Err(Violation { fact: "?", phase: "none", why: "the first fact is not `opened`" }),
+        (Some(state), _) => state,
+    };
+    if state.is_terminal() {
+        return Err(violation(&state, "?", "the rotation has ended"));
+    }
+    match fact {
+        Fact::Opened(_) => return Err(violation(&state, "opened", "it is open already")),
+        Fact::Checked(checked) => {
+            if state.phase != Phase::Opened || checked.legs.is_empty() {
+                return Err(violation(&state, "checked", "not opened, or without legs"));
+            }
+            state.legs = checked.legs.iter().cloned().map(Leg::new).collect();
+            state.checked = Some(checked.clone());
+            state.phase = Phase::Checked;
+        }
+        Fact::PassBegun { pass } => state.pass_open = Some(*pass),
+        Fact::PageOpened(opened) => {
+            let next = state.pages.keys().next_back().map_or(1, |last| last + 1);
+            if opened.page != next {
+                return Err(violation(&state, "page_opened", "pages are numbered without gaps"));
+            }
+            state.settled_pass = None;
+            state.pages.insert(opened.page, PageRef { opened: opened.clone(), closed: None });
+        }
+        Fact::PassEnded(ended) => {
+            let all_closed = state.pages.values().all(|page| page.closed.is_some());
+            let legs_done = !state.legs.is_empty() && state.active_leg().is_none();
+            if ended.added == 0 && all_closed && legs_done {
+                state.settled_pass = Some(ended.pass);
+            }
+            state.pass_open = None;
+            state.passes.insert(ended.pass, ended.clone());
+        }
+        Fact::PageClosed(closed) => {
+            let Some(page) = state.pages.get_mut(&closed.page).filter(|page| page.closed.is_none()) else {
+                return Err(violation(&state, "page_closed", "no such open page"));
+            };
+            if closed.counts.total() != u64::from(page.opened.dependents) {
+                return Err(violation(&state, "page_closed", "a dependent has no outcome"));
+            }
+            page.closed = Some(closed.head.clone());
+            state.counts.merge(&closed.counts);
+        }
+        Fact::Accounted(accounted) => {
+            if state.active_leg().is_some() || state.settled_pass.is_none() {
+                return Err(violation(&state, "accounted", "no fresh pass after the last effect"));
+            }
+            state.census = accounted.census.clone();
+            state.phase = Phase::Accounted;
+        }
+        Fact::Completed(completed) => {
+            if state.phase != Phase::Accounted {
+                return Err(violation(&state, "completed", "not accounted"));
+            }
+            state.completed = Some(completed.clone());
+            state.closed_at = Some(recorded.at);
+            state.phase = Phase::Completed;
+        }
+        Fact::NoticeIntended(notice) => {
+            let key = (notice.dedupe_key.clone(), notice.notifier.clone());
+            state.notices.insert(key, NoticeRef { notifier: notice.notifier.clone(), settled: false });
+        }
+        Fact::NoticeSent(sent) => {
+            if let Some(notice) = state.notices.get_mut(&(sent.dedupe_key.clone(), sent.notifier.clone())) {
+                notice.settled = true;
+            }
+        }
+        Fact::EffectFailed(failed) => {
+            let failure =
+                Failure { attempts: failed.attempt, not_before: failed.not_before, error: failed.error.clone() };
+            state.failures.insert(failed.effect.clone(), failure);
+        }
+        Fact::Paused(paused) => state.paused = Some(paused.clone()),
+        Fact::Resumed {} => {
+            state.paused = None;
+            state.failures.clear();
+        }
+        Fact::Cancelled { .. } => {
+            if state.is_past_pivot() {
+                return Err(violation(&state, "cancelled", "a mint was intended; only forward from here"));
+            }
+            state.closed_at = Some(recorded.at);
+            state.phase = Phase::Cancelled;
+        }
+        leg_fact => apply_to_leg(&mut state, recorded, leg_fact)?,
+    }
+    if is_progress(fact) {
+        state.failures.clear();
+    }
+    state.last_at = recorded.at;
+    state.head = recorded.hash.clone();
+    state.facts += 1;
+    Ok(state)
+}
+
+/// Progress refills the budget of tries; an intent, a refusal or a doubt does not.
+fn is_progress(fact: &Fact) -> bool {
+    !matches!(
+        fact,
+        Fact::EffectFailed(_)
+            | Fact::Paused(_)
+            | Fact::NoticeIntended(_)
+            | Fact::MintIntended(_)
+            | Fact::MintRefused(_)
+            | Fact::MintInDoubt(_)
+            | Fact::MintSettled { .. }
+            | Fact::PassBegun { .. }
+    )
+}
+
+fn open(recorded: &Recorded, opened: super::fact::Opened) -> State {
+    State {
+        rid: recorded.rid.clone(),
+        opened,
+        opened_at: recorded.at,
+        phase: Phase::Opened,
+        checked: None,
+        legs: Vec::new(),
+        paused: None,
+        pages: BTreeMap::new(),
+        pass_open: None,
+        passes: BTreeMap::new(),
+        settled_pass: None,
+        failures: BTreeMap::new(),
+        notices: BTreeMap::new(),
+        counts: Counts::default(),
+        census: Census::default(),
+        completed: None,
+        last_at: recorded.at,
+        closed_at: None,
+        facts: 1,
+        head: recorded.hash.clone(),
+    }
+}
+
+/// The facts between Checked and Accounted: each speaks of one leg.
+fn apply_to_leg(state: &mut State, recorded: &Recorded, fact: &Fact) -> Result<(), Violation> {
+    let number = match fact {
+        Fact::MintIntended(f) => f.leg,
+        Fact::Created(f) => f.leg,
+        Fact::MintRefused(f) => f.leg,
+        Fact::MintInDoubt(f) => f.leg,
+        Fact::Sighted(f) => f.leg,
+        Fact::Adopted(f) | Fact::Retargeted(f) => f.leg,
+        Fact::InUse(f) => f.leg,
+        Fact::Replicated(f) => f.leg,
+        Fact::MintSettled { leg, .. }
+        | Fact::TargetLost { leg, .. }
+        | Fact::Inventoried { leg }
+        | Fact::Rekeyed { leg } => *leg,
+        _ => return Err(violation(state, "?", "not a fact of a leg")),
+    };
+    let refuse = |state: &State, name, why| Err(violation(state, name, why));
+    if state.active_leg().map(|(active, _)| active) != Some(number) {
+        return refuse(state, "?", "it is not this leg's turn");
+    }
+    let open_pages = match state.leg(number) {
+        Some(leg) => state.open_pages(leg).len(),
+        None => return refuse(state, "?", "no such leg"),
+    };
+    let leg = &mut state.legs[number as usize - 1];
+    match fact {
+        Fact::MintIntended(intent) if leg.phase == LegPhase::Minting && leg.target.is_none() => {
+            let outcome = MintOutcome::InDoubt { invalidated: false };
+            leg.attempts.push(MintAttempt { intent: intent.clone(), at: recorded.at, outcome });
+        }
+        Fact::Created(created) => {
+            let Some(attempt) = leg.attempts.last_mut() else {
+                return refuse(state, "created", "no intent");
+            };
+            attempt.outcome = MintOutcome::Created(created.version.clone());
+        }
+        Fact::MintRefused(_) | Fact::MintInDoubt(_) | Fact::MintSettled { .. } => {
+            let Some(attempt) = leg.attempts.last_mut() else {
+                return refuse(state, "mint outcome", "no intent");
+            };
+            attempt.outcome = match fact {
+                Fact::MintRefused(_) => MintOutcome::Refused,
+                Fact::MintSettled { .. } => MintOutcome::SettledNone,
+                Fact::MintInDoubt(doubt) => MintOutcome::InDoubt { invalidated: doubt.invalidated },
+                _ => unreachable!("the outer arm lists these three"),
+            };
+        }
+        Fact::Sighted(sighted) => leg.sighted.extend(sighted.versions.iter().cloned()),
+        Fact::Adopted(adopted) if leg.target.is_none() => {
+            leg.target = Some(adopted.clone());
+            leg.target_at = Some(recorded.at);
+        }
+        Fact::Retargeted(adopted) if leg.target.is_some() => {
+            leg.target = Some(adopted.clone());
+            leg.target_at = Some(recorded.at);
+        }
+        Fact::TargetLost { .. } if leg.target.is_some() && leg.phase == LegPhase::Minting => {
+            leg.target = None;
+            leg.target_at = None;
+        }
+        Fact::InUse(in_use) if leg.target.is_some() && leg.phase == LegPhase::Minting => {
+            leg.in_use = Some(in_use.clone());
+            leg.in_use_at = Some(recorded.at);
+            leg.phase = LegPhase::InUse;
+        }
+        Fact::Replicated(replicated) if leg.phase == LegPhase::InUse => {
+            leg.replicated = Some(replicated.clone());
+            leg.phase = LegPhase::Replicated;
+        }
+        Fact::Inventoried { .. } if leg.phase == LegPhase::Replicated => leg.phase = LegPhase::Inventoried,
+        Fact::Rekeyed { .. } if leg.phase == LegPhase::Inventoried && open_pages == 0 => leg.phase = LegPhase::Rekeyed,
+        _ => return refuse(state, "leg fact", "the leg is not where this fact could follow"),
+    }
+    Ok(())
+}

@@ -1,0 +1,160 @@
+//! What comes next. Free to improve: nothing here is ever replayed.
+//!
+//! Looks at facts and settings only. That an intent without outcome is *in doubt*, and is settled rather
+//! than sent again, is the first half of rule R7; `mint` holds the second.
+
+use super::effect::Effect;
+use super::fact::{Accounted, Completed, Fact, Paused};
+use super::mint::census;
+use super::state::{LegPhase, Phase, State};
+use crate::model::{Finding, FindingKind, Settings, Timestamp, Verdict};
+
+/// What the driver shall do.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum Decision {
+    /// Ask the world for something.
+    Perform(Effect),
+    /// Write down what follows from the facts alone.
+    Record(Vec<Fact>),
+    /// Nothing more to do here, or not by us.
+    Rest(Rest),
+    /// Find out what became of an effect whose outcome was never recorded.
+    Settle(Effect),
+    /// Too early.
+    Wait {
+        /// Until when, by the runner's clock.
+        until: Timestamp,
+        /// For what.
+        why: String,
+    },
+}
+
+/// Why a rotation rests.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Rest {
+    /// Given up before the pivot.
+    Cancelled,
+    /// The end.
+    Completed,
+    /// A person must act, or said stop.
+    Paused(Paused),
+}
+
+/// Decides.
+#[must_use]
+pub fn decide(state: &State, settings: &Settings, now: Timestamp) -> Decision {
+    match state.phase {
+        Phase::Completed => return Decision::Rest(Rest::Completed),
+        Phase::Cancelled => return Decision::Rest(Rest::Cancelled),
+        Phase::Opened | Phase::Checked | Phase::Accounted => {}
+    }
+    if let Some(paused) = &state.paused {
+        return Decision::Rest(Rest::Paused(paused.clone()));
+    }
+    let decision = match state.phase {
+        Phase::Opened if !state.passes.contains_key(&0) => Decision::Perform(Effect::Pass { pass: 0 }),
+        Phase::Opened => Decision::Perform(Effect::Preflight),
+        Phase::Checked => decide_legs(state),
+        _ => decide_end(state),
+    };
+    let held_back = match &decision {
+        Decision::Perform(effect) | Decision::Settle(effect) => held_back(state, settings, now, effect),
+        _ => None,
+    };
+    held_back.unwrap_or(decision)
+}
+
+/// Holds an effect back while its budget of tries says so; a spent budget asks for a person.
+fn held_back(state: &State, settings: &Settings, now: Timestamp, effect: &Effect) -> Option<Decision> {
+    let failure = state.failures.get(effect.name())?;
+    if failure.attempts >= settings.budgets.attempts {
+        return Some(Decision::Record(vec![Fact::Paused(Paused {
+            why: format!("{} failed {} times, last: {}", effect.name(), failure.attempts, failure.error),
+            do_next: "look at the error, mend its cause, then resume; nothing is lost meanwhile".to_owned(),
+        })]));
+    }
+    let why = || format!("trying again: {}", failure.error);
+    (failure.not_before > now).then(|| Decision::Wait { until: failure.not_before, why: why() })
+}
+
+fn decide_legs(state: &State) -> Decision {
+    let Some((number, leg)) = state.active_leg() else {
+        return decide_accounts(state);
+    };
+    match leg.phase {
+        LegPhase::Minting if leg.target.is_some() => Decision::Perform(Effect::ObserveFlip { leg: number }),
+        LegPhase::Minting if leg.open_attempt().is_some() => Decision::Settle(Effect::SettleMint { leg: number }),
+        LegPhase::Minting => Decision::Perform(Effect::Survey { leg: number }),
+        LegPhase::InUse => Decision::Perform(Effect::ObserveReplicas { leg: number }),
+        LegPhase::Replicated => Decision::Record(vec![Fact::Inventoried { leg: number }]),
+        LegPhase::Inventoried => match state.open_pages(leg) {
+            pages if pages.is_empty() => Decision::Record(vec![Fact::Rekeyed { leg: number }]),
+            pages => Decision::Perform(Effect::RekeyPages { pages }),
+        },
+        LegPhase::Rekeyed => decide_accounts(state),
+    }
+}
+
+/// All legs are done: late arrivals, then a fresh pass that finds nothing new, then the books.
+fn decide_accounts(state: &State) -> Decision {
+    let open: Vec<u32> =
+        state.pages.iter().filter(|(_, page)| page.closed.is_none()).map(|(number, _)| *number).collect();
+    if !open.is_empty() {
+        return Decision::Perform(Effect::RekeyPages { pages: open });
+    }
+    if state.settled_pass.is_none() {
+        let pass = state.pass_open.unwrap_or_else(|| state.passes.keys().next_back().map_or(0, |last| last + 1));
+        return Decision::Perform(Effect::Pass { pass });
+    }
+    Decision::Record(vec![Fact::Accounted(Accounted { counts: state.counts.clone(), census: census(state) })])
+}
+
+/// The books are closed: tell people, then end.
+fn decide_end(state: &State) -> Decision {
+    let dedupe_key = format!("{}:accounted", state.rid);
+    let mut of_this_end = state.notices.iter().filter(|((key, _), _)| *key == dedupe_key).peekable();
+    let is_told = of_this_end.peek().is_some() && of_this_end.all(|(_, notice)| notice.settled);
+    if !is_told {
+        return Decision::Perform(Effect::Notify { dedupe_key });
+    }
+    let findings = closing_findings(state);
+    let verdict = if findings.is_empty() { Verdict::Clean } else { Verdict::WithExceptions };
+    Decision::Record(vec![Fact::Completed(Completed { verdict, findings })])
+}
+
+/// Each exception and each hole of the last pass is an open finding (design §6, Completed).
+#[must_use]
+pub(super) fn closing_findings(state: &State) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for (kind, tally) in &state.counts.0 {
+        for word in ["blocked", "manual", "partial"] {
+            if let Some(count) = tally.outcomes.get(word).filter(|count| **count > 0) {
+                findings.push(Finding {
+                    kind: FindingKind::DependentNotMoved,
+                    subject: format!("{kind}"),
+                    text: format!("{count} ended {word}; `keywheel status {} --dependents` names them", state.rid),
+                });
+            }
+        }
+    }
+    if let Some(last) = state.passes.values().next_back() {
+        findings.extend(last.holes.iter().map(|hole| Finding {
+            kind: FindingKind::CoverageHole,
+            subject: hole.compartment.as_ref().map_or_else(|| hole.region.to_string(), ToString::to_string),
+            text: format!("{:?} in {}: what is there is not known", hole.state, hole.region),
+        }));
+    }
+    let made = &state.census;
+    if made.ours + made.presumed > 1 {
+        findings.push(Finding {
+            kind: FindingKind::Duplicate,
+            subject: state.opened.name.key.to_string(),
+            text: format!(
+                "{} versions seem to be ours; the newest is kept, none is ever removed",
+                made.ours + made.presumed
+            ),
+        });
+    }
+    findings
+}

@@ -1,0 +1,222 @@
+//! Minting at most once (rule R7, protocol.md): what a look at the key's versions means.
+//!
+//! A survey, read after the fold, either adopts a version that exists or journals an intent; only whoever
+//! journaled it sends it, once. Settling decides nothing negative before the quiet period has passed by the
+//! server's own clock.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use super::conclude::{Conclusion, Survey};
+use super::effect::Effect;
+use super::fact::{Adopted, Author, Created, Fact, MintIntended, Paused, Sighted};
+use super::state::{Leg, MintOutcome, State};
+use super::token::retry_token;
+use crate::model::{Census, KeyState, KeyVersion, KeyVersionId, RequestId, Settings, Timestamp, to_seconds};
+
+/// Reads a survey before a mint: adopt, mint, or ask for a person.
+#[must_use]
+pub fn conclude_survey(state: &State, number: u32, survey: &Survey, settings: &Settings) -> Conclusion {
+    let Some(leg) = state.leg(number) else {
+        return Conclusion::bug("survey of a leg that does not exist");
+    };
+    let superseded = &state.opened.name.superseded;
+    let Some(old) = survey.versions.iter().find(|version| version.id == *superseded) else {
+        return Conclusion::pause(
+            format!("the version to supersede, {superseded}, is no longer listed"),
+            "somebody deleted it; look at Oracle's audit log, then cancel or resume",
+        );
+    };
+    if survey.key.state != KeyState::Enabled {
+        return Conclusion::pause(
+            format!("the key is {:?}, not ENABLED", survey.key.state),
+            "enable the key, then resume",
+        );
+    }
+    let newer = newer_usable(&survey.versions, old);
+    if survey.key.current_version == *superseded && newer.is_empty() {
+        return intend(state, number, leg, survey, settings);
+    }
+    let current = survey.versions.iter().find(|version| version.id == survey.key.current_version);
+    let candidate = match current {
+        Some(version) if version.id != *superseded => version,
+        _ => match newest(&newer) {
+            Ok(Some(version)) => version,
+            Ok(None) => return Conclusion::not_yet("the current version is not listed yet"),
+            Err(why) => return Conclusion::pause(why, "two versions share one time; choose one by hand"),
+        },
+    };
+    if !candidate.is_usable() {
+        return Conclusion::pause(
+            format!("the current version {} is {:?} and {:?}", candidate.id, candidate.state, candidate.origin),
+            "keywheel moves data only to ENABLED material made by OCI Vault",
+        );
+    }
+    adopt(state, number, leg, candidate, survey)
+}
+
+/// Journals an intent: token by generation, date by the server's clock, baseline of everything seen.
+fn intend(state: &State, number: u32, leg: &Leg, survey: &Survey, settings: &Settings) -> Conclusion {
+    if survey.uncertainty > settings.margins.clock_error {
+        return Conclusion::not_yet("the server's time is not known well enough to mint (assumption A5)");
+    }
+    let generation = next_generation(leg, survey.server_time, settings.margins.token_life);
+    let previous = leg.attempts.last().map(|attempt| attempt.intent.date);
+    let date = match previous {
+        Some(previous) => to_seconds(survey.server_time).max(previous + Duration::from_secs(1)),
+        None => to_seconds(survey.server_time),
+    };
+    let operation = "create_version".to_owned();
+    let intent = MintIntended {
+        leg: number,
+        generation,
+        token: retry_token(&state.opened.name, number, &operation, generation),
+        operation,
+        date,
+        baseline: survey.versions.iter().map(|version| version.id.to_string()).collect(),
+        body: String::new(),
+    };
+    Conclusion::facts(vec![Fact::MintIntended(intent)]).then(Effect::Mint { leg: number })
+}
+
+/// The same token while it is trusted and unspent; a new generation after that.
+fn next_generation(leg: &Leg, server_time: Timestamp, token_life: Duration) -> u32 {
+    let Some(last) = leg.attempts.last() else {
+        return 1;
+    };
+    let current = last.intent.generation;
+    let of_this_generation = || leg.attempts.iter().filter(|attempt| attempt.intent.generation == current);
+    let spent = of_this_generation()
+        .any(|attempt| matches!(attempt.outcome, MintOutcome::Created(_) | MintOutcome::InDoubt { invalidated: true }))
+        || leg.target.is_none() && !leg.sighted.is_empty();
+    let first_date = of_this_generation().map(|attempt| attempt.intent.date).min().unwrap_or(last.intent.date);
+    if spent || server_time > first_date + token_life { current + 1 } else { current }
+}
+
+/// Reads a survey while a mint is in doubt.
+#[must_use]
+pub fn conclude_settle(state: &State, number: u32, survey: &Survey, settings: &Settings) -> Conclusion {
+    let Some((leg, attempt)) = state.leg(number).and_then(|leg| Some((leg, leg.open_attempt()?))) else {
+        return Conclusion::bug("settling a leg without an open mint");
+    };
+    let outside: Vec<&KeyVersion> =
+        survey.versions.iter().filter(|version| !attempt.intent.baseline.contains(version.id.as_str())).collect();
+    let usable: Vec<&KeyVersion> = outside.iter().copied().filter(|version| version.is_usable()).collect();
+    let quiet_from = attempt.intent.date + settings.margins.quiet_period();
+    let Some(server_date) = survey.server_date else {
+        return Conclusion::not_yet("the answer carried no date to settle by");
+    };
+    if server_date <= quiet_from {
+        let seen: BTreeSet<KeyVersionId> = usable.iter().map(|version| version.id.clone()).collect();
+        let until = survey.local_for(quiet_from + Duration::from_secs(1));
+        if seen.is_subset(&leg.sighted) {
+            return Conclusion::wait(until, "the quiet period of a mint whose answer was lost");
+        }
+        let sighted = Sighted { leg: number, generation: attempt.intent.generation, versions: seen };
+        return Conclusion::facts(vec![Fact::Sighted(sighted)]);
+    }
+    match newest(&usable) {
+        Ok(Some(version)) => adopt(state, number, leg, version, survey),
+        Ok(None) => Conclusion::facts(vec![Fact::MintSettled { leg: number, generation: attempt.intent.generation }]),
+        Err(why) => Conclusion::pause(why, "two versions share one time; choose one by hand"),
+    }
+}
+
+/// Reads a 2xx: the version is certainly ours and becomes the target.
+#[must_use]
+pub fn conclude_created(state: &State, number: u32, version: &KeyVersion, request_id: Option<RequestId>) -> Conclusion {
+    let Some(attempt) = state.leg(number).and_then(|leg| leg.attempts.last()) else {
+        return Conclusion::bug("a version was created that was never intended");
+    };
+    let created = Created {
+        leg: number,
+        generation: attempt.intent.generation,
+        version: version.id.clone(),
+        time_created: version.time_created,
+        request_id,
+    };
+    let adopted = Adopted {
+        leg: number,
+        version: version.id.clone(),
+        time_created: version.time_created,
+        author: Author::Ours,
+        census: Census { ours: 1, ..Census::default() },
+    };
+    Conclusion::facts(vec![Fact::Created(created), Fact::Adopted(adopted)])
+}
+
+fn adopt(state: &State, number: u32, leg: &Leg, version: &KeyVersion, survey: &Survey) -> Conclusion {
+    let author = author_of(leg, version);
+    let adopted = Adopted {
+        leg: number,
+        version: version.id.clone(),
+        time_created: version.time_created,
+        author,
+        census: count(state, leg, &survey.versions, Some(&version.id)),
+    };
+    Conclusion::facts(vec![Fact::Adopted(adopted)])
+}
+
+/// Who made a version, as far as that can be known: our 2xx, OCI's own flag, or a presumption.
+pub(super) fn author_of(leg: &Leg, version: &KeyVersion) -> Author {
+    let created = |attempt: &super::state::MintAttempt| attempt.outcome == MintOutcome::Created(version.id.clone());
+    if leg.attempts.iter().any(created) {
+        Author::Ours
+    } else if version.is_auto_rotated {
+        Author::Auto
+    } else if leg.open_attempt().is_some_and(|attempt| !attempt.intent.baseline.contains(version.id.as_str())) {
+        Author::OursPresumed
+    } else {
+        Author::Unknown
+    }
+}
+
+/// Counts versions outside the first baseline by author; at most one in doubt is presumed ours.
+pub(super) fn count(state: &State, leg: &Leg, versions: &[KeyVersion], presumed: Option<&KeyVersionId>) -> Census {
+    let known = state.checked.as_ref().map(|checked| &checked.versions);
+    let mut census = Census::default();
+    for version in versions.iter().filter(|version| known.is_none_or(|known| !known.contains(&version.id))) {
+        match author_of(leg, version) {
+            Author::Ours => census.ours += 1,
+            Author::OursPresumed if presumed == Some(&version.id) => census.presumed += 1,
+            _ => census.others += 1,
+        }
+    }
+    census
+}
+
+/// The census of a whole rotation: the last one taken on each leg.
+pub(super) fn census(state: &State) -> Census {
+    let mut all = Census::default();
+    for in_use in state.legs.iter().filter_map(|leg| leg.in_use.as_ref()) {
+        all.ours += in_use.census.ours;
+        all.presumed += in_use.census.presumed;
+        all.others += in_use.census.others;
+    }
+    all
+}
+
+/// Usable versions made after `old`.
+pub(super) fn newer_usable<'a>(versions: &'a [KeyVersion], old: &KeyVersion) -> Vec<&'a KeyVersion> {
+    versions
+        .iter()
+        .filter(|version| version.id != old.id && version.is_usable() && version.time_created >= old.time_created)
+        .collect()
+}
+
+/// The newest of some versions; equal times cannot be told apart and are a person's choice.
+fn newest<'a>(versions: &[&'a KeyVersion]) -> Result<Option<&'a KeyVersion>, String> {
+    let Some(best) = versions.iter().copied().max_by_key(|version| version.time_created) else {
+        return Ok(None);
+    };
+    let rivals = versions.iter().filter(|version| version.time_created == best.time_created).count();
+    if rivals > 1 {
+        return Err(format!("{rivals} usable versions were created at {}", best.time_created));
+    }
+    Ok(Some(best))
+}
+
+/// Asks for a person.
+pub(super) fn paused(why: impl Into<String>, do_next: impl Into<String>) -> Fact {
+    Fact::Paused(Paused { why: why.into(), do_next: do_next.into() })
+}

@@ -1,0 +1,143 @@
+//! What comes next for the dependents of a page.
+
+use std::collections::BTreeSet;
+
+use super::fact::{PageFact, StepIntended};
+use super::state::{Progress, State, StepState};
+use crate::model::{Outcome, ResourceId, Settings, StepKind, Timestamp, WorkRequestId};
+
+/// What to ask of the world about dependents, by index.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum PageEffect {
+    /// Perform a step. The intent is journaled first; only this process performs it, once.
+    Begin {
+        /// Index.
+        item: u32,
+        /// Which step.
+        step: StepKind,
+    },
+    /// Settle a step in doubt: look for its work request, or re-read the resource.
+    Find {
+        /// Index.
+        item: u32,
+        /// Accepted at or after, by the service's clock.
+        since: Timestamp,
+    },
+    /// Read the resource after its last step.
+    Observe {
+        /// Index.
+        item: u32,
+    },
+    /// Ask where work requests stand, together.
+    Poll {
+        /// Index and work request.
+        tickets: Vec<(u32, WorkRequestId, ResourceId)>,
+    },
+}
+
+/// What the page's driver shall do.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct PageDecision {
+    /// Facts that follow from facts alone.
+    pub record: Vec<PageFact>,
+    /// Effects, at most as many as may be in flight. `Poll` comes alone at the end and is paced by the driver.
+    pub effects: Vec<PageEffect>,
+    /// The earliest time at which something held back may be tried again.
+    pub next: Option<Timestamp>,
+}
+
+/// Decides. `in_flight` are items this very process is working on: their open intents are not in doubt.
+#[must_use]
+pub fn decide(state: &State, in_flight: &BTreeSet<u32>, settings: &Settings, now: Timestamp) -> PageDecision {
+    let mut decision = PageDecision::default();
+    let mut tickets = Vec::new();
+    let room = settings.budgets.in_flight.saturating_sub(in_flight.len());
+    for (item, progress) in (0..).zip(&state.progress) {
+        if progress.outcome.is_some() || in_flight.contains(&item) {
+            continue;
+        }
+        if let Some(outcome) = given_up(state, item, progress, settings, now) {
+            decision.record.push(PageFact::Outcome { item, outcome });
+            continue;
+        }
+        if let Some(held) = progress.not_before.filter(|held| *held > now) {
+            decision.next = Some(decision.next.map_or(held, |next| next.min(held)));
+            continue;
+        }
+        if let StepState::Begun(begun) = &progress.step {
+            match &begun.work_request {
+                Some(work_request) => {
+                    let id = state.inventory.items[item as usize].dependent.id.clone();
+                    tickets.push((item, work_request.clone(), id));
+                }
+                None => decision.record.push(PageFact::StepCompleted(super::fact::StepCompleted {
+                    item,
+                    accepted_at: None,
+                    finished_at: None,
+                })),
+            }
+            continue;
+        }
+        if decision.effects.len() < room {
+            decision.effects.push(next_effect(state, item, progress));
+        }
+    }
+    if !tickets.is_empty() {
+        decision.effects.push(PageEffect::Poll { tickets });
+    }
+    decision
+}
+
+fn next_effect(state: &State, item: u32, progress: &Progress) -> PageEffect {
+    match &progress.step {
+        StepState::Intended => PageEffect::Find { item, since: progress.intended_at.unwrap_or(Timestamp::UNIX_EPOCH) },
+        StepState::Completed(..) => PageEffect::Observe { item },
+        StepState::Idle | StepState::Begun(_) => match state.inventory.steps.get(progress.steps_done) {
+            Some(step) => PageEffect::Begin { item, step: *step },
+            None => PageEffect::Observe { item },
+        },
+    }
+}
+
+/// Outcomes that need no look at the world: policy, no adapter, a spent budget.
+fn given_up(state: &State, item: u32, progress: &Progress, settings: &Settings, now: Timestamp) -> Option<Outcome> {
+    let dependent = &state.inventory.items[item as usize].dependent;
+    if progress.attempts == 0 && settings.policy.exclude.contains(&dependent.id) {
+        return Some(Outcome::Excluded { policy: "policy.exclude".to_owned() });
+    }
+    if state.inventory.steps.is_empty() {
+        return Some(Outcome::Manual {
+            remedy: format!("no adapter moves a {}; move it with its own service", state.inventory.kind),
+        });
+    }
+    let said = || progress.error.clone().unwrap_or_else(|| "no answer".to_owned());
+    let is_idle = matches!(progress.step, StepState::Idle);
+    if is_idle && progress.attempts >= settings.budgets.attempts {
+        return Some(Outcome::Blocked { why: format!("{} tries, last: {}", progress.attempts, said()) });
+    }
+    if progress.failures >= settings.budgets.attempts {
+        return Some(Outcome::Blocked { why: format!("it could not be read back: {}", said()) });
+    }
+    let waited = progress.begun_at.map(|at| now.duration_since(at).unsigned_abs());
+    if matches!(progress.step, StepState::Begun(_)) && waited > Some(settings.margins.work_request_deadline) {
+        return Some(Outcome::Blocked {
+            why: format!("its work request did not end within {:?}", settings.margins.work_request_deadline),
+        });
+    }
+    None
+}
+
+/// The intent of a step, to be journaled before it is performed.
+#[must_use]
+pub fn intent(state: &State, item: u32, step: StepKind, server_time: Timestamp) -> PageFact {
+    let progress = state.at(item);
+    PageFact::StepIntended(StepIntended {
+        item,
+        step,
+        // Counted before the call: a crash must not refill the budget.
+        attempt: progress.map_or(0, |progress| progress.attempts) + 1,
+        server_time,
+        if_match: progress.and_then(|progress| progress.etag.clone()),
+    })
+}

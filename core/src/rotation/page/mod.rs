@@ -1,0 +1,18 @@
+//! One page of dependents: its own stream, its own fold, its own decisions (design §6, "Pages").
+//!
+//! A page belongs to one region, compartment and kind, and never grows: late arrivals open new pages.
+//! Pure like its parent; the engine performs, and only what a page decided.
+
+mod apply;
+mod conclude;
+mod decide;
+mod fact;
+mod state;
+
+pub use apply::{PageViolation, apply};
+pub use conclude::{
+    Polled, ReadBack, conclude_begun, conclude_failure, conclude_found, conclude_observed, conclude_polled,
+};
+pub use decide::{PageDecision, PageEffect, decide, intent};
+pub use fact::{Inventory, Item, PageFact, StepBegun, StepCompleted, StepFailed, StepIntended, StepSettled};
+pub use state::{Progress, State, StepState};

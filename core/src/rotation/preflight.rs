@@ -1,0 +1,191 @@
+//! Checked: may this key be rotated, and how. The same pure function serves `plan`, which writes nothing.
+//!
+//! Each refusal is distinct and says what to do. Rules R3 (budgets), R4 (coverage), R5 (strategy and legs).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::fact::{Checked, LegPlan, PassEnded, Paused};
+use super::vault::Ledger;
+use crate::Error;
+use crate::model::{
+    Finding, FindingKind, Key, KeyState, KeyVersion, Kind, Origin, ProtectionMode, RekeyClass, Settings, Strategy,
+    Timestamp, Vault, VaultState, VaultType, VaultUsage,
+};
+
+/// What was read before anything is written.
+#[derive(Debug, Clone)]
+pub struct Seen {
+    /// The key.
+    pub key: Key,
+    /// Its vault.
+    pub vault: Vault,
+    /// All its versions.
+    pub versions: Vec<KeyVersion>,
+    /// What the vault holds.
+    pub usage: VaultUsage,
+    /// Versions other rotations have reserved in the vault.
+    pub ledger: Ledger,
+    /// Offset of the local clock against the server's, where it could be measured.
+    pub clock_offset: Option<jiff::SignedDuration>,
+    /// The local clock.
+    pub now: Timestamp,
+}
+
+/// Whether the rotation may go on.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Preflight {
+    /// It may.
+    Go(Box<Checked>),
+    /// A person must act first.
+    Stop(Paused),
+}
+
+/// Says why a key cannot be rotated, before anything is opened. `None`: nothing speaks against it.
+#[must_use]
+pub fn refusal(seen: &Seen, settings: &Settings) -> Option<Error> {
+    let (key, vault) = (&seen.key, &seen.vault);
+    let refuse = |message: String| Some(Error::refused("preflight", message).with("key", &key.id));
+    if let Some(offset) = seen.clock_offset.filter(|offset| offset.unsigned_abs() > settings.margins.clock_offset_max) {
+        return refuse(format!(
+            "the local clock is {} s off the server's; requests more than 5 minutes off are refused: set the clock",
+            offset.as_secs()
+        ));
+    }
+    if vault.is_primary == Some(false) || key.is_primary == Some(false) {
+        return refuse(format!(
+            "this is a replica in {}; a replica refuses every management call: rotate the key at its primary vault",
+            key.region
+        ));
+    }
+    if vault.vault_type == VaultType::External || key.is_external || key.protection == ProtectionMode::External {
+        return refuse(
+            "the key lives in an external key manager: rotate it there, then register its version".to_owned(),
+        );
+    }
+    if vault.state == VaultState::PendingDeletion || key.state == KeyState::PendingDeletion || key.state.is_going() {
+        return refuse(format!(
+            "the key or its vault is scheduled for deletion{}: cancel the deletion, or leave the key out of scope",
+            key.time_of_deletion.map(|at| format!(" on {at}")).unwrap_or_default()
+        ));
+    }
+    if vault.state != VaultState::Active {
+        return refuse(format!("the vault {} is not ACTIVE: wait or look at it in the Console", vault.id));
+    }
+    if matches!(key.state, KeyState::Disabled | KeyState::Disabling) {
+        return refuse("the key is disabled: enable it, or leave it out of scope".to_owned());
+    }
+    if key.state != KeyState::Enabled {
+        return refuse(format!("the key is {:?}: wait until it is ENABLED", key.state));
+    }
+    if key.shape.algorithm != "AES" {
+        return refuse(format!(
+            "an asymmetric key ({}) signs or wraps for others; whoever holds its public half must be told first: rotate it by hand",
+            key.shape.algorithm
+        ));
+    }
+    if let Some(version) = seen.versions.iter().find(|version| version.origin == Origin::External) {
+        return refuse(format!(
+            "version {} was imported; OCI cannot make its like: import new material by hand",
+            version.id
+        ));
+    }
+    if key.auto_rotation.as_ref().is_some_and(|auto| auto.enabled) {
+        return refuse(
+            "OCI rotates this key by itself; two rotators would compete: turn auto-rotation off, or leave the key to it"
+                .to_owned(),
+        );
+    }
+    if let Some(version) = seen.versions.iter().find(|version| version.state.is_going() && is_newer(version, seen)) {
+        return refuse(format!(
+            "version {}, newer than the current one, is scheduled for deletion: settle that first",
+            version.id
+        ));
+    }
+    quota_refusal(seen, settings).and_then(refuse)
+}
+
+fn is_newer(version: &KeyVersion, seen: &Seen) -> bool {
+    let current = seen.versions.iter().find(|candidate| candidate.id == seen.key.current_version);
+    current.is_some_and(|current| version.time_created > current.time_created)
+}
+
+/// Versions count per vault and protection mode; disabled ones count too (oci-api §2.3).
+fn quota_refusal(seen: &Seen, settings: &Settings) -> Option<String> {
+    let held = match seen.key.protection {
+        ProtectionMode::Software => seen.usage.software_key_versions,
+        _ => seen.usage.key_versions,
+    };
+    let reserved = seen.ledger.reserved();
+    let limit = settings.budgets.versions_per_vault;
+    if held + reserved >= limit {
+        return Some(format!(
+            "the vault holds {held} versions of {limit}, {reserved} more are reserved: ask for a higher limit, or move keys to another vault"
+        ));
+    }
+    let today = seen.ledger.minted_since(seen.now - std::time::Duration::from_secs(86_400));
+    if today >= settings.budgets.mints_per_vault_and_day {
+        return Some(format!(
+            "{today} versions were minted in this vault within a day; the budget is spent (R3): wait"
+        ));
+    }
+    None
+}
+
+/// Decides strategy and legs from what the preflight's pass found.
+#[must_use]
+pub fn preflight(
+    seen: &Seen,
+    pass: &PassEnded,
+    dependents: &BTreeMap<Kind, u64>,
+    classes: &BTreeMap<Kind, Option<RekeyClass>>,
+    settings: &Settings,
+) -> Preflight {
+    let stop = |why: String, do_next: &str| Preflight::Stop(Paused { why, do_next: do_next.to_owned() });
+    if let Some(error) = refusal(seen, settings) {
+        return stop(error.message().to_owned(), "mend this, then resume; or cancel");
+    }
+    let total: u64 = dependents.values().sum();
+    if total > u64::from(settings.budgets.blast_radius) {
+        return stop(
+            format!("{total} dependents exceed the blast radius of {}", settings.budgets.blast_radius),
+            "look at `plan`, raise limits.blast_radius, then resume; or cancel",
+        );
+    }
+    if total == 0 && !settings.policy.rotate_when_empty {
+        return stop(
+            "the key protects nothing that can be seen".to_owned(),
+            "check scope and permissions; set policy.rotate_when_empty to rotate all the same, or cancel",
+        );
+    }
+    let unmoved: Vec<&Kind> = dependents
+        .keys()
+        .filter(|kind| matches!(classes.get(kind), Some(Some(RekeyClass::Forbids | RekeyClass::Ignores))))
+        .collect();
+    if let Some(kind) = unmoved.first() {
+        return stop(
+            format!(
+                "a {kind} cannot live with a second version of its key; it needs a successor key, which this version does not make"
+            ),
+            "move it to a key of its own, or wait for a release with NewKey",
+        );
+    }
+    let kinds: BTreeSet<Kind> = dependents.keys().cloned().collect();
+    let mut findings = pass.findings.clone();
+    if seen.versions.len() > 1 {
+        findings.push(Finding {
+            kind: FindingKind::HistoryUnknown,
+            subject: seen.key.id.to_string(),
+            text: format!(
+                "the key has {} versions; data may hang on an earlier one until this rotation moves it",
+                seen.versions.len()
+            ),
+        });
+    }
+    Preflight::Go(Box::new(Checked {
+        legs: vec![LegPlan { strategy: Strategy::NewVersion, kinds }],
+        dependents: total,
+        replicas: seen.vault.replicas.iter().cloned().collect(),
+        versions: seen.versions.iter().map(|version| version.id.clone()).collect(),
+        findings,
+    }))
+}

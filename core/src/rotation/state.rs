@@ -1,0 +1,260 @@
+//! What a rotation's facts add up to. Built by `apply`, read by `decide`; never stored.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::fact::{
+    Adopted, Checked, Completed, InUse, LegPlan, MintIntended, Opened, PageOpened, PassEnded, Paused, Replicated,
+};
+use crate::model::{Census, Counts, Head, KeyVersionId, LineHash, RotationId, Timestamp};
+
+/// The chart of design §6: once per rotation, with the legs' own phases between Checked and Accounted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Phase {
+    /// It exists; nothing was looked at.
+    Opened,
+    /// Preflight passed; legs run.
+    Checked,
+    /// Nothing new was found after the last effect.
+    Accounted,
+    /// The end.
+    Completed,
+    /// Given up before the pivot.
+    Cancelled,
+}
+
+/// Where a leg stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum LegPhase {
+    /// Its turn has not come, or its mint is not settled.
+    Minting,
+    /// The target is current.
+    InUse,
+    /// Every replica has it.
+    Replicated,
+    /// Its dependents are recorded.
+    Inventoried,
+    /// Each of them has an outcome.
+    Rekeyed,
+}
+
+impl LegPhase {
+    /// The glossary's word.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Minting => "minting",
+            Self::InUse => "in_use",
+            Self::Replicated => "replicated",
+            Self::Inventoried => "inventoried",
+            Self::Rekeyed => "rekeyed",
+        }
+    }
+}
+
+/// How one journaled mint ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum MintOutcome {
+    /// 2xx.
+    Created(KeyVersionId),
+    /// No definitive answer, and not settled. Also what an intent without any outcome means after a crash.
+    InDoubt {
+        /// The token is used up.
+        invalidated: bool,
+    },
+    /// Definitive refusal.
+    Refused,
+    /// Nothing outside the baseline after the quiet period.
+    SettledNone,
+}
+
+/// One journaled mint.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MintAttempt {
+    /// What was journaled.
+    pub intent: MintIntended,
+    /// When, by the runner's clock.
+    pub at: Timestamp,
+    /// How it ended so far.
+    pub outcome: MintOutcome,
+}
+
+/// One leg.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Leg {
+    /// Strategy and kinds.
+    pub plan: LegPlan,
+    /// Where it stands.
+    pub phase: LegPhase,
+    /// Every mint that was journaled, oldest first.
+    pub attempts: Vec<MintAttempt>,
+    /// Versions outside the baseline that were listed while a mint was in doubt.
+    pub sighted: BTreeSet<KeyVersionId>,
+    /// What everything moves to.
+    pub target: Option<Adopted>,
+    /// When the target was fixed, by the runner's clock.
+    pub target_at: Option<Timestamp>,
+    /// When the target was seen current.
+    pub in_use: Option<InUse>,
+    /// When that was recorded, by the runner's clock.
+    pub in_use_at: Option<Timestamp>,
+    /// Regions that have it.
+    pub replicated: Option<Replicated>,
+}
+
+impl Leg {
+    pub(super) fn new(plan: LegPlan) -> Self {
+        Self {
+            plan,
+            phase: LegPhase::Minting,
+            attempts: Vec::new(),
+            sighted: BTreeSet::new(),
+            target: None,
+            target_at: None,
+            in_use: None,
+            in_use_at: None,
+            replicated: None,
+        }
+    }
+
+    /// The last journaled mint, if it is not closed definitively.
+    #[must_use]
+    pub fn open_attempt(&self) -> Option<&MintAttempt> {
+        self.attempts.last().filter(|attempt| matches!(attempt.outcome, MintOutcome::InDoubt { .. }))
+    }
+
+    /// The union of all baselines of this leg's first generation: what nobody minted for us.
+    #[must_use]
+    pub fn first_baseline(&self) -> BTreeSet<String> {
+        self.attempts.first().map(|attempt| attempt.intent.baseline.clone()).unwrap_or_default()
+    }
+}
+
+/// A page as the main stream knows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PageRef {
+    /// What was opened.
+    pub opened: PageOpened,
+    /// Head of the page's stream when it was closed.
+    pub closed: Option<Head>,
+}
+
+/// How often an effect failed since anything else moved.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// Tries so far.
+    pub attempts: u32,
+    /// No other before this.
+    pub not_before: Timestamp,
+    /// What was said last.
+    pub error: String,
+}
+
+/// A notice on its way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NoticeRef {
+    /// Which notifier.
+    pub notifier: String,
+    /// Whether it was accepted or given up.
+    pub settled: bool,
+}
+
+/// A rotation.
+#[derive(Debug, Clone, PartialEq)]
+pub struct State {
+    /// Its short name.
+    pub rid: RotationId,
+    /// Its first fact.
+    pub opened: Opened,
+    /// When it was opened, by the runner's clock.
+    pub opened_at: Timestamp,
+    /// Where it stands, apart from its legs.
+    pub phase: Phase,
+    /// What preflight recorded.
+    pub checked: Option<Checked>,
+    /// Its legs, in the order they run.
+    pub legs: Vec<Leg>,
+    /// Why it rests.
+    pub paused: Option<Paused>,
+    /// Its pages by number.
+    pub pages: BTreeMap<u32, PageRef>,
+    /// A pass that began and has not ended.
+    pub pass_open: Option<u32>,
+    /// Passes that ended, by number.
+    pub passes: BTreeMap<u32, PassEnded>,
+    /// The number of the first pass that ended with nothing new after every page known then was closed.
+    pub settled_pass: Option<u32>,
+    /// Failed tries by effect.
+    pub failures: BTreeMap<String, Failure>,
+    /// Notices by dedupe key and notifier.
+    pub notices: BTreeMap<(String, String), NoticeRef>,
+    /// Outcomes of closed pages.
+    pub counts: Counts,
+    /// Versions made while it ran.
+    pub census: Census,
+    /// How it ended.
+    pub completed: Option<Completed>,
+    /// When the last fact was written, by its runner's clock.
+    pub last_at: Timestamp,
+    /// When it ended.
+    pub closed_at: Option<Timestamp>,
+    /// Number of facts applied.
+    pub facts: u64,
+    /// Hash of the last fact.
+    pub head: LineHash,
+}
+
+impl State {
+    /// The word for where it stands: the leg's phase while legs run.
+    #[must_use]
+    pub fn word(&self) -> &'static str {
+        match self.phase {
+            Phase::Opened => "opened",
+            Phase::Checked => self.active_leg().map_or("rekeyed", |(_, leg)| leg.phase.word()),
+            Phase::Accounted => "accounted",
+            Phase::Completed => "completed",
+            Phase::Cancelled => "cancelled",
+        }
+    }
+
+    /// Whether nothing will ever happen again.
+    #[must_use]
+    pub fn is_terminal(&self) -> bool {
+        matches!(self.phase, Phase::Completed | Phase::Cancelled)
+    }
+
+    /// The first leg that is not done, with its number from 1.
+    #[must_use]
+    pub fn active_leg(&self) -> Option<(u32, &Leg)> {
+        self.legs.iter().zip(1..).find(|(leg, _)| leg.phase != LegPhase::Rekeyed).map(|(leg, number)| (number, leg))
+    }
+
+    /// Leg by number from 1.
+    #[must_use]
+    pub fn leg(&self, number: u32) -> Option<&Leg> {
+        self.legs.get(usize::try_from(number.checked_sub(1)?).ok()?)
+    }
+
+    /// Whether a mint was ever intended: from then on only forward.
+    #[must_use]
+    pub fn is_past_pivot(&self) -> bool {
+        self.legs.iter().any(|leg| !leg.attempts.is_empty() || leg.target.is_some())
+    }
+
+    /// Dependents in all pages.
+    #[must_use]
+    pub fn dependents(&self) -> u64 {
+        self.pages.values().map(|page| u64::from(page.opened.dependents)).sum()
+    }
+
+    /// Pages without an end, for a leg's kinds.
+    #[must_use]
+    pub fn open_pages(&self, leg: &Leg) -> Vec<u32> {
+        self.pages
+            .iter()
+            .filter(|(_, page)| page.closed.is_none() && leg.plan.kinds.contains(&page.opened.kind))
+            .map(|(number, _)| *number)
+            .collect()
+    }
+}
