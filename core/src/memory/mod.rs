@@ -5,6 +5,7 @@
 //! randomness, sleeps or spawns.
 
 mod answer;
+mod audit;
 mod buckets;
 mod clock;
 mod faults;
@@ -14,6 +15,7 @@ mod kms;
 mod kms_mint;
 mod limits;
 mod log;
+mod notifier;
 mod objects;
 mod ons;
 mod operations;
@@ -25,11 +27,14 @@ mod seed;
 mod seed_bucket;
 mod settings;
 mod translate;
+mod view_catalog;
 mod view_key_store;
+mod view_rekeyer;
 mod work_requests;
 mod world;
 
 pub use answer::{Answer, Call, Caller, Listing, PageQuery, Refusal, Told, VaultEndpoint};
+pub use audit::MemoryAuditSink;
 pub use buckets::{BucketAddress, BucketInfo, BucketSummary, BucketUpdate};
 pub use clock::{ManualClock, Skew, SkewedClock, WorldClock};
 pub use faults::{FaultPlan, Strikes};
@@ -38,6 +43,7 @@ pub use journal::{Failure, FailureHook, MemoryJournal};
 pub use kms::{VaultInfo, VaultReplica, VersionInfo};
 pub use kms_mint::{KeyUpdate, NewKey};
 pub use log::{LogEntry, NotYet, Note};
+pub use notifier::RecordingNotifier;
 pub use objects::{ObjectInfo, ObjectListing, ObjectQuery};
 pub use ons::{Message, TopicInfo};
 pub use random::SeededRandom;
