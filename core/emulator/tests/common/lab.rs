@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use keywheel::memory::{World, WorldSettings};
 use keywheel::model::{CompartmentId, KeyId, Region, VaultId};
 use keywheel_emulator::{Emulator, EmulatorSettings, OciConfig};
+use serde_json::{Value, json};
 
 use super::client::Client;
 
@@ -48,5 +49,17 @@ impl Lab {
     /// `http://…` of a path at the vault.
     pub(crate) fn at_vault(&self, path: &str) -> String {
         format!("{}{path}", self.emulator.vault_url(&self.vault).expect("a port"))
+    }
+
+    /// What a script in another language needs to know, with more of its own.
+    pub(crate) fn facts(&self, more: Value) -> Value {
+        let mut facts = json!({
+            "config": self.config.config_path, "region": self.at_home(""), "tenancy": self.config.tenancy,
+            "home": self.home, "away": self.away, "compartment": self.compartment,
+            "vault": self.vault, "key": self.key,
+        });
+        let Value::Object(more) = more else { panic!("facts are an object") };
+        facts.as_object_mut().expect("an object").extend(more);
+        facts
     }
 }
