@@ -205,7 +205,7 @@ impl Demo {
         };
         self.output.say(&format!(
             "So that you need not wait, margins are shortened (never outside a rehearsal on loopback):\n{}\n{}\n{}\n{}",
-            row("quiet period before anything is re-keyed", lab.quiet_period(), production.quiet_period()),
+            row("quiet period after a lost answer to a mint", lab.quiet_period(), production.quiet_period()),
             row("a signature is refused after", lab.skew_limit, production.skew_limit),
             row("a new version may stay unlisted for", lab.list_lag, production.list_lag),
             row("search may lag by", lab.search_lag, production.search_lag),

@@ -4,6 +4,7 @@ use keywheel::config::show_duration;
 use keywheel::model::{Plan, Strategy};
 
 use super::escape::Foreign;
+use super::tables;
 
 /// Versions of the vault's limit, in percent, from which the quota is worth a word.
 const QUOTA_LOW_PERCENT: u32 = 80;
@@ -34,8 +35,8 @@ pub(crate) fn text(plan: &Plan) -> String {
     for hole in &plan.holes {
         row("not seen", format!("{:?} in {}", hole.state, hole.region));
     }
-    for finding in &plan.findings {
-        row("finding", format!("{}: {}", Foreign(&finding.subject), Foreign(&finding.text)));
+    for finding in tables::findings(&plan.findings) {
+        row("finding", finding);
     }
     row("calls", format!("about {} reads, {} writes", plan.calls_read, plan.calls_write));
     row("quota", quota(plan));

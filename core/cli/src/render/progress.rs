@@ -67,11 +67,16 @@ impl<'a> View<'a> {
             Progress::Fact { rotation, phase: Some(phase), fact, .. } => self.phase(rotation, phase, fact),
             Progress::Dependents { rotation, done, total } => self.counters(rotation, *done, *total),
             Progress::Looking { rotation, candidates, found } => {
-                self.waiting(rotation, &format!("looks: {candidates} candidates, {found} new dependents"));
+                let now = format!("looks: {candidates} candidates, {found} new dependents");
+                self.waiting(rotation, "looks for dependents", &now);
             }
-            Progress::Opened { rotation, key } => self.waiting(rotation, &format!("key {key}")),
+            Progress::Opened { rotation, key } => {
+                let key = format!("key {key}");
+                self.waiting(rotation, &key, &key);
+            }
             Progress::Waiting { rotation, why, until } => {
-                self.waiting(rotation, &format!("waits until {}: {}", clock(*until), Foreign(why)));
+                let why = Foreign(why);
+                self.waiting(rotation, &format!("waits: {why}"), &format!("waits until {}: {why}", clock(*until)));
             }
             _ => {}
         }
@@ -86,8 +91,10 @@ impl<'a> View<'a> {
         } else if row.phase != phase {
             plain(&output, &format!("{rotation}  {phase}"));
         }
-        row.waiting.clear();
-        phase.clone_into(&mut row.phase);
+        if row.phase != phase {
+            row.waiting.clear();
+            phase.clone_into(&mut row.phase);
+        }
     }
 
     fn counters(&mut self, rotation: &RotationId, done: u64, total: u64) {
@@ -103,15 +110,16 @@ impl<'a> View<'a> {
         }
     }
 
-    fn waiting(&mut self, rotation: &RotationId, message: &str) {
+    /// Shows what goes on within a phase: `now` where a line can be redrawn, `once` where it cannot.
+    fn waiting(&mut self, rotation: &RotationId, once: &str, now: &str) {
         let output = *self.output;
         let row = self.row(rotation);
         if let Some(spinner) = &row.spinner {
-            spinner.set_message(message.to_owned());
-        } else if row.waiting != message {
-            plain(&output, &format!("{rotation}  {message}"));
+            spinner.set_message(now.to_owned());
+        } else if row.waiting != once {
+            plain(&output, &format!("{rotation}  {once}"));
+            once.clone_into(&mut row.waiting);
         }
-        message.clone_into(&mut row.waiting);
     }
 
     fn row(&mut self, rotation: &RotationId) -> &mut Row {

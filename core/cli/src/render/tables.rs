@@ -1,7 +1,9 @@
 //! Tables and reports for people.
 
+use std::collections::BTreeMap;
+
 use comfy_table::{ContentArrangement, Table};
-use keywheel::model::{DependentReport, DueKey, DueState, FindingKind, Outcome, Report, RotationSummary};
+use keywheel::model::{DependentReport, DueKey, DueState, Finding, FindingKind, Outcome, Report, RotationSummary};
 
 use super::escape::Foreign;
 use crate::exit::Exit;
@@ -11,6 +13,9 @@ fn table<const N: usize>(header: [&str; N]) -> Table {
     table.set_content_arrangement(ContentArrangement::Disabled);
     table.load_style(comfy_table::presets::NOTHING);
     table.set_header(header);
+    for column in table.column_iter_mut() {
+        column.set_padding((0, 2));
+    }
     table
 }
 
@@ -52,7 +57,7 @@ pub(crate) fn rotations(rows: &[RotationSummary]) -> String {
 }
 
 fn outcomes(row: &RotationSummary) -> String {
-    let mut words = std::collections::BTreeMap::<&str, u64>::new();
+    let mut words = BTreeMap::<&str, u64>::new();
     for tally in row.counts.0.values() {
         for (word, count) in &tally.outcomes {
             *words.entry(word).or_default() += count;
@@ -89,13 +94,25 @@ pub(crate) fn dependents(rows: &[DependentReport]) -> String {
 }
 
 /// The longest list of findings that is shown in full.
-const FINDINGS_SHOWN: usize = 20;
+const FINDINGS_SHOWN: usize = 5;
+
+/// Findings one by one, or by kind when there are many.
+pub(crate) fn findings(findings: &[Finding]) -> Vec<String> {
+    if findings.len() <= FINDINGS_SHOWN {
+        return findings.iter().map(|one| format!("{}: {}", Foreign(&one.subject), Foreign(&one.text))).collect();
+    }
+    let mut kinds = BTreeMap::<FindingKind, (usize, &str)>::new();
+    for finding in findings {
+        kinds.entry(finding.kind).or_insert((0, &finding.text)).0 += 1;
+    }
+    kinds.into_values().map(|(count, text)| format!("{count} times: {} (--json names each)", Foreign(text))).collect()
+}
 
 /// A report as its own `Display` says it, with findings of one kind folded when there are many.
 pub(crate) fn report(report: &Report) -> String {
     let mut shown = report.clone();
-    let folded = fold(&mut shown);
     let census = &report.census;
+    let folded = findings(&std::mem::take(&mut shown.findings));
     let mut text = format!(
         "{shown}\n  census      {} by us, {} presumed ours, {} by others",
         census.ours, census.presumed, census.others
@@ -110,24 +127,6 @@ pub(crate) fn report(report: &Report) -> String {
         text.push_str("\n  TEST        a rehearsal on loopback endpoints; it proves nothing about a tenancy");
     }
     text
-}
-
-/// Takes findings beyond the first few out and says how many of which kind they were.
-fn fold(report: &mut Report) -> Vec<String> {
-    if report.findings.len() <= FINDINGS_SHOWN {
-        return Vec::new();
-    }
-    report.findings.sort();
-    let mut kinds = std::collections::BTreeMap::<FindingKind, (usize, String)>::new();
-    for finding in &report.findings {
-        let entry = kinds.entry(finding.kind).or_insert_with(|| (0, finding.text.clone()));
-        entry.0 += 1;
-    }
-    report.findings.clear();
-    let line = |(_, (count, text)): (FindingKind, (usize, String))| {
-        format!("{count} times: {} (all with --json)", Foreign(&text))
-    };
-    kinds.into_iter().map(line).collect()
 }
 
 /// What a state of `due` means for the exit code of `rotate`.
