@@ -7,6 +7,7 @@
 
 mod rig;
 
+use keywheel::memory::NotYet;
 use rig::Rig;
 
 /// Kills a rotation at a point, resumes it, and checks everything.
@@ -26,27 +27,37 @@ macro_rules! deaths {
 }
 
 deaths! {
-    it_may_die_with_the_rotation_only_in_the_registry at "rotation_opened:after#1";
-    it_may_die_with_a_page_that_the_rotation_does_not_know at "page_opened:before#2";
-    it_may_die_in_the_middle_of_its_inventory at "page_opened:after#3";
-    it_may_die_after_the_intent_before_the_send at "mint_intended:after#1";
+    it_may_die_with_the_rotation_only_in_the_registry at "append rotation_opened:after#1";
+    it_may_die_with_a_page_that_the_rotation_does_not_know at "append page_opened:before#2";
+    it_may_die_in_the_middle_of_its_inventory at "append page_opened:after#3";
+    it_may_die_after_the_intent_before_the_send at "append mint_intended:after#1";
     it_may_die_after_the_mint_before_its_answer at "create_version:after#1";
-    it_may_die_after_the_answer_was_written_down at "created:after#1";
-    it_may_die_while_it_waits_for_the_flip at "adopted:after#1";
+    it_may_die_after_the_answer_was_written_down at "append created:after#1";
+    it_may_die_after_the_flip_was_seen at "append in_use:before#1";
     it_may_die_at_the_replica_gate at "replication:after#1";
-    it_may_die_after_a_steps_intent_before_the_send at "step_intended:after#3";
+    it_may_die_after_a_steps_intent_before_the_send at "append step_intended:after#3";
     it_may_die_after_a_re_encrypt_before_its_answer at "begin:after#5";
-    it_may_die_between_two_steps at "step_begun:after#4";
-    it_may_die_after_an_outcome_before_its_page_is_closed at "page_closed:before#1";
-    it_may_die_after_a_page_was_closed at "page_closed:after#2";
-    it_may_die_before_the_last_fact at "completed:before#1";
+    it_may_die_between_two_steps at "append step_begun:after#4";
+    it_may_die_after_an_outcome_before_its_page_is_closed at "append page_closed:before#1";
+    it_may_die_after_a_page_was_closed at "append page_closed:after#2";
+    it_may_die_before_the_last_fact at "append completed:before#1";
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn it_may_die_while_it_waits_for_the_flip() {
+    let rig = Rig::start().await;
+    rig.kill_at("describe_key:after#6").await;
+    let (world, key) = (&rig.tenancy.world, &rig.tenancy.key);
+    assert_eq!(world.versions(key).len(), 2, "the version is minted");
+    assert!(world.not_yets(NotYet::Flip) > 0, "and was seen not to be current yet");
+    rig.resume_and_check().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn it_may_die_twice_in_one_mint() {
     let rig = Rig::start().await;
     rig.kill_at("create_version:after#1").await;
-    rig.kill_during(&["resume"], "adopted:before#1").await;
+    rig.kill_during(&["resume"], "append sighted:after#1").await;
     rig.resume_and_check().await;
 }
 

@@ -81,15 +81,7 @@ async fn an_imported_key() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_key_that_oci_rotates_by_itself() {
     let make = |t: &Tenancy| t.world.add_key(&t.vault, &t.compartment, "k", born()).auto_rotating(60).done();
-    let mut key = None;
-    let rig = Rig::started(WorldSettings::lab(), Timestamp::now, |t| key.insert(make(t)).clone()).await;
-    // Not a refusal when nobody insists: OCI does the job.
-    refused(&rig, key.as_ref().expect("made"), 0, &["OCI rotates it by itself"]).await;
-    let before = rig.tenancy.world.writes();
-    let output = rig.run(&["rotate", key.expect("made").as_str(), "--yes", "--now"]).await;
-    assert_eq!(output.status.code(), Some(6), "{}", said(&output));
-    assert!(said(&output).contains("auto-rotation"), "{}", said(&output));
-    assert_eq!(rig.tenancy.world.writes(), before);
+    key_is_refused(make, &["OCI rotates this key by itself"]).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -162,7 +154,7 @@ async fn an_unknown_region() {
 /// Rotates once, so that there is a journal to damage.
 async fn rig_with_journal() -> Rig {
     let rig = Rig::start().await;
-    rig.kill_at("mint_intended:after#1").await;
+    rig.kill_at("append mint_intended:after#1").await;
     rig
 }
 
@@ -212,4 +204,41 @@ async fn a_read_only_journal() {
         return;
     }
     journal_is_refused(&rig, &["written"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_locked_journal() {
+    let rig = rig_with_journal().await;
+    let other = rusqlite::Connection::open(rig.folder.journal()).expect("a file");
+    other.execute_batch("PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE;").expect("nobody else has it");
+    let writes = rig.tenancy.world.writes();
+    let output = rig.run(&["resume"]).await;
+    assert_eq!(output.status.code(), Some(1), "{}", said(&output));
+    assert!(said(&output).to_lowercase().contains("lock"), "{}", said(&output));
+    assert_eq!(rig.tenancy.world.writes(), writes);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_journal_with_a_changed_line() {
+    let rig = rig_with_journal().await;
+    let file = rusqlite::Connection::open(rig.folder.journal()).expect("a file");
+    let read = "SELECT sql FROM sqlite_master WHERE name = 'lines_no_update'";
+    let trigger: String = file.query_row(read, [], |row| row.get(0)).expect("the wall against updates");
+    drop(file);
+    let change =
+        "UPDATE lines SET text = replace(text, '\"generation\":1', '\"generation\":2') WHERE stream LIKE 'r/%'";
+    tamper(&rig, &format!("DROP TRIGGER lines_no_update; {change}; {trigger};"));
+    journal_is_refused(&rig, &["hash"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_journal_with_a_lost_line() {
+    let rig = rig_with_journal().await;
+    let file = rusqlite::Connection::open(rig.folder.journal()).expect("a file");
+    let read = "SELECT sql FROM sqlite_master WHERE name = 'lines_no_delete'";
+    let trigger: String = file.query_row(read, [], |row| row.get(0)).expect("the wall against deletes");
+    drop(file);
+    let lose = "DELETE FROM lines WHERE stream GLOB 'r/*' AND stream NOT GLOB 'r/*/p/*' AND seq = 2";
+    tamper(&rig, &format!("DROP TRIGGER lines_no_delete; {lose}; {trigger};"));
+    journal_is_refused(&rig, &["lines before it are missing"]).await;
 }
