@@ -85,6 +85,11 @@ impl Transport {
         }
     }
 
+    #[cfg(test)]
+    pub(crate) fn credentials(&self) -> Arc<dyn Credentials> {
+        Arc::clone(&self.credentials)
+    }
+
     /// Requests sent so far, by operation.
     pub(crate) fn counts(&self) -> BTreeMap<Operation, u64> {
         self.counts.lock().unwrap_or_else(PoisonError::into_inner).clone()
@@ -323,3 +328,7 @@ fn unanswered(call: &Call, cause: reqwest::Error) -> Error {
     let error = Error::new(kind, name, what).with("region", &call.region).caused_by(cause);
     if call.operation.mutates() { error.may_have_landed() } else { error }
 }
+
+#[cfg(test)]
+#[path = "transport_tests.rs"]
+mod tests;
