@@ -44,7 +44,7 @@ impl Chain {
         if line.stream != self.stream {
             return Err(corrupt(line, "belongs to another stream").with("expected", &self.stream));
         }
-        if line.seq + 1 == self.head.next_seq && line.hash != self.head.hash {
+        if line.seq.checked_add(1) == Some(self.head.next_seq) && line.hash != self.head.hash {
             return Err(Error::new(
                 ErrorKind::Fork,
                 "read_journal",

@@ -1,0 +1,36 @@
+# The one command runner. `make help` lists the verbs that exist; a verb appears with the code it needs.
+# Needs GNU make, bash, cargo; lanes that need more say so and are skipped loudly (see .ci/lanes).
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help check test demo heal fuzz deny ready
+
+# One set of packages and features for every cargo call, so that they share artefacts. The two bindings
+# are cdylibs for their hosts and are built and tested by their own lanes.
+RUST := --locked --workspace --exclude keywheel-python --exclude keywheel-node --all-features
+
+help: ## this list
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
+
+check: ## the inner loop: format, clippy, unit tests, tidy; under a minute warm
+	cargo fmt --all --check
+	cargo clippy --locked --workspace --all-targets --all-features -- -D warnings
+	cargo test $(RUST) --lib --test tidy
+
+test: ## everything, from a fresh clone; ends with a table of what was and was not tested
+	.ci/lanes
+
+demo: ## rotates a key in an emulated tenancy, is killed half-way, resumes, prints the report
+	cargo run --locked -p keywheel-cli --features lab -- demo
+
+heal: ## rewrites what is generated or copied (core/README.md)
+	KEYWHEEL_HEAL=1 cargo test $(RUST) --test tidy healed
+
+fuzz: ## every fuzz target for FUZZ_SECONDS (10) seconds; needs cargo-fuzz
+	.ci/fuzz
+
+deny: ## licences, banned crates and sources, by the rules of deny.toml
+	.ci/deny
+
+ready: check deny test ## before asking for review: check, deny, test
