@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use super::answer::{Call, No, Told, VaultEndpoint, Yes};
 use super::faults::Fault;
-use super::kms::{KeyRecord, TokenUse, VersionInfo, VersionRecord};
+use super::kms::VersionInfo;
+use super::kms_state::{KeyRecord, TokenUse, VersionRecord};
 use super::log::Note;
 use super::operations as op;
 use super::world::{Ctx, State, World};

@@ -38,7 +38,7 @@ pub(super) fn page_of<I, T>(
     let limit = query.limit.unwrap_or(usize::MAX).min(settings.page_size).max(1);
     let mut rest = items.skip(from).peekable();
     let (mut part, mut last) = (Vec::new(), String::new());
-    while let Some(item) = rest.next() {
+    for item in rest.by_ref() {
         if part.len() + 1 < limit {
             part.push(show(item));
             continue;

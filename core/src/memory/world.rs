@@ -13,7 +13,7 @@ use super::buckets::Buckets;
 use super::clock::WorldClock;
 use super::faults::{Fault, FaultPlan, Struck};
 use super::identity::Identity;
-use super::kms::Kms;
+use super::kms_state::Kms;
 use super::limits::KmsRates;
 use super::log::{LogEntry, NotYet, Note};
 use super::ons::Topics;
