@@ -143,8 +143,7 @@ impl World {
 
     /// Acts out requests that were held up until now. Every call does this first.
     pub fn settle(&self) {
-        let now = self.now();
-        self.lock().run_deferred(now);
+        let _ = self.settled();
     }
 
     /// The instant the next held-up request acts, if any.
@@ -155,6 +154,14 @@ impl World {
 
     pub(super) fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The present and the state as it is then.
+    pub(super) fn settled(&self) -> (Timestamp, MutexGuard<'_, State>) {
+        let now = self.now();
+        let mut state = self.lock();
+        state.run_deferred(now);
+        (now, state)
     }
 
     /// Serves a read.
