@@ -2,6 +2,8 @@
 #![forbid(unsafe_code)]
 
 pub mod adapters;
+#[cfg(feature = "oci")]
+pub mod blocking;
 pub mod compliance;
 pub mod config;
 pub mod engine;
