@@ -53,3 +53,6 @@ pub use seed_bucket::BucketSeed;
 pub use settings::WorldSettings;
 pub use work_requests::{WorkRequestInfo, WorkStatus};
 pub use world::World;
+
+#[cfg(test)]
+mod tests;
