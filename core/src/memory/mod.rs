@@ -13,6 +13,7 @@ mod identity;
 mod journal;
 mod kms;
 mod kms_mint;
+mod kms_state;
 mod limits;
 mod log;
 mod notifier;

@@ -1,6 +1,7 @@
 //! Cutting listings into parts, with the habits of oci-api §1.5: opaque tokens, empty parts.
 //!
-//! A token names the last item shown and how many were; if that item has gone, the count says where to go on.
+//! A token names the last item shown and how many were; if that item has gone, the count says
+//! where to go on, and something may be shown twice rather than left out.
 
 use super::answer::{Listing, No, PageQuery};
 use super::settings::WorldSettings;
@@ -32,12 +33,12 @@ pub(super) fn page_of<I, T>(
         None if settings.empty_pages => return Ok(Listing { items: Vec::new(), next: Some(format!("{MARK}0~")) }),
         None => 0,
         Some(Place { shown: 0, .. }) => 0,
-        Some(Place { shown, last }) => items.clone().position(|item| id(&item) == last).map_or(shown, |at| at + 1),
+        Some(Place { shown, last }) => items.clone().position(|item| id(&item) == last).map_or(shown - 1, |at| at + 1),
     };
     let limit = query.limit.unwrap_or(usize::MAX).min(settings.page_size).max(1);
     let mut rest = items.skip(from).peekable();
     let (mut part, mut last) = (Vec::new(), String::new());
-    while let Some(item) = rest.next() {
+    for item in rest.by_ref() {
         if part.len() + 1 < limit {
             part.push(show(item));
             continue;

@@ -106,3 +106,19 @@ fn a_region_that_is_down_answers_503_and_a_denied_compartment_404() {
 fn a_fault_for_an_operation_that_does_not_exist_is_a_mistake_in_the_test() {
     let _ = FaultPlan::new().lose_answer("create_keys", 1);
 }
+
+#[test]
+fn two_worlds_of_one_seed_tell_the_same_story() {
+    let story = |seed: u64| {
+        let lab = lab(WorldSettings { seed, ..WorldSettings::lab() });
+        lab.world.faults(FaultPlan::new().lose_answer("create_version", 2).throttle("describe_key", 2));
+        for _ in 0..3 {
+            let _ = lab.mint(&us());
+            let _ = lab.world.get_key(&us(), &lab.at, &lab.key);
+            lab.clock.advance(secs(1));
+        }
+        (lab.world.log(), lab.world.versions(&lab.key))
+    };
+    assert_eq!(story(7), story(7));
+    assert_ne!(story(7).1, story(8).1, "another seed, other names");
+}
