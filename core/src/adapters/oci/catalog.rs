@@ -369,3 +369,7 @@ impl ResourceCatalog for Catalog {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "catalog_tests.rs"]
+mod tests;

@@ -125,6 +125,11 @@ impl Client {
         self.transport.counts()
     }
 
+    #[cfg(test)]
+    pub(crate) fn credentials(&self) -> Arc<dyn Credentials> {
+        self.transport.credentials()
+    }
+
     pub(crate) fn endpoints(&self) -> &Endpoints {
         &self.transport.endpoints
     }

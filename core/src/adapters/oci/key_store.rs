@@ -206,3 +206,7 @@ impl KeyStore for VaultKeyStore {
         Ok(answer.reply(read.into_model(&place.region)))
     }
 }
+
+#[cfg(test)]
+#[path = "key_store_tests.rs"]
+mod tests;

@@ -10,6 +10,8 @@ pub mod credentials;
 mod endpoint;
 mod key_store;
 mod locate;
+#[cfg(test)]
+mod loopback;
 mod ons;
 pub mod operation;
 pub mod region;

@@ -85,6 +85,11 @@ impl Transport {
         }
     }
 
+    #[cfg(test)]
+    pub(crate) fn credentials(&self) -> Arc<dyn Credentials> {
+        Arc::clone(&self.credentials)
+    }
+
     /// Requests sent so far, by operation.
     pub(crate) fn counts(&self) -> BTreeMap<Operation, u64> {
         self.counts.lock().unwrap_or_else(PoisonError::into_inner).clone()
@@ -122,7 +127,7 @@ impl Transport {
         };
         let url = call.url(&base)?;
         let client = self.client(wire, is_loopback(&url))?;
-        let signed = call.date.unwrap_or_else(Timestamp::now);
+        let signed = call.date.unwrap_or_else(present);
         let request = self.request(call, url, signed).await?;
         *self.counts.lock().unwrap_or_else(PoisonError::into_inner).entry(call.operation).or_default() += 1;
         let answer = self.exchange(call, &client, request, signed).await;
@@ -271,6 +276,15 @@ fn method(method: Method) -> reqwest::Method {
     }
 }
 
+/// The wall clock: the service compares a request's date with its own.
+#[allow(
+    clippy::disallowed_methods,
+    reason = "a signature is dated by the wall clock, whatever clock the engine waits by"
+)]
+fn present() -> Timestamp {
+    Timestamp::now()
+}
+
 /// Object Storage keeps `opc-request-id` for its own (oci-api §1.5).
 fn request_id_header(operation: Operation) -> &'static str {
     if operation.service() == Service::ObjectStorage { "opc-client-request-id" } else { "opc-request-id" }
@@ -323,3 +337,7 @@ fn unanswered(call: &Call, cause: reqwest::Error) -> Error {
     let error = Error::new(kind, name, what).with("region", &call.region).caused_by(cause);
     if call.operation.mutates() { error.may_have_landed() } else { error }
 }
+
+#[cfg(test)]
+#[path = "transport_tests.rs"]
+mod tests;

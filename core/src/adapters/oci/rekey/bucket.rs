@@ -313,3 +313,7 @@ impl BucketReKeyer {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "bucket_tests.rs"]
+mod tests;
