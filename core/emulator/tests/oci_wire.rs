@@ -48,6 +48,20 @@ async fn one_retry_token_makes_one_version() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn only_get_tells_how_a_version_is_replicated() {
+    let lab = Lab::new(WorldSettings::instant()).await;
+    let url = lab.at_vault(&format!("/20180608/keys/{}/keyVersions", lab.key));
+    let made = lab.client.post(url.clone(), &json!({})).json();
+    let version = made["id"].as_str().expect("an id");
+    let listed = lab.client.get(url.clone()).json();
+    assert!(listed[1].get("replicaDetails").is_none() && listed[1].get("isPrimary").is_none());
+    let got = lab.client.get(format!("{url}/{version}")).json();
+    let id = got["replicaDetails"]["replicationId"].as_str().expect("a replication id");
+    let status = lab.client.get(lab.at_vault(&format!("/20180608/replicaOperations/{id}/status"))).json();
+    assert_eq!(status, json!({ "replicaDetails": [{ "region": "us-phoenix-1", "status": "REPLICATED" }] }));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_lost_answer_is_a_broken_connection_after_the_effect() {
     let lab = Lab::new(WorldSettings::instant()).await;
     let url = lab.at_vault(&format!("/20180608/keys/{}/keyVersions", lab.key));

@@ -250,6 +250,25 @@ impl World {
         regions.map(|region| VaultEndpoint { vault: vault.clone(), region: region.clone() }).collect()
     }
 
+    /// A key as it is at its primary, whoever may see it.
+    #[must_use]
+    pub fn key(&self, key: &KeyId) -> Option<Key> {
+        let now = self.now();
+        let mut state = self.lock();
+        state.run_deferred(now);
+        let record = state.kms.keys.get(key)?;
+        let vault = &state.kms.vaults.get(&record.vault)?.vault;
+        Some(record.model(&vault.region, vault.is_primary != Some(false), now))
+    }
+
+    /// A vault as it is at its primary, whoever may see it.
+    #[must_use]
+    pub fn vault(&self, vault: &VaultId) -> Option<VaultInfo> {
+        let state = self.lock();
+        let record = state.kms.vaults.get(vault)?;
+        Some(VaultInfo { vault: record.vault.clone(), is_replicable: record.is_replicable, tags: record.tags.clone() })
+    }
+
     /// Every vault there is, in order of creation.
     #[must_use]
     pub fn vaults(&self) -> Vec<VaultId> {

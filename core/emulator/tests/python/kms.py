@@ -19,6 +19,7 @@ holds("list_vault_replicas names the replica's region", [r.region for r in repli
 keys = oci.key_management.KmsManagementClient(CONFIG, vault.data.management_endpoint, **PLAIN)
 paged = every(keys.list_keys, FACTS["compartment"], limit=2).data
 holds("list_keys with limit 2 pages through this vault's keys only", sorted(k.id for k in paged) == sorted(FACTS["keys"]))
+holds("a key's summary says when it was made", all(k.time_created and k.protection_mode == "SOFTWARE" for k in paged))
 
 before = keys.get_key(FACTS["key"])
 holds("get_key has a current version and an etag", before.data.current_key_version and before.headers["etag"])
@@ -43,6 +44,7 @@ holds("wait_until sees the version ENABLED", done.data.lifecycle_state == "ENABL
 until("the key names the new version after the flip", lambda: keys.get_key(FACTS["key"]).data.current_key_version == first.id)
 versions = every(keys.list_key_versions, FACTS["key"], limit=1).data
 holds("list_key_versions shows both", {v.id for v in versions} == {before.data.current_key_version, first.id})
+holds("a version of a listing does not say how it is replicated", not hasattr(versions[0], "replica_details"))
 usage = vaults.get_vault_usage(FACTS["vault"]).data
 holds("get_vault_usage counts the versions", usage.software_key_version_count == len(FACTS["keys"]) + 1)
 
