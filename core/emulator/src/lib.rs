@@ -1,1 +1,21 @@
-//! Placeholder.
+//! A deterministic OCI in one process: `World` behind OCI's wire formats, over HTTP on loopback.
+//!
+//! Shares nothing with keywheel's OCI adapters but the table of operations (service, method, path), so
+//! that one mistake is not made twice. Official SDKs are its clients in the test suite.
+
+mod asked;
+mod emulator;
+mod endpoints;
+mod errors;
+mod route;
+mod server;
+mod shared;
+mod socket;
+pub mod users;
+pub mod verify;
+mod wire;
+mod wire_identity;
+mod wire_kms;
+
+pub use emulator::{Emulator, EmulatorSettings};
+pub use users::{ApiUser, OciConfig};

@@ -6,6 +6,9 @@ pub mod oci;
 #[cfg(all(feature = "operations", not(feature = "oci")))]
 #[path = "oci/operation.rs"]
 pub mod operation;
+// One path to the table whatever features another package switches on.
+#[cfg(feature = "oci")]
+pub use oci::operation;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
 pub mod system;

@@ -1,1 +1,91 @@
-//! Room engine.
+//! The only async logic: performs what `rotation` decided and writes down what came of it.
+//!
+//! Intent on disk, then the effect, then the outcome on disk. The engine never decides and never spawns:
+//! everything runs in the caller's task, so dropping the future is a crash, and a crash is safe.
+
+mod backoff;
+mod book;
+mod claim;
+mod drive;
+mod notify;
+mod open;
+mod pages;
+mod pass;
+mod perform;
+mod progress;
+mod server_time;
+mod view;
+mod walk;
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_broadcast::{InactiveReceiver, Sender};
+
+pub use drive::Driven;
+pub use open::Opening;
+pub use progress::{Progress, ProgressStream};
+pub use view::Walked;
+
+use crate::model::{RunnerId, Settings};
+use crate::ports::Ports;
+use crate::{Error, Result};
+use server_time::ServerTime;
+
+/// What drives rotations: ports, settings, and what one process remembers between calls.
+pub struct Engine {
+    ports: Ports,
+    settings: Settings,
+    runner: RunnerId,
+    server_time: Mutex<ServerTime>,
+    progress: Sender<Progress>,
+    // Keeps the channel open while nobody listens.
+    _listener: InactiveReceiver<Progress>,
+}
+
+impl Engine {
+    /// An engine with a runner id of its own.
+    #[must_use]
+    pub fn new(settings: Settings, ports: Ports) -> Arc<Self> {
+        let mut bytes = [0; 10];
+        ports.random.fill(&mut bytes);
+        let name = format!("run-{}", data_encoding::BASE32_NOPAD.encode(&bytes).to_ascii_lowercase());
+        let runner = RunnerId::parse(name).expect("base32 is graphic");
+        let (mut progress, listener) = async_broadcast::broadcast(progress::KEPT);
+        progress.set_overflow(true);
+        progress.set_await_active(false);
+        let listener = listener.deactivate();
+        let server_time = Mutex::new(ServerTime::default());
+        Arc::new(Self { ports, settings, runner, server_time, progress, _listener: listener })
+    }
+
+    /// What it may do.
+    #[must_use]
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// The world as it sees it.
+    #[must_use]
+    pub fn ports(&self) -> &Ports {
+        &self.ports
+    }
+
+    fn server_time(&self) -> std::sync::MutexGuard<'_, ServerTime> {
+        // A panic while the lock was held cannot leave an estimate half written: it is two numbers.
+        self.server_time.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn nonce(&self) -> [u8; 16] {
+        let mut nonce = [0; 16];
+        self.ports.random.fill(&mut nonce);
+        nonce
+    }
+}
+
+/// A violation while reading is a corrupt journal: somebody wrote what no keywheel writes.
+fn corrupt(stream: &crate::model::StreamId, seq: u64, why: impl ToString) -> Error {
+    Error::new(crate::ErrorKind::Corrupt, "read_journal", why.to_string()).with("stream", stream).with("seq", seq)
+}
+
+/// Shorthand of the rooms below: nothing or an error.
+type Done = Result<()>;

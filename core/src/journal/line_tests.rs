@@ -165,13 +165,13 @@ proptest! {
     fn what_is_sealed_is_what_is_unsealed(body in bodies(), must: bool, epoch in 0..1_u64 << 53, nonce: [u8; 16]) {
         let stamp = Stamp { epoch, ..stamp() };
         let given = Unsealed { must, ..fact("noted", body) };
-        let (lines, head) = seal(&StreamId::meta(), &Head::empty(), &stamp, nonce, std::slice::from_ref(&given)).unwrap();
-        let entry = unseal(&lines[0]).unwrap();
+        let (lines, head) = seal(&StreamId::meta(), &Head::empty(), &stamp, nonce, std::slice::from_ref(&given)).expect("whole");
+        let entry = unseal(&lines[0]).expect("whole");
         prop_assert_eq!(&Unsealed { fact: entry.fact.clone(), must: entry.must, body: entry.body.clone() }, &given);
         prop_assert_eq!(entry.epoch, epoch);
         prop_assert_eq!(&entry.nonce, &HEXLOWER.encode(&nonce));
         prop_assert_eq!(&head.hash, &entry.hash);
-        let again = serde_json_canonicalizer::to_string(&entry).unwrap();
+        let again = serde_json_canonicalizer::to_string(&entry).expect("whole");
         prop_assert_eq!(&again, &lines[0].text);
     }
 

@@ -5,6 +5,7 @@
 
 mod chain;
 mod facts;
+mod known;
 mod line;
 mod render;
 mod replay;

@@ -162,33 +162,8 @@ impl State {
     }
 
     fn check(&self, append: &Append) -> Result<()> {
-        check_shape(append)?;
-        let stream = &append.lines[0].stream;
-        let head = self.head(stream);
-        if head != append.expected {
-            return Err(Error::new(
-                ErrorKind::Conflict,
-                "append",
-                "somebody else appended first; read and decide again",
-            )
-            .with("stream", stream)
-            .with("expected", append.expected.next_seq)
-            .with("found", head.next_seq));
-        }
-        if let Some(fence) = &append.fence {
-            let epoch = self.epoch(&fence.scope);
-            if epoch != fence.epoch {
-                return Err(Error::new(
-                    ErrorKind::Conflict,
-                    "append",
-                    "the epoch was raised: somebody paused, cancelled or took over; read and decide again",
-                )
-                .with("scope", &fence.scope)
-                .with("expected", fence.epoch)
-                .with("found", epoch));
-            }
-        }
-        Ok(())
+        let head = self.head(append.check_shape()?);
+        append.compare(&head, append.fence.as_ref().map_or(0, |fence| self.epoch(&fence.scope)))
     }
 
     fn store(&mut self, append: &Append) -> Head {
@@ -206,23 +181,6 @@ impl State {
 
 fn head_of(lines: &[Arc<SealedLine>]) -> Head {
     lines.last().map_or_else(Head::empty, |last| Head { next_seq: last.seq + 1, hash: last.hash.clone() })
-}
-
-/// Refuses an append that no correct caller makes: empty, of several streams, not numbered or not chained.
-fn check_shape(append: &Append) -> Result<()> {
-    let Some(first) = append.lines.first() else {
-        return Err(Error::bug("append", "an append without lines"));
-    };
-    let mut next = append.expected.clone();
-    for line in &append.lines {
-        if line.stream != first.stream || line.seq != next.next_seq || line.prev != next.hash {
-            return Err(Error::bug("append", "lines of an append do not follow each other and its expected head")
-                .with("stream", &line.stream)
-                .with("seq", line.seq));
-        }
-        next = Head { next_seq: line.seq + 1, hash: line.hash.clone() };
-    }
-    Ok(())
 }
 
 fn after(now: Timestamp, ttl: Duration) -> Timestamp {

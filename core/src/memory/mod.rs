@@ -1,5 +1,55 @@
-//! Room memory.
+//! One deterministic cloud in memory, and every port as a view over it (design §9).
+//!
+//! [`World`] speaks at the level of OCI operations and knows no wire format: the emulator puts HTTP
+//! over it, the views put the ports over it. Nothing here reads a clock of the machine, draws
+//! randomness, sleeps or spawns.
 
+mod answer;
+mod audit;
+mod buckets;
+mod clock;
+mod faults;
+mod identity;
 mod journal;
+mod kms;
+mod kms_mint;
+mod limits;
+mod log;
+mod notifier;
+mod objects;
+mod ons;
+mod operations;
+mod paging;
+mod random;
+mod search;
+mod search_query;
+mod seed;
+mod seed_bucket;
+mod settings;
+mod translate;
+mod view_catalog;
+mod view_key_store;
+mod view_rekeyer;
+mod work_requests;
+mod world;
 
+pub use answer::{Answer, Call, Caller, Listing, PageQuery, Refusal, Told, VaultEndpoint};
+pub use audit::MemoryAuditSink;
+pub use buckets::{BucketAddress, BucketInfo, BucketSummary, BucketUpdate};
+pub use clock::{ManualClock, Skew, SkewedClock, WorldClock};
+pub use faults::{FaultPlan, Strikes};
+pub use identity::{CompartmentInfo, Depth, Subscription, Tenancy};
 pub use journal::{Failure, FailureHook, MemoryJournal};
+pub use kms::{VaultInfo, VaultReplica, VersionInfo};
+pub use kms_mint::{KeyUpdate, NewKey};
+pub use log::{LogEntry, NotYet, Note};
+pub use notifier::RecordingNotifier;
+pub use objects::{ObjectInfo, ObjectListing, ObjectQuery};
+pub use ons::{Message, TopicInfo};
+pub use random::SeededRandom;
+pub use search::ResourceSummary;
+pub use seed::{KeySeed, VaultSeed};
+pub use seed_bucket::BucketSeed;
+pub use settings::WorldSettings;
+pub use work_requests::{WorkRequestInfo, WorkStatus};
+pub use world::World;

@@ -7,6 +7,7 @@ mod finding;
 mod ids;
 mod key;
 mod line;
+mod plan;
 mod policy;
 mod replica;
 mod report;
@@ -24,6 +25,7 @@ pub use key::{
     VaultSummary, VaultType, VaultUsage,
 };
 pub use line::{Head, LineHash, SealedLine, StreamId};
+pub use plan::Plan;
 pub use policy::{Ambiguity, Budgets, Margins, Policy, Scope, Settings, TagSelector};
 pub use replica::{ReplicaState, ReplicaStatus};
 pub use report::{Census, Counts, DependentReport, Report, RotationSummary, Tally, Verdict};

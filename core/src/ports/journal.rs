@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use crate::error::{ErrorKind, Landed, Result};
+use crate::error::{Error, ErrorKind, Landed, Result};
 use crate::model::{Head, RunnerId, SealedLine, StreamId, Timestamp};
 
 /// The epoch an append was decided under. Another epoch means: somebody paused, cancelled or took over.
@@ -29,6 +29,62 @@ pub struct Append {
     pub lines: Vec<SealedLine>,
     /// The epoch, for streams of a rotation.
     pub fence: Option<Fence>,
+}
+
+impl Append {
+    /// Refuses what no correct caller makes: no lines, lines of several streams, lines that do not follow each other
+    /// and the expected head. Returns the stream.
+    pub fn check_shape(&self) -> Result<&StreamId> {
+        let Some(first) = self.lines.first() else {
+            return Err(Error::bug("append", "an append without lines"));
+        };
+        let mut next = &self.expected.hash;
+        for (line, seq) in self.lines.iter().zip(self.expected.next_seq..) {
+            if line.stream != first.stream || line.seq != seq || line.prev != *next {
+                return Err(Error::bug(
+                    "append",
+                    "the lines of an append do not follow each other and its expected head",
+                )
+                .with("stream", &line.stream)
+                .with("seq", line.seq));
+            }
+            next = &line.hash;
+        }
+        Ok(&first.stream)
+    }
+
+    /// Compares with what is stored: the stream's head, and the epoch of the fence's scope.
+    pub fn compare(&self, head: &Head, epoch: u64) -> Result<()> {
+        if *head != self.expected {
+            return Err(Error::new(
+                ErrorKind::Conflict,
+                "append",
+                "somebody else appended first; read and decide again",
+            )
+            .with("stream", self.lines.first().map_or("", |line| line.stream.as_str()))
+            .with("expected", self.expected.next_seq)
+            .with("found", head.next_seq));
+        }
+        if let Some(fence) = self.fence.as_ref().filter(|fence| fence.epoch != epoch) {
+            return Err(Error::new(
+                ErrorKind::Conflict,
+                "append",
+                "the epoch was raised: somebody paused, cancelled or took over; read and decide again",
+            )
+            .with("scope", &fence.scope)
+            .with("expected", fence.epoch)
+            .with("found", epoch));
+        }
+        Ok(())
+    }
+
+    /// Returns the head after this append.
+    #[must_use]
+    pub fn head_after(&self) -> Head {
+        self.lines
+            .last()
+            .map_or_else(|| self.expected.clone(), |last| Head { next_seq: last.seq + 1, hash: last.hash.clone() })
+    }
 }
 
 /// The right to drive something for a while.
@@ -104,10 +160,10 @@ pub trait JournalExt: Journal {
                 }
                 if found.is_empty() {
                     return Err(
-                        crate::Error::new(ErrorKind::Unavailable, "append", "the append did not land").caused_by(error)
+                        Error::new(ErrorKind::Unavailable, "append", "the append did not land").caused_by(error)
                     );
                 }
-                Err(crate::Error::new(ErrorKind::Conflict, "append", "somebody else appended first").caused_by(error))
+                Err(Error::new(ErrorKind::Conflict, "append", "somebody else appended first").caused_by(error))
             }
             other => other,
         }

@@ -104,10 +104,8 @@ pub fn apply(state: Option<State>, recorded: &Recorded, fact: &Fact) -> Result<S
             state.notices.insert(key, NoticeRef { notifier: notice.notifier.clone(), settled: false });
         }
         Fact::NoticeSent(sent) => {
-            for ((key, _), notice) in &mut state.notices {
-                if *key == sent.dedupe_key {
-                    notice.settled = true;
-                }
+            if let Some(notice) = state.notices.get_mut(&(sent.dedupe_key.clone(), sent.notifier.clone())) {
+                notice.settled = true;
             }
         }
         Fact::EffectFailed(failed) => {

@@ -47,7 +47,7 @@ impl Survey {
 }
 
 /// What follows from an answer.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Conclusion {
     /// To be written down, all or none.
     pub facts: Vec<Fact>,

@@ -113,8 +113,9 @@ fn decide_accounts(state: &State) -> Decision {
 /// The books are closed: tell people, then end.
 fn decide_end(state: &State) -> Decision {
     let dedupe_key = format!("{}:accounted", state.rid);
-    let told = state.notices.iter().any(|((key, _), notice)| *key == dedupe_key && notice.settled);
-    if !told {
+    let mut of_this_end = state.notices.iter().filter(|((key, _), _)| *key == dedupe_key).peekable();
+    let is_told = of_this_end.peek().is_some() && of_this_end.all(|(_, notice)| notice.settled);
+    if !is_told {
         return Decision::Perform(Effect::Notify { dedupe_key });
     }
     let findings = closing_findings(state);

@@ -351,6 +351,8 @@ pub struct NoticeIntended {
 pub struct NoticeSent {
     /// The notice's identity.
     pub dedupe_key: String,
+    /// Which notifier.
+    pub notifier: String,
     /// The service's id; `None` if it was given up.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub accepted_as: Option<String>,

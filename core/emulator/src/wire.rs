@@ -1,0 +1,84 @@
+//! From an operation to the file of its service, and from what World told to an HTTP answer.
+//!
+//! Decides nothing: World does. What the wire adds (array or `items`, header names) is in `wire_*`.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use keywheel::adapters::operation::Operation;
+use keywheel::memory::{Listing, Told};
+use serde_json::Value;
+
+use crate::asked::Asked;
+use crate::errors::{Answered, Failure, HttpAnswer, HttpRefusal, REQUEST_ID};
+use crate::route::{Call, Only};
+use crate::shared::Shared;
+use crate::{wire_identity, wire_kms};
+
+/// Serves one operation.
+pub(crate) fn answer(shared: &Arc<Shared>, call: Call, asked: &Asked<'_>) -> Answered {
+    let world = &*shared.world;
+    match call {
+        Call::Only(Only::GetCompartment) => wire_identity::get_compartment(world, asked),
+        Call::Only(Only::ListWorkRequestErrors | Only::ListWorkRequestLogs) => {
+            Err(HttpRefusal::new(501, "MethodNotImplemented", "the emulator does not serve this yet").into())
+        }
+        Call::Table(operation) => match operation {
+            Operation::GetTenancy => wire_identity::get_tenancy(world, asked),
+            Operation::ListCompartments => wire_identity::list_compartments(world, asked),
+            Operation::ListAvailabilityDomains => wire_identity::list_availability_domains(world, asked),
+            Operation::ListRegionSubscriptions => wire_identity::list_region_subscriptions(world, asked),
+            Operation::ListVaults => wire_kms::list_vaults(shared, asked),
+            Operation::GetVault => wire_kms::get_vault(shared, asked),
+            Operation::GetVaultUsage => wire_kms::get_vault_usage(world, asked),
+            Operation::ListVaultReplicas => wire_kms::list_vault_replicas(shared, asked),
+            Operation::ListKeys => wire_kms::list_keys(world, asked),
+            Operation::CreateKey => wire_kms::create_key(world, asked),
+            Operation::GetKey => wire_kms::get_key(world, asked),
+            Operation::UpdateKey => wire_kms::update_key(world, asked),
+            Operation::ListKeyVersions => wire_kms::list_key_versions(world, asked),
+            Operation::CreateKeyVersion => wire_kms::create_key_version(world, asked),
+            Operation::GetKeyVersion => wire_kms::get_key_version(world, asked),
+            Operation::GetReplicationStatus => wire_kms::get_replication_status(world, asked),
+            other => {
+                let message = format!("the emulator does not serve {} yet", other.name());
+                Err(HttpRefusal::new(501, "MethodNotImplemented", message).into())
+            }
+        },
+    }
+}
+
+/// Turns what World told into an answer: `show` makes the body, the witnesses come from World.
+pub(crate) fn heard<T>(told: Told<T>, show: impl FnOnce(T) -> Result<HttpAnswer, Failure>) -> Answered {
+    match told {
+        Ok(answer) => {
+            let shown = show(answer.value)?;
+            Ok(shown.maybe("etag", answer.etag.map(String::from)).with(REQUEST_ID, answer.request_id.as_str()))
+        }
+        Err(refusal) if refusal.is_silence() => Err(Failure::HangUp),
+        Err(refusal) => Err(Failure::Refused(HttpRefusal {
+            status: refusal.status,
+            code: refusal.code.to_owned(),
+            message: refusal.message,
+            request_id: Some(refusal.request_id.into()),
+        })),
+    }
+}
+
+/// The same for an answer that cannot fail to be shown.
+pub(crate) fn heard_json<T>(told: Told<T>, show: impl FnOnce(T) -> Value) -> Answered {
+    heard(told, |value| Ok(HttpAnswer::json(&show(value))))
+}
+
+/// A listing as a bare array with `opc-next-page`.
+pub(crate) fn heard_array<T>(told: Told<Listing<T>>, show: impl FnMut(T) -> Value) -> Answered {
+    heard(told, |listing| {
+        let items: Vec<Value> = listing.items.into_iter().map(show).collect();
+        Ok(HttpAnswer::json(&items).maybe("opc-next-page", listing.next))
+    })
+}
+
+/// An instant as OCI writes it in bodies.
+pub(crate) fn instant(at: Timestamp) -> String {
+    format!("{at:.3}")
+}

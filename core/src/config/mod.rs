@@ -1,0 +1,90 @@
+//! The config file: text in, checked settings out, every problem of it reported together.
+//!
+//! Nothing here touches the network or the journal. What is wrong is said with path, value and
+//! remedy; a value that might be a secret is never repeated.
+
+mod duration;
+mod problem;
+mod reader;
+mod sections;
+mod template;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+pub use duration::{parse_duration, show_duration};
+pub use problem::{Problem, Problems};
+pub use template::{FoundKey, Template};
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::model::{Region, Settings, TopicId};
+
+/// A config whose every value was checked; what `compose` needs besides [`Settings`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    /// The file it came from.
+    pub path: PathBuf,
+    /// Where credentials come from.
+    pub oci: OciAccess,
+    /// The SQLite file of the journal.
+    pub journal: PathBuf,
+    /// Policy, scope, margins, budgets.
+    pub settings: Settings,
+    /// Who is told.
+    pub notices: Notices,
+    /// A file that the audit trail is copied to.
+    pub audit_file: Option<PathBuf>,
+    /// Regions whose endpoints are a rehearsal's, on literal loopback.
+    pub endpoints: BTreeMap<Region, String>,
+}
+
+/// Which section of which OCI config file to sign with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OciAccess {
+    /// The OCI config file.
+    pub config_file: PathBuf,
+    /// Its section.
+    pub profile: String,
+    /// A file that holds the private key's passphrase.
+    pub passphrase_file: Option<PathBuf>,
+}
+
+/// Who is told about phases and pauses.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Notices {
+    /// An OCI Notifications topic and its region.
+    pub topic: Option<(TopicId, Region)>,
+    /// Whether notices are also written to standard error.
+    pub stderr: bool,
+}
+
+impl Config {
+    /// Reads and checks a config file; relative paths in it are relative to it.
+    pub fn load(path: &Path) -> Result<Self> {
+        let text = std::fs::read_to_string(path).map_err(|error| {
+            Error::new(ErrorKind::Config, "config", "the config file cannot be read; write one with `keywheel init`")
+                .with("path", path.display())
+                .caused_by(error)
+        })?;
+        Self::parse(&text, path, home().as_deref())
+    }
+
+    /// Checks a config's text as if it stood at `path`; `home` is what `~` stands for.
+    pub fn parse(text: &str, path: &Path, home: Option<&Path>) -> Result<Self> {
+        let mut problems = Vec::new();
+        let config = sections::read(text, path, home, &mut problems);
+        match config {
+            Some(config) if problems.is_empty() => Ok(config),
+            _ => Err(Problems::new(path, problems).into_error()),
+        }
+    }
+}
+
+/// The home directory that `~` stands for.
+#[allow(clippy::disallowed_methods, reason = "`~` in a path of the config means HOME; nothing else is read from it")]
+#[must_use]
+pub fn home() -> Option<PathBuf> {
+    std::env::var_os("HOME").filter(|home| !home.is_empty()).map(PathBuf::from)
+}

@@ -1,0 +1,305 @@
+//! Which keys a config has, what they mean, and the rules between them.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::str::FromStr as _;
+use std::time::Duration;
+
+use toml::de::DeTable;
+
+use super::duration::show_duration;
+use super::problem::Problem;
+use super::reader::{Table, line_of};
+use super::{Config, Notices, OciAccess};
+use crate::model::{
+    Ambiguity, Budgets, CompartmentId, KeyId, Margins, Policy, Region, ResourceId, Scope, Settings, TagSelector,
+    TopicId, VaultId,
+};
+
+/// R3: no cryptoperiod is shorter than this outside a rehearsal.
+const CRYPTOPERIOD_MIN: Duration = Duration::from_secs(86_400);
+/// A default that CIS and PCI guidance can live with.
+const CRYPTOPERIOD_DEFAULT: Duration = Duration::from_secs(90 * 86_400);
+/// Where the journal is unless the config says otherwise.
+const JOURNAL_DEFAULT: &str = "keywheel.sqlite";
+
+type Found = Vec<Problem>;
+
+/// Reads the whole document; `None` if it is not TOML at all. Problems go to `found`.
+pub(super) fn read(text: &str, path: &Path, home: Option<&Path>, found: &mut Found) -> Option<Config> {
+    let (document, errors) = DeTable::parse_recoverable(text);
+    for error in &errors {
+        found.push(Problem {
+            line: error.span().map(|span| line_of(text, span.start)),
+            path: "(syntax)".to_owned(),
+            value: None,
+            problem: error.message().replace('\n', ", "),
+            remedy: "see https://toml.io for how TOML is written".to_owned(),
+        });
+    }
+    if !errors.is_empty() {
+        return None;
+    }
+    let mut root = Table::root(text, document.get_ref());
+    let base = path.parent().unwrap_or(Path::new(""));
+    let paths = Paths { base, home };
+
+    let oci = oci(root.table("oci", found), &paths, found);
+    let journal = journal(root.table("journal", found), &paths, found);
+    let endpoints = endpoints(&root.table("endpoints", found), found);
+    let is_test = !endpoints.is_empty();
+    let scope = scope(root.table("scope", found), &endpoints, found);
+    let policy = policy(root.table("policy", found), is_test, found);
+    let tag = tag(root.table("tag", found), found);
+    let budgets = limits(root.table("limits", found), found);
+    let margins = margins(root.table("margins", found), is_test, found);
+    let notices = notices(root.table("notices", found), found);
+    let audit_file = audit(root.table("audit", found), &paths, found);
+    root.finish(found);
+
+    let settings = Settings { policy, scope, tag, margins, budgets, is_test };
+    Some(Config { path: path.to_owned(), oci, journal, settings, notices, audit_file, endpoints })
+}
+
+struct Paths<'a> {
+    base: &'a Path,
+    home: Option<&'a Path>,
+}
+
+impl Paths<'_> {
+    /// Reads a path: `~/` is the home directory, what is relative is relative to the config.
+    fn read(&self, table: &mut Table<'_>, key: &'static str, found: &mut Found) -> Option<PathBuf> {
+        let text = table.string(key, found)?;
+        if text.trim().is_empty() {
+            table.problem(key, "it is empty", "write a path, or leave the key out", found);
+            return None;
+        }
+        let Some(rest) = text.strip_prefix("~/") else {
+            return Some(self.base.join(text));
+        };
+        if self.home.is_none() {
+            table.problem(key, "~ needs HOME, which is not set", "write the whole path", found);
+        }
+        self.home.map(|home| home.join(rest))
+    }
+}
+
+fn oci(mut table: Table<'_>, paths: &Paths<'_>, found: &mut Found) -> OciAccess {
+    let config_file = paths.read(&mut table, "config_file", found).unwrap_or_else(|| match paths.home {
+        Some(home) => home.join(".oci/config"),
+        None => paths.base.join(".oci/config"),
+    });
+    let profile = table.string("profile", found).unwrap_or("DEFAULT").to_owned();
+    let passphrase_file = paths.read(&mut table, "passphrase_file", found);
+    table.finish(found);
+    OciAccess { config_file, profile, passphrase_file }
+}
+
+fn journal(mut table: Table<'_>, paths: &Paths<'_>, found: &mut Found) -> PathBuf {
+    let path = paths.read(&mut table, "path", found);
+    table.finish(found);
+    path.unwrap_or_else(|| paths.base.join(JOURNAL_DEFAULT))
+}
+
+fn endpoints(table: &Table<'_>, found: &mut Found) -> BTreeMap<Region, String> {
+    let mut endpoints = BTreeMap::new();
+    for (name, line, mut child) in table.children(found) {
+        let region = Region::parse(name.as_str());
+        if let Err(error) = &region {
+            let (path, remedy) = (format!("endpoints.{name:?}"), "name a region, such as \"us-ashburn-1\"".to_owned());
+            found.push(Problem { line: Some(line), path, value: None, problem: error.to_string(), remedy });
+        }
+        let base = child.string("base", found);
+        match base {
+            Some(base) if is_loopback(base) => {
+                if let Ok(region) = region {
+                    endpoints.insert(region, base.trim_end_matches('/').to_owned());
+                }
+            }
+            Some(_) => child.problem(
+                "base",
+                "it is not plain http on a literal loopback address with a port",
+                "write \"http://127.0.0.1:PORT\"; real regions need no endpoint, delete the section",
+                found,
+            ),
+            None => child.problem("base", "it is missing", "write base = \"http://127.0.0.1:PORT\"", found),
+        }
+        child.finish(found);
+    }
+    endpoints
+}
+
+/// `http://` and a literal loopback address and port, nothing after it (design §8).
+fn is_loopback(base: &str) -> bool {
+    let Some(rest) = base.strip_prefix("http://") else { return false };
+    let rest = rest.strip_suffix('/').unwrap_or(rest);
+    let Some((host, port)) = rest.rsplit_once(':') else { return false };
+    let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+    port.parse::<u16>().is_ok_and(|port| port != 0) && host.parse::<IpAddr>().is_ok_and(|host| host.is_loopback())
+}
+
+fn scope(mut table: Table<'_>, endpoints: &BTreeMap<Region, String>, found: &mut Found) -> Scope {
+    let scope = Scope {
+        keys: table.list("keys", KeyId::from_str, "write the OCIDs of keys", found),
+        vaults: table.list("vaults", VaultId::from_str, "write the OCIDs of vaults", found),
+        regions: table.list("regions", Region::from_str, "write region identifiers", found),
+        compartments: table.list("compartments", CompartmentId::from_str, "write the OCIDs of compartments", found),
+    };
+    if !endpoints.is_empty() {
+        let real: Vec<_> = scope.regions.iter().filter(|region| !endpoints.contains_key(*region)).collect();
+        if let Some(region) = real.first() {
+            let why =
+                format!("{region} has no loopback endpoint while other regions have: rehearsal and tenancy would mix");
+            table.problem("regions", why, "give every region an endpoint, or none", found);
+        }
+    }
+    table.finish(found);
+    scope
+}
+
+fn policy(mut table: Table<'_>, is_test: bool, found: &mut Found) -> Policy {
+    let cryptoperiod = table.duration("cryptoperiod", found).unwrap_or(CRYPTOPERIOD_DEFAULT);
+    if cryptoperiod < CRYPTOPERIOD_MIN && !is_test {
+        table.problem("cryptoperiod", "it is shorter than a day (R3)", "write at least \"1d\"", found);
+    } else if cryptoperiod.is_zero() {
+        table.problem("cryptoperiod", "it is zero", "write how long a version may protect new data", found);
+    }
+    let mut policy = Policy::with_cryptoperiod(cryptoperiod);
+    if let Some(min_age) = table.duration("min_age", found) {
+        if min_age > cryptoperiod {
+            let why = format!("it is longer than the cryptoperiod of {}", show_duration(cryptoperiod));
+            table.problem("min_age", why, "write at most the cryptoperiod; half of it is the default", found);
+        }
+        policy.min_age = min_age;
+    }
+    policy.rotate_when_empty = table.flag("rotate_when_empty", false, found);
+    policy.exclude = table.list("exclude", ResourceId::from_str, "write the OCIDs of resources to leave alone", found);
+    let words = |text: &str| match text {
+        "standard" => Ok(Ambiguity::Standard),
+        "strict" => Ok(Ambiguity::Strict),
+        _ => Err("it is not one of the two ways"),
+    };
+    policy.ambiguity = table.parsed("ambiguity", words, "write \"standard\" or \"strict\"", found).unwrap_or_default();
+    table.finish(found);
+    policy
+}
+
+fn tag(mut table: Table<'_>, found: &mut Found) -> Option<TagSelector> {
+    let namespace = table.string("namespace", found).map(str::to_owned);
+    let key = table.string("key", found);
+    let value = table.string("value", found);
+    if table.is_present() {
+        for (name, part) in [("key", key), ("value", value)] {
+            if part.is_none_or(str::is_empty) {
+                table.problem(name, "it is missing", "a tag is selected by key and value; or delete [tag]", found);
+            }
+        }
+    }
+    table.finish(found);
+    Some(TagSelector { namespace, key: key?.to_owned(), value: value?.to_owned() })
+}
+
+fn limits(mut table: Table<'_>, found: &mut Found) -> Budgets {
+    let d = Budgets::default();
+    let small = |number: u64| u32::try_from(number).expect("bounds keep it small");
+    let mut number = |key, bounds, default: u64, found: &mut Found| table.number(key, bounds, default, found);
+    let attempts = small(number("attempts", 1..=1_000, d.attempts.into(), found));
+    let blast_radius = small(number("blast_radius", 1..=10_000_000, d.blast_radius.into(), found));
+    let in_flight = small(number("in_flight", 1..=256, d.in_flight as u64, found)) as usize;
+    let page_size = small(number("page_size", 1..=1_000, d.page_size as u64, found)) as usize;
+    let mints_per_vault_and_day =
+        small(number("mints_per_vault_and_day", 1..=10_000, d.mints_per_vault_and_day.into(), found));
+    let versions_per_vault = small(number("versions_per_vault", 1..=1_000_000, d.versions_per_vault.into(), found));
+    let backoff_base = table.duration("backoff_base", found).unwrap_or(d.backoff_base);
+    let backoff_max = table.duration("backoff_max", found).unwrap_or(d.backoff_max);
+    if backoff_base.is_zero() {
+        table.problem("backoff_base", "it is zero", "write at least \"1ms\"", found);
+    }
+    if backoff_max < backoff_base {
+        table.problem("backoff_max", "it is shorter than backoff_base", "write at least backoff_base", found);
+    }
+    table.finish(found);
+    Budgets {
+        attempts,
+        backoff_base,
+        backoff_max,
+        blast_radius,
+        in_flight,
+        page_size,
+        mints_per_vault_and_day,
+        versions_per_vault,
+    }
+}
+
+fn margins(mut table: Table<'_>, is_test: bool, found: &mut Found) -> Margins {
+    const REHEARSAL: &str = "it is allowed only when every region is a loopback endpoint";
+    let lab = match table.string("profile", found) {
+        None | Some("production") => false,
+        Some("lab") => true,
+        Some(_) => {
+            table.problem("profile", "there is no such profile", "write \"production\" or \"lab\"", found);
+            false
+        }
+    };
+    if lab && !is_test {
+        table.problem("profile", REHEARSAL, "delete the line, or add [endpoints] for a rehearsal", found);
+    }
+    let mut margins = if lab { Margins::lab() } else { Margins::production() };
+    let production = Margins::production();
+    let mut set = |key, value: &mut Duration, floor: Option<Duration>| {
+        let Some(wanted) = table.duration(key, found) else { return };
+        if let Some(floor) = floor.filter(|floor| wanted < *floor && !is_test) {
+            let remedy = format!("write at least \"{}\", or delete the line", show_duration(floor));
+            table.problem(key, format!("it is shorter than in production; {REHEARSAL}"), remedy, found);
+        }
+        if wanted.is_zero() {
+            table.problem(key, "it is zero", "write how long to wait", found);
+        }
+        *value = wanted;
+    };
+    set("skew_limit", &mut margins.skew_limit, Some(production.skew_limit));
+    set("processing", &mut margins.processing, Some(production.processing));
+    set("list_lag", &mut margins.list_lag, Some(production.list_lag));
+    set("clock_error", &mut margins.clock_error, Some(production.clock_error));
+    set("search_lag", &mut margins.search_lag, Some(production.search_lag));
+    set("clock_offset_max", &mut margins.clock_offset_max, None);
+    set("token_life", &mut margins.token_life, None);
+    set("poll_min", &mut margins.poll_min, None);
+    set("poll_max", &mut margins.poll_max, None);
+    set("flip_deadline", &mut margins.flip_deadline, None);
+    set("replica_deadline", &mut margins.replica_deadline, None);
+    set("work_request_deadline", &mut margins.work_request_deadline, None);
+    set("claim_ttl", &mut margins.claim_ttl, None);
+    for (key, value, most) in [
+        ("clock_offset_max", margins.clock_offset_max, production.clock_offset_max.min(margins.skew_limit)),
+        ("token_life", margins.token_life, production.token_life),
+    ] {
+        if value > most {
+            let remedy = format!("write at most \"{}\"", show_duration(most));
+            table.problem(key, "it is longer than what OCI allows", remedy, found);
+        }
+    }
+    if margins.poll_max < margins.poll_min {
+        table.problem("poll_max", "it is shorter than poll_min", "write at least poll_min", found);
+    }
+    table.finish(found);
+    margins
+}
+
+fn notices(mut table: Table<'_>, found: &mut Found) -> Notices {
+    let topic = table.parsed("topic", TopicId::from_str, "write the OCID of a topic", found);
+    let region = table.parsed("topic_region", Region::from_str, "write the topic's region", found);
+    if topic.is_some() && region.is_none() {
+        table.problem("topic_region", "it is missing", "write the topic's region; an OCID does not say it", found);
+    }
+    let stderr = table.flag("stderr", true, found);
+    table.finish(found);
+    Notices { topic: topic.zip(region), stderr }
+}
+
+fn audit(mut table: Table<'_>, paths: &Paths<'_>, found: &mut Found) -> Option<PathBuf> {
+    let file = paths.read(&mut table, "file", found);
+    table.finish(found);
+    file
+}

@@ -1,0 +1,186 @@
+//! The commented config that `keywheel init` writes. It reads back as the settings it describes.
+
+use std::fmt::Write as _;
+
+use crate::model::{KeyId, Region, VaultId};
+
+/// A key that `init` found, offered as a choice.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FoundKey {
+    /// Its OCID.
+    pub id: KeyId,
+    /// Its display name, foreign text.
+    pub name: String,
+    /// Its vault.
+    pub vault: VaultId,
+    /// Its vault's display name, foreign text.
+    pub vault_name: String,
+    /// Where it is.
+    pub region: Region,
+    /// Why it cannot be rotated, if so ("DISABLED", "RSA", …).
+    pub unusable: Option<String>,
+}
+
+/// What varies between one written config and another.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Template {
+    /// Where the OCI config is, as the user wrote it.
+    pub oci_config_file: String,
+    /// Its section.
+    pub profile: String,
+    /// A file with the private key's passphrase.
+    pub passphrase_file: Option<String>,
+    /// The journal's file, relative to the config.
+    pub journal: String,
+    /// Keys found.
+    pub keys: Vec<FoundKey>,
+    /// Keys to manage from the start.
+    pub chosen: Vec<KeyId>,
+    /// Loopback endpoints of a rehearsal.
+    pub endpoints: Vec<(Region, String)>,
+    /// Whether margins are the lab's.
+    pub lab_margins: bool,
+}
+
+impl Template {
+    /// Renders the file.
+    #[must_use]
+    pub fn render(&self) -> String {
+        let mut text = String::from(HEAD);
+        let _ = writeln!(
+            text,
+            "[oci]\nconfig_file = {}\nprofile = {}",
+            quoted(&self.oci_config_file),
+            quoted(&self.profile)
+        );
+        match &self.passphrase_file {
+            Some(file) => drop(writeln!(text, "passphrase_file = {}", quoted(file))),
+            None => text.push_str(
+                "# passphrase_file = \"~/.oci/passphrase\"   # a file; the passphrase itself never stands here\n",
+            ),
+        }
+        text.push_str(JOURNAL);
+        let _ = writeln!(text, "path = {}\n", quoted(&self.journal));
+        text.push_str(POLICY);
+        self.scope(&mut text);
+        text.push_str(REST);
+        text.push_str(MARGINS);
+        text.push_str(if self.lab_margins { "profile = \"lab\"\n" } else { "profile = \"production\"\n" });
+        text.push_str(ENDPOINTS);
+        for (region, base) in &self.endpoints {
+            let _ = writeln!(text, "[endpoints.{}]\nbase = {}", quoted(region.as_str()), quoted(base));
+        }
+        text
+    }
+
+    fn scope(&self, text: &mut String) {
+        text.push_str(SCOPE);
+        text.push_str("keys = [\n");
+        for key in &self.keys {
+            let (name, vault) = (comment(&key.name), comment(&key.vault_name));
+            let hash = if self.chosen.contains(&key.id) { "" } else { "# " };
+            let why =
+                key.unusable.as_ref().map(|why| format!("; cannot be rotated: {}", comment(why))).unwrap_or_default();
+            let _ =
+                writeln!(text, "  {hash}{},   # {name}, vault {vault}, {}{why}", quoted(key.id.as_str()), key.region);
+        }
+        for key in self.chosen.iter().filter(|chosen| !self.keys.iter().any(|key| key.id == **chosen)) {
+            let _ = writeln!(text, "  {},", quoted(key.as_str()));
+        }
+        text.push_str("]\nvaults = []         # or whole vaults: every AES key in them\n");
+        text.push_str("regions = []        # empty: every region the tenancy subscribes to\n");
+        text.push_str("compartments = []   # empty: every compartment that can be seen\n\n");
+    }
+}
+
+/// Foreign text inside a comment: one line, no control characters, not too long.
+fn comment(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control() && !is_bidi(*c)).take(60).collect()
+}
+
+fn is_bidi(c: char) -> bool {
+    matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// A TOML basic string.
+fn quoted(text: &str) -> String {
+    let mut quoted = String::from("\"");
+    for c in text.chars() {
+        match c {
+            '"' => quoted.push_str("\\\""),
+            '\\' => quoted.push_str("\\\\"),
+            c if c.is_control() => drop(write!(quoted, "\\u{:04X}", u32::from(c))),
+            c => quoted.push(c),
+        }
+    }
+    quoted + "\""
+}
+
+const HEAD: &str = "\
+# keywheel: which keys are rotated, how often, and how carefully.
+# Check it with `keywheel plan`; nothing is written to the cloud before `keywheel rotate`.
+# Durations are written \"90d\", \"12h\", \"30m\", \"45s\", \"500ms\" or \"1d12h\".
+
+# Where credentials come from: the OCI CLI's own file.
+";
+
+const JOURNAL: &str = "
+# The journal is the record of everything that was done, and what makes it safe to be killed.
+# Everybody who rotates these keys must use the same one. Back it up; never edit it.
+[journal]
+";
+
+const POLICY: &str = "\
+[policy]
+cryptoperiod = \"90d\"          # a version older than this is due
+# min_age = \"45d\"             # a younger version is superseded only when it is named; default: half the cryptoperiod
+rotate_when_empty = false     # rotate a key that protects nothing we can see
+exclude = []                  # OCIDs of resources to leave on the version they have
+ambiguity = \"standard\"        # \"strict\": also after a refusal, wait as after a lost answer
+
+";
+
+const SCOPE: &str = "\
+# Keys that are managed. With `keys` and `vaults` empty, keys are reported and none is rotated.
+[scope]
+";
+
+const REST: &str = "\
+# The tag that says: this resource is meant to be under a managed key. A dependent without it is re-keyed
+# too (and reported); a resource with it under another key is a finding.
+# [tag]
+# namespace = \"keywheel\"     # leave out for a free-form tag
+# key = \"backup-encryption\"
+# value = \"enabled\"
+
+[limits]
+blast_radius = 500            # dependents one rotation may touch
+in_flight = 16                # requests at once
+page_size = 1000              # dependents per page of the journal, 1 to 1000
+attempts = 8                  # tries of one effect before it is given up
+backoff_base = \"1s\"
+backoff_max = \"60s\"
+mints_per_vault_and_day = 20
+versions_per_vault = 100      # what a vault may hold (100 in a virtual vault)
+
+[notices]
+# topic = \"ocid1.onstopic…\"   # an OCI Notifications topic
+# topic_region = \"us-ashburn-1\"
+stderr = true                 # also on standard error
+
+[audit]
+# file = \"audit.jsonl\"        # a copy of the journal's facts, one JSON line each
+";
+
+const MARGINS: &str = "
+# How long to wait for what OCI does not promise. \"lab\" is for rehearsals on loopback endpoints only.
+# Single margins: skew_limit, processing, list_lag, clock_error, clock_offset_max, token_life, poll_min,
+# poll_max, flip_deadline, replica_deadline, work_request_deadline, search_lag, claim_ttl.
+[margins]
+";
+
+const ENDPOINTS: &str = "
+# Only for rehearsals against an emulator on this machine; everything written is then stamped TEST.
+# [endpoints.\"us-ashburn-1\"]
+# base = \"http://127.0.0.1:4001\"
+";

@@ -1,0 +1,165 @@
+//! What a config must and must not be.
+
+use std::path::Path;
+use std::time::Duration;
+
+use super::*;
+use crate::model::{KeyId, Margins};
+
+fn parse(text: &str) -> Result<Config> {
+    Config::parse(text, Path::new("/etc/keywheel/keywheel.toml"), Some(Path::new("/home/me")))
+}
+
+fn problems(text: &str) -> Vec<String> {
+    let error = parse(text).expect_err("the text has problems");
+    assert_eq!(error.kind(), ErrorKind::Config);
+    let source = std::error::Error::source(&error).expect("problems are the source");
+    let problems = source.downcast_ref::<Problems>().expect("problems are the source");
+    problems.problems.iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn an_empty_config_is_production() {
+    let config = parse("").expect("defaults are fine");
+    assert_eq!(config.settings, Settings::production());
+    assert_eq!(config.journal, Path::new("/etc/keywheel/keywheel.sqlite"));
+    assert_eq!(config.oci.config_file, Path::new("/home/me/.oci/config"));
+}
+
+#[test]
+fn all_problems_are_told_at_once_with_path_value_and_remedy() {
+    let text = "
+[policy]
+cryptoperiod = 90
+min_agee = \"1d\"
+ambiguity = \"fast\"
+[scope]
+keys = [\"ocid1.vault.oc1.iad.x.y\", 7]
+[limits]
+blast_radius = 0
+page_size = 1001
+[endpoints.\"us-ashburn-1\"]
+base = \"http://10.0.0.1:80\"
+[surprise]
+";
+    let found = problems(text);
+    let expected = [
+        ("line 3: policy.cryptoperiod = 90: it is an integer, not a duration in quotes", "90d"),
+        ("line 4: policy.min_agee: there is no such key", "did you mean \"min_age\"?"),
+        ("line 5: policy.ambiguity = \"fast\"", "\"standard\" or \"strict\""),
+        ("line 7: scope.keys[0] = \"ocid1.vault.oc1.iad.x.y\"", "OCIDs of keys"),
+        ("line 7: scope.keys[1] = 7: it is an integer, not a string", "OCIDs of keys"),
+        ("line 9: limits.blast_radius = 0", "from 1 to"),
+        ("line 10: limits.page_size = 1001", "from 1 to 1000"),
+        ("line 12: endpoints.\"us-ashburn-1\".base = \"http://10.0.0.1:80\"", "127.0.0.1"),
+        ("line 13: surprise: there is no such key", "known here: oci, journal"),
+    ];
+    assert_eq!(found.len(), expected.len(), "{found:#?}");
+    for (start, remedy) in expected {
+        assert!(found.iter().any(|p| p.starts_with(start) && p.contains(remedy)), "{start:?} in {found:#?}");
+    }
+}
+
+#[test]
+fn a_secret_in_the_wrong_place_is_not_repeated() {
+    let error = parse("[oci]\npassphrase = \"hunter2\"\n").expect_err("there is no such key");
+    assert!(error.to_string().contains("passphrase_file"), "{error}");
+    assert!(!format!("{error} {error:?}").contains("hunter2"));
+    let error = parse("[oci]\npassphrase_file = hunter2\n").expect_err("that is no TOML");
+    assert!(!format!("{error} {error:?}").contains("hunter2"));
+}
+
+#[test]
+fn a_short_cryptoperiod_is_for_rehearsals_only() {
+    assert!(problems("[policy]\ncryptoperiod = \"23h\"")[0].contains("R3"));
+    let rehearsal = "[policy]\ncryptoperiod = \"10s\"\n[endpoints.us-ashburn-1]\nbase = \"http://127.0.0.1:4001/\"";
+    let config = parse(rehearsal).expect("a rehearsal may");
+    assert!(config.settings.is_test);
+    assert_eq!(config.endpoints.values().next().map(String::as_str), Some("http://127.0.0.1:4001"));
+    assert_eq!(config.settings.policy.min_age, Duration::from_secs(5));
+}
+
+#[test]
+fn min_age_is_at_most_the_cryptoperiod() {
+    assert!(problems("[policy]\nmin_age = \"91d\"")[0].contains("longer than the cryptoperiod of 90d"));
+}
+
+#[test]
+fn shortened_margins_need_loopback_endpoints() {
+    assert!(problems("[margins]\nprofile = \"lab\"")[0].contains("only when every region is a loopback endpoint"));
+    assert!(problems("[margins]\nlist_lag = \"1s\"")[0].contains("shorter than in production"));
+    let config = parse("[margins]\nlist_lag = \"5m\"").expect("longer is always allowed");
+    assert_eq!(config.settings.margins.list_lag, Duration::from_secs(300));
+    let lab =
+        parse("[margins]\nprofile = \"lab\"\n[endpoints.us-phoenix-1]\nbase = \"http://[::1]:9\"").expect("loopback");
+    assert_eq!(lab.settings.margins, Margins::lab());
+}
+
+#[test]
+fn a_rehearsal_names_no_real_region() {
+    let text = "[scope]\nregions = [\"us-phoenix-1\"]\n[endpoints.us-ashburn-1]\nbase = \"http://127.0.0.1:1\"";
+    assert!(problems(text)[0].contains("rehearsal and tenancy would mix"));
+}
+
+#[test]
+fn an_endpoint_is_a_literal_loopback_address() {
+    for base in [
+        "http://localhost:1",
+        "https://127.0.0.1:1",
+        "http://127.0.0.1",
+        "http://127.0.0.1:1/x",
+        "http://evil@127.0.0.1:1",
+        "http://127.0.0.1.evil.com:1",
+        "http://0.0.0.0:1",
+    ] {
+        let found = problems(&format!("[endpoints.us-ashburn-1]\nbase = {base:?}"));
+        assert!(found[0].contains("loopback"), "{base}: {found:?}");
+    }
+}
+
+#[test]
+fn a_duration_reads_back_as_it_was_shown() {
+    for text in ["90d", "1d12h", "500ms", "1h30m", "4m30s", "0s"] {
+        assert_eq!(show_duration(parse_duration(text).expect("it is one")), text);
+    }
+    for text in ["", "90", "90 days", "d", "1.5h", "-1d", "99999999999999999999d", "1y"] {
+        assert!(parse_duration(text).is_err(), "{text:?}");
+    }
+}
+
+#[test]
+fn what_init_writes_reads_back() {
+    let key = KeyId::parse("ocid1.key.oc1.iad.v.k1").expect("an OCID");
+    let other = KeyId::parse("ocid1.key.oc1.iad.v.k2").expect("an OCID");
+    let vault = crate::model::VaultId::parse("ocid1.vault.oc1.iad.v.v").expect("an OCID");
+    let region = Region::parse("us-ashburn-1").expect("a region");
+    let found = |id: &KeyId, name: &str| FoundKey {
+        id: id.clone(),
+        name: name.to_owned(),
+        vault: vault.clone(),
+        vault_name: "v\n[oci]".to_owned(),
+        region: region.clone(),
+        unusable: None,
+    };
+    let template = Template {
+        oci_config_file: "C:\\oci \"x\"".to_owned(),
+        profile: "DEFAULT".to_owned(),
+        journal: "k.sqlite".to_owned(),
+        keys: vec![found(&key, "k1\r\nkeys = []"), found(&other, "k2")],
+        chosen: vec![key.clone()],
+        endpoints: vec![(region.clone(), "http://127.0.0.1:5".to_owned())],
+        lab_margins: true,
+        ..Template::default()
+    };
+    let config = parse(&template.render()).expect("the template is a config");
+    assert_eq!(config.settings.scope.keys.iter().collect::<Vec<_>>(), [&key]);
+    assert_eq!(config.settings.margins, Margins::lab());
+    assert!(config.oci.config_file.ends_with("C:\\oci \"x\""));
+    let plain = Template {
+        oci_config_file: "~/.oci/config".to_owned(),
+        profile: "DEFAULT".to_owned(),
+        journal: "keywheel.sqlite".to_owned(),
+        ..Template::default()
+    };
+    assert_eq!(parse(&plain.render()).expect("a config").settings, Settings::production());
+}

@@ -1,0 +1,242 @@
+//! The driver: fold, decide, perform, record, again; until the rotation rests or time is up.
+//!
+//! Every conflict starts over from what is on disk. Nothing is kept in memory that could not be folded
+//! anew, except the permission to send what this very process just journaled.
+
+use super::backoff::Pace;
+use super::book::Book;
+use super::claim::Held;
+use super::progress::Progress;
+use super::progress::name_of;
+use super::{Done, Engine};
+use crate::model::{RotationId, StreamId, Timestamp};
+use crate::rotation::registry::RegistryFact;
+use crate::rotation::vault::VaultFact;
+use crate::rotation::{Conclusion, Decision, Effect, Fact, Phase, Rest, State, conclude_failure, decide};
+use crate::{Error, ErrorKind, Result};
+
+/// How a drive ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Driven {
+    /// Time was up; the next run goes on.
+    OutOfTime,
+    /// It rests.
+    Rest(Rest),
+}
+
+impl Engine {
+    /// Drives one rotation until it rests, or until `deadline` by the local clock.
+    pub async fn drive(&self, rid: &RotationId, deadline: Option<Timestamp>) -> Result<Driven> {
+        let scope = StreamId::rotation(rid);
+        let held = self.claim(&scope).await?;
+        let driven = self.drive_held(rid, &held, deadline).await;
+        self.release(&held).await;
+        driven
+    }
+
+    async fn drive_held(&self, rid: &RotationId, held: &Held, deadline: Option<Timestamp>) -> Result<Driven> {
+        let mut main = self.main_book(rid).await?;
+        let mut pace = Pace::default();
+        let key = self.state(&main)?.opened.name.key.clone();
+        self.say(Progress::Opened { rotation: rid.clone(), key });
+        loop {
+            if deadline.is_some_and(|deadline| self.ports.clock.now() >= deadline) {
+                return Ok(Driven::OutOfTime);
+            }
+            let step = match self.keep(held).await {
+                Ok(()) => self.step(&mut main, held, &mut pace, deadline).await,
+                Err(error) => Err(error),
+            };
+            match step {
+                Ok(Some(rest)) => {
+                    self.close(&main, &rest).await?;
+                    return Ok(Driven::Rest(rest));
+                }
+                Ok(None) => {}
+                Err(error) if error.kind() == ErrorKind::Conflict => {
+                    // The epoch first, then the fold: a pause that raised the epoch is then in what we fold.
+                    self.renew(held).await?;
+                    main.catch_up(self).await?;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// One decision and what follows from it.
+    async fn step(
+        &self,
+        main: &mut Book<State>,
+        held: &Held,
+        pace: &mut Pace,
+        deadline: Option<Timestamp>,
+    ) -> Result<Option<Rest>> {
+        let decision = decide(self.state(main)?, &self.settings, self.ports.clock.now());
+        match decision {
+            Decision::Rest(rest) => return Ok(Some(rest)),
+            Decision::Record(facts) => self.record(main, held, facts).await?,
+            Decision::Wait { until, why } => self.wait(main, held, until, deadline, &why).await?,
+            Decision::Perform(effect) | Decision::Settle(effect) => {
+                let facts_before = self.state(main)?.facts;
+                let conclusion = match self.perform(main, held, &effect, deadline).await {
+                    Ok(conclusion) => conclusion,
+                    // The journal's own troubles are not the effect's: start over, or stop.
+                    Err(error) if error.operation() == "append" || error.kind() == ErrorKind::Conflict => {
+                        return Err(error);
+                    }
+                    Err(error) if is_ours(&error) => return Err(error),
+                    Err(error) => self.failure(main, &effect, &error)?,
+                };
+                self.follow(main, held, conclusion, pace, deadline).await?;
+                if self.state(main)?.facts != facts_before {
+                    pace.reset();
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// Writes a conclusion down; performs what only its writer may perform; or waits.
+    async fn follow(
+        &self,
+        main: &mut Book<State>,
+        held: &Held,
+        conclusion: Conclusion,
+        pace: &mut Pace,
+        deadline: Option<Timestamp>,
+    ) -> Done {
+        if !conclusion.facts.is_empty() {
+            self.record(main, held, conclusion.facts).await?;
+        }
+        if let Some(Effect::Mint { leg }) = conclusion.then {
+            let outcome = self.mint(main, leg).await?;
+            self.record_outcome(main, held, outcome.facts).await?;
+        }
+        if let Some((until, why)) = conclusion.not_yet {
+            let interval = pace.next(self);
+            let until = until.unwrap_or_else(|| self.ports.clock.now() + interval);
+            self.wait(main, held, until, deadline, &why).await?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn failure(&self, main: &Book<State>, effect: &Effect, error: &Error) -> Result<Conclusion> {
+        let state = self.state(main)?;
+        let tries = state.failures.get(effect.name()).map_or(0, |failure| failure.attempts);
+        let not_before = self.not_before(error, tries);
+        tracing::warn!(effect = effect.name(), %error, "an effect failed");
+        Ok(conclude_failure(state, effect, error, not_before, &self.settings))
+    }
+
+    /// Appends facts and tells whoever listens.
+    pub(super) async fn record(&self, main: &mut Book<State>, held: &Held, facts: Vec<Fact>) -> Done {
+        main.append(self, Some(held.fence()), &facts).await?;
+        self.said(main, &facts);
+        Ok(())
+    }
+
+    /// Appends what an effect came to. It must not be lost to somebody's pause: the epoch is read anew and the
+    /// append tried again, as long as the claim is ours.
+    async fn record_outcome(&self, main: &mut Book<State>, held: &Held, facts: Vec<Fact>) -> Done {
+        match self.record(main, held, facts.clone()).await {
+            Err(error) if error.kind() == ErrorKind::Conflict => {
+                self.renew(held).await?;
+                main.catch_up(self).await?;
+                self.record(main, held, facts).await
+            }
+            other => other,
+        }
+    }
+
+    pub(super) fn said(&self, main: &Book<State>, facts: &[Fact]) {
+        let Some(state) = main.state().filter(|_| self.is_heard()) else { return };
+        for fact in facts {
+            self.say(Progress::Fact {
+                rotation: state.rid.clone(),
+                stream: "main".to_owned(),
+                fact: name_of(fact),
+                phase: Some(state.word().to_owned()),
+            });
+        }
+    }
+
+    /// Waits, keeping the claim alive and looking up now and then whether somebody paused.
+    async fn wait(
+        &self,
+        main: &mut Book<State>,
+        held: &Held,
+        until: Timestamp,
+        deadline: Option<Timestamp>,
+        why: &str,
+    ) -> Done {
+        let rotation = self.state(main)?.rid.clone();
+        self.say(Progress::Waiting { rotation, why: why.to_owned(), until });
+        let until = deadline.map_or(until, |deadline| until.min(deadline));
+        let nap = self.settings.margins.claim_ttl / 4;
+        loop {
+            let now = self.ports.clock.now();
+            if now >= until {
+                return Ok(());
+            }
+            self.ports.clock.sleep_until(until.min(now + nap)).await;
+            self.keep(held).await?;
+            let facts = self.state(main)?.facts;
+            main.catch_up(self).await?;
+            if self.state(main)?.facts != facts {
+                return Ok(());
+            }
+        }
+    }
+
+    /// The rotation has ended: give its lineage and its reservation free. Done again if we die in between.
+    async fn close(&self, main: &Book<State>, rest: &Rest) -> Done {
+        let state = self.state(main)?;
+        let (how, until) = match (rest, state.phase) {
+            (Rest::Paused(_), _) => return Ok(()),
+            (_, Phase::Cancelled) => ("cancelled", None),
+            _ => ("completed", None),
+        };
+        self.unregister(&state.rid, &state.opened.vault, how, until).await
+    }
+
+    /// Closes a rotation in the registry and releases its reservation, if that is not done yet.
+    pub(super) async fn unregister(
+        &self,
+        rid: &RotationId,
+        vault: &crate::model::VaultId,
+        how: &str,
+        until: Option<Timestamp>,
+    ) -> Done {
+        let mut registry = self.registry().await?;
+        loop {
+            let is_open = registry.state().is_some_and(|r| r.rotations.get(rid).is_some_and(|r| r.closed.is_none()));
+            if !is_open {
+                break;
+            }
+            let fact = RegistryFact::RotationClosed { rid: rid.clone(), how: how.to_owned(), until };
+            match registry.append(self, None, &[fact]).await {
+                Err(error) if error.kind() == ErrorKind::Conflict => {}
+                other => other?,
+            }
+        }
+        let mut ledger = self.ledger(vault).await?;
+        while ledger.state().is_some_and(|ledger| ledger.open.contains_key(rid)) {
+            match ledger.append(self, None, &[VaultFact::Released { rid: rid.clone() }]).await {
+                Err(error) if error.kind() == ErrorKind::Conflict => {}
+                other => other?,
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn state<'b>(&self, main: &'b Book<State>) -> Result<&'b State> {
+        main.state().ok_or_else(|| {
+            Error::new(ErrorKind::NotFound, "open", "the journal has no such rotation").with("stream", main.stream())
+        })
+    }
+}
+
+/// Errors that trying again cannot mend and that say nothing about the cloud.
+fn is_ours(error: &Error) -> bool {
+    matches!(error.kind(), ErrorKind::Bug | ErrorKind::Corrupt | ErrorKind::Fork)
+}

@@ -1,0 +1,130 @@
+//! A pass: a walk over the catalog whose finds are written down as pages.
+//!
+//! A page's own stream is written first, then the main stream names it by hash. A page that was written
+//! but never named (we died in between) is adopted by whoever passes next.
+
+use std::collections::HashSet;
+
+use super::book::Book;
+use super::claim::Held;
+use super::progress::Progress;
+use super::walk::{Group, Walk};
+use super::{Done, Engine};
+use crate::Result;
+use crate::model::{ResourceId, StreamId};
+use crate::rotation::page::{self, Inventory, PageFact};
+use crate::rotation::{Fact, PageOpened, PassEnded, State};
+
+impl Engine {
+    /// Walks the catalog and records what was not known. Errors are the pass's; what was written stays.
+    pub(super) async fn pass(&self, main: &mut Book<State>, held: &Held, pass: u32) -> Done {
+        if self.state(main)?.pass_open != Some(pass) {
+            main.append(self, Some(held.fence()), &[Fact::PassBegun { pass }]).await?;
+            self.said(main, &[Fact::PassBegun { pass }]);
+        }
+        let mut known = HashSet::new();
+        let pages: Vec<u32> = self.state(main)?.pages.keys().copied().collect();
+        for number in pages {
+            self.recall(main, number, &mut known).await?;
+        }
+        while self.adopt_orphan(main, held, &mut known).await? {}
+        let key = self.state(main)?.opened.name.key.clone();
+        let mut walk = Walk::new(self, &key).await?;
+        let mut added = 0;
+        while let Some(groups) = walk.next(&known).await? {
+            self.keep(held).await?;
+            for group in groups {
+                known.extend(group.items.iter().map(|item| item.dependent.id.clone()));
+                added += group.items.len() as u64;
+                self.write_pages(main, held, pass, group).await?;
+            }
+            let (candidates, found) = (walk.seen.candidates, added);
+            self.say(Progress::Looking { rotation: self.state(main)?.rid.clone(), candidates, found });
+        }
+        let seen = walk.seen;
+        let ended = PassEnded {
+            pass,
+            added,
+            candidates: seen.candidates,
+            search_only: seen.search_only,
+            holes: seen.holes,
+            listed: seen.listed,
+            findings: seen.findings,
+        };
+        self.record(main, held, vec![Fact::PassEnded(ended)]).await
+    }
+
+    /// Learns the ids of a page that is known already.
+    async fn recall(&self, main: &Book<State>, number: u32, known: &mut HashSet<ResourceId>) -> Done {
+        let book = self.page_book(main, number).await?;
+        if let Some(state) = book.state() {
+            known.extend(state.inventory.items.iter().map(|item| item.dependent.id.clone()));
+        }
+        Ok(())
+    }
+
+    /// Names a page that was written but not named. `false`: there is none.
+    async fn adopt_orphan(&self, main: &mut Book<State>, held: &Held, known: &mut HashSet<ResourceId>) -> Result<bool> {
+        let number = next_page(self.state(main)?);
+        let book = self.page_book(main, number).await?;
+        let Some(state) = book.state() else {
+            return Ok(false);
+        };
+        known.extend(state.inventory.items.iter().map(|item| item.dependent.id.clone()));
+        let opened = opened(&state.inventory, first_hash(self, &book).await?);
+        self.record(main, held, vec![Fact::PageOpened(opened)]).await?;
+        Ok(true)
+    }
+
+    async fn write_pages(&self, main: &mut Book<State>, held: &Held, pass: u32, group: Group) -> Done {
+        let spec = self.ports.rekeyer.describe(&group.kind);
+        let steps = spec.as_ref().map(|spec| spec.steps_same_key.clone()).unwrap_or_default();
+        let scope = spec.map_or(crate::model::EvidenceScope::Unknown, |spec| spec.scope);
+        let size = self.settings.budgets.page_size.clamp(1, 1000);
+        for items in group.items.chunks(size) {
+            let number = next_page(self.state(main)?);
+            let inventory = Inventory {
+                page: number,
+                pass,
+                region: group.region.clone(),
+                compartment: group.compartment.clone(),
+                kind: group.kind.clone(),
+                key: self.state(main)?.opened.name.key.clone(),
+                steps: steps.clone(),
+                scope,
+                items: items.to_vec(),
+            };
+            let mut book = self.page_book(main, number).await?;
+            book.append(self, Some(held.fence()), &[PageFact::PageInventory(Box::new(inventory.clone()))]).await?;
+            let opened = opened(&inventory, book.head().hash.clone());
+            self.record(main, held, vec![Fact::PageOpened(opened)]).await?;
+        }
+        Ok(())
+    }
+
+    pub(super) async fn page_book(&self, main: &Book<State>, number: u32) -> Result<Book<page::State>> {
+        Book::open(self, StreamId::page(&self.state(main)?.rid, number)).await
+    }
+}
+
+async fn first_hash(engine: &Engine, book: &Book<page::State>) -> Result<crate::model::LineHash> {
+    let lines = engine.ports.journal.read(book.stream(), 0, 1).await?;
+    let first = lines.into_iter().next();
+    Ok(first.expect("a page with a state has a first line").hash)
+}
+
+fn next_page(state: &State) -> u32 {
+    state.pages.keys().next_back().map_or(1, |last| last + 1)
+}
+
+fn opened(inventory: &Inventory, hash: crate::model::LineHash) -> PageOpened {
+    PageOpened {
+        page: inventory.page,
+        pass: inventory.pass,
+        region: inventory.region.clone(),
+        compartment: inventory.compartment.clone(),
+        kind: inventory.kind.clone(),
+        dependents: u32::try_from(inventory.items.len()).expect("a page holds at most 1,000"),
+        hash,
+    }
+}

@@ -1,0 +1,264 @@
+//! Looking without touching: status, list, history, plan, from the journal and from reads of the cloud.
+
+use std::collections::{BTreeMap, HashSet};
+
+use super::walk::Walk;
+use super::{Engine, corrupt};
+use crate::journal::{PAGE_LINES, Replay};
+use crate::model::{
+    Census, Counts, DependentReport, Due, DueKey, DueState, Key, KeyId, Kind, Plan, Region, Report, RotationId,
+    RotationSummary, StreamId,
+};
+use crate::ports::Page;
+use crate::rotation::page::{self, PageFact};
+use crate::rotation::{self, PassEnded, Preflight, State, preflight};
+use crate::{ErrorKind, Result};
+
+/// What a plan's walk saw.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Walked {
+    /// Dependents by kind.
+    pub by_kind: BTreeMap<Kind, u64>,
+    /// Dependents by region.
+    pub by_region: BTreeMap<Region, u64>,
+}
+
+impl Engine {
+    /// Every rotation the journal knows, in the order they were opened.
+    pub async fn rotations(&self) -> Result<Vec<(RotationId, bool)>> {
+        let registry = self.registry().await?;
+        let registry = registry.state().cloned().unwrap_or_default();
+        let is_open = |rid: &RotationId| registry.rotations.get(rid).is_some_and(|r| r.closed.is_none());
+        Ok(registry.order.iter().map(|rid| (rid.clone(), is_open(rid))).collect())
+    }
+
+    /// A rotation as its own stream tells it; counts of open pages included.
+    pub async fn summary(&self, rid: &RotationId) -> Result<RotationSummary> {
+        let main = self.main_book(rid).await?;
+        let state = self.state(&main)?;
+        let mut counts = state.counts.clone();
+        for (number, _) in state.pages.iter().filter(|(_, page)| page.closed.is_none()) {
+            if let Some(page) = self.page_book(&main, *number).await?.state() {
+                counts.merge(&page.counts());
+            }
+        }
+        Ok(summarise(state, counts))
+    }
+
+    /// The whole report.
+    pub async fn report(&self, rid: &RotationId) -> Result<Report> {
+        let summary = self.summary(rid).await?;
+        let main = self.main_book(rid).await?;
+        let state = self.state(&main)?;
+        let coverage = state.passes.values().next_back().map(|pass| pass.holes.clone()).unwrap_or_default();
+        let mut findings = state.checked.as_ref().map(|checked| checked.findings.clone()).unwrap_or_default();
+        findings.extend(state.passes.iter().filter(|(pass, _)| **pass > 0).flat_map(|(_, pass)| pass.findings.clone()));
+        findings.extend(state.completed.iter().flat_map(|completed| completed.findings.clone()));
+        findings.sort();
+        findings.dedup();
+        let census = match state.phase {
+            rotation::Phase::Accounted | rotation::Phase::Completed => state.census.clone(),
+            _ => {
+                state.legs.last().and_then(|leg| leg.in_use.as_ref()).map_or_else(Census::default, |i| i.census.clone())
+            }
+        };
+        Ok(Report {
+            verdict: state.completed.as_ref().map(|completed| completed.verdict),
+            census,
+            coverage,
+            findings,
+            chain_head: state.head.to_string(),
+            is_test: state.opened.is_test,
+            summary,
+        })
+    }
+
+    /// Every dependent of a rotation with what became of it, page by page.
+    pub async fn dependents(&self, rid: &RotationId) -> Result<Vec<DependentReport>> {
+        let main = self.main_book(rid).await?;
+        let mut all = Vec::new();
+        for number in self.state(&main)?.pages.keys() {
+            let page = self.page_book(&main, *number).await?;
+            let Some(state) = page.state() else { continue };
+            for (item, progress) in state.inventory.items.iter().zip(&state.progress) {
+                all.push(DependentReport { dependent: item.dependent.clone(), outcome: progress.outcome.clone() });
+            }
+        }
+        Ok(all)
+    }
+
+    /// Checks every line of every stream: numbers, hashes, chain, meaning. Returns how many there are.
+    pub async fn verify(&self) -> Result<u64> {
+        let mut lines = 0;
+        let mut after = None;
+        loop {
+            let names = self.ports.journal.streams("", after.clone(), 256).await?;
+            let Some(last) = names.last().cloned() else {
+                return Ok(lines);
+            };
+            after = Some(last);
+            for stream in names {
+                lines += self.verify_stream(&stream).await?;
+            }
+        }
+    }
+
+    async fn verify_stream(&self, stream: &StreamId) -> Result<u64> {
+        if stream.as_str().starts_with("r/") && !stream.as_str().contains("/p/") {
+            return Ok(super::book::Book::<State>::open(self, stream.clone()).await?.head().next_seq);
+        }
+        if stream.as_str().contains("/p/") {
+            return Ok(super::book::Book::<page::State>::open(self, stream.clone()).await?.head().next_seq);
+        }
+        let mut chain = crate::journal::Chain::new(stream.clone());
+        loop {
+            let lines = self.ports.journal.read(stream, chain.head().next_seq, PAGE_LINES).await?;
+            for line in &lines {
+                chain.push(line)?;
+            }
+            if lines.len() < PAGE_LINES {
+                return Ok(chain.head().next_seq);
+            }
+        }
+    }
+
+    /// Keys in scope: those named, and the AES keys of the vaults named.
+    pub async fn keys_in_scope(&self) -> Result<Vec<(KeyId, String)>> {
+        let scope = &self.settings.scope;
+        let mut keys: BTreeMap<KeyId, String> = scope.keys.iter().map(|key| (key.clone(), String::new())).collect();
+        if !scope.vaults.is_empty() {
+            let compartments = self.ports.catalog.scopes().await?.value.compartments;
+            for vault in &scope.vaults {
+                for compartment in &compartments {
+                    let mut cursor = None;
+                    loop {
+                        let reply = self.ports.key_store.list_keys(vault, &compartment.id, cursor).await;
+                        let Page { items, next } = match reply {
+                            Ok(reply) => reply.value,
+                            // A compartment we may not look into holds no key that we could rotate.
+                            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Denied) => break,
+                            Err(error) => return Err(error),
+                        };
+                        keys.extend(
+                            items.into_iter().filter(|key| key.algorithm == "AES").map(|key| (key.id, key.name)),
+                        );
+                        let Some(more) = next else { break };
+                        cursor = Some(more);
+                    }
+                }
+            }
+        }
+        Ok(keys.into_iter().collect())
+    }
+
+    /// What is owed to every key in scope. A key that cannot be read is `blocked` and does not hide the others.
+    pub async fn due_keys(&self) -> Result<Vec<DueKey>> {
+        let mut rows = Vec::new();
+        for (key, name) in self.keys_in_scope().await? {
+            rows.push(match self.due(&key).await {
+                Ok((due, seen)) => {
+                    let Key { id, name, current_version, .. } = seen.key;
+                    DueKey { key: id, name, current_version: Some(current_version), due }
+                }
+                Err(error) if matches!(error.kind(), ErrorKind::Corrupt | ErrorKind::Fork | ErrorKind::Bug) => {
+                    return Err(error);
+                }
+                Err(error) => {
+                    let due = Due { state: DueState::Blocked, next: None, why: error.to_string() };
+                    DueKey { key, name, current_version: None, due }
+                }
+            });
+        }
+        Ok(rows)
+    }
+
+    /// What a rotation would do. Reads only; appends nothing.
+    pub async fn plan(&self, key: &KeyId) -> Result<Plan> {
+        let (due, seen) = self.due(key).await?;
+        let mut walk = Walk::new(self, key).await?;
+        let mut known = HashSet::new();
+        let mut walked = Walked::default();
+        let mut added = 0;
+        while let Some(groups) = walk.next(&known).await? {
+            for group in groups {
+                let count = group.items.len() as u64;
+                added += count;
+                *walked.by_kind.entry(group.kind.clone()).or_default() += count;
+                *walked.by_region.entry(group.region.clone()).or_default() += count;
+                known.extend(group.items.into_iter().map(|item| item.dependent.id));
+            }
+        }
+        let pass = PassEnded {
+            pass: 0,
+            added,
+            candidates: walk.seen.candidates,
+            search_only: walk.seen.search_only,
+            holes: walk.seen.holes.clone(),
+            listed: walk.seen.listed,
+            findings: walk.seen.findings.clone(),
+        };
+        let classes = self.classes(&walked.by_kind);
+        let (refusal, legs, findings) = match preflight(&seen, &pass, &walked.by_kind, &classes, &self.settings) {
+            Preflight::Stop(paused) => (Some(paused.why), Vec::new(), pass.findings),
+            Preflight::Go(checked) => (None, checked.legs.iter().map(|leg| leg.strategy).collect(), checked.findings),
+        };
+        let held = match seen.key.protection {
+            crate::model::ProtectionMode::Software => seen.usage.software_key_versions,
+            _ => seen.usage.key_versions,
+        };
+        Ok(Plan {
+            key: key.clone(),
+            name: seen.key.name.clone(),
+            due,
+            superseded: seen.key.current_version.clone(),
+            refusal,
+            strategies: legs,
+            dependents: walked.by_kind,
+            regions: walked.by_region,
+            replicas: seen.vault.replicas.clone(),
+            holes: pass.holes,
+            findings,
+            calls_read: 6 + walk.seen.candidates + walk.seen.listed + added,
+            calls_write: 1 + added,
+            versions_held: held,
+            versions_reserved: seen.ledger.reserved(),
+            versions_limit: self.settings.budgets.versions_per_vault,
+            quiet_period: self.settings.margins.quiet_period(),
+            is_shortened: self.settings.margins.is_shortened(),
+        })
+    }
+
+    /// The facts of one stream, for people who want to read them: canonical JSON, checked, in order.
+    pub async fn facts(&self, stream: &StreamId) -> Result<Vec<String>> {
+        let mut texts = Vec::new();
+        let mut replay = Replay::<PageFact>::new(stream.clone());
+        loop {
+            let lines = self.ports.journal.read(stream, replay.head().next_seq, PAGE_LINES).await?;
+            let mut chain = crate::journal::Chain::from_head(stream.clone(), replay.head().clone());
+            for line in &lines {
+                let entry = chain.push(line).map_err(|error| corrupt(stream, line.seq, error))?;
+                drop(entry);
+                texts.push(line.text.clone());
+            }
+            if lines.len() < PAGE_LINES {
+                return Ok(texts);
+            }
+            replay = Replay::from_head(stream.clone(), chain.head().clone());
+        }
+    }
+}
+
+fn summarise(state: &State, counts: Counts) -> RotationSummary {
+    RotationSummary {
+        rotation: state.rid.clone(),
+        key: state.opened.name.key.clone(),
+        superseded: state.opened.name.superseded.clone(),
+        target: state.legs.last().and_then(|leg| leg.target.as_ref()).map(|target| target.version.clone()),
+        phase: state.word().to_owned(),
+        paused: state.paused.as_ref().map(|paused| format!("{}; {}", paused.why, paused.do_next)),
+        opened_at: state.opened_at,
+        closed_at: state.closed_at,
+        dependents: state.dependents(),
+        counts,
+    }
+}

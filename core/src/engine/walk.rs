@@ -1,0 +1,189 @@
+//! Walking the catalog: candidates in, dependents of one key out, in groups of one region, compartment, kind.
+//!
+//! Reads only. `plan` counts what comes out; a pass writes it down.
+
+use std::collections::{BTreeMap, HashSet, VecDeque};
+
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+
+use super::Engine;
+use crate::model::{
+    Compartment, CompartmentId, Coverage, CoverageState, Finding, FindingKind, FoundBy, KeyId, Kind, Region,
+    ResourceId, TagSelector, Tags,
+};
+use crate::ports::{Candidate, CatalogPage, Cursor, KeyHint, Presence, Selector};
+use crate::rotation::page::Item;
+use crate::{ErrorKind, Result};
+
+/// Dependents of one region, compartment and kind.
+pub(super) struct Group {
+    pub region: Region,
+    pub compartment: CompartmentId,
+    pub kind: Kind,
+    pub items: Vec<Item>,
+}
+
+/// What a whole walk saw besides its groups.
+#[derive(Debug, Default)]
+pub(super) struct Seen {
+    pub candidates: u64,
+    pub found: u64,
+    pub search_only: u64,
+    pub listed: u64,
+    pub holes: Vec<Coverage>,
+    pub findings: Vec<Finding>,
+}
+
+/// A walk over regions, one catalog page at a time.
+pub(super) struct Walk<'a> {
+    engine: &'a Engine,
+    selector: Selector,
+    regions: VecDeque<Region>,
+    cursor: Option<Cursor>,
+    pub seen: Seen,
+}
+
+impl<'a> Walk<'a> {
+    /// A walk over everything in scope.
+    pub(super) async fn new(engine: &'a Engine, key: &KeyId) -> Result<Self> {
+        let scopes = engine.ports.catalog.scopes().await?.value;
+        let scope = &engine.settings.scope;
+        let compartments: Vec<Compartment> = scopes
+            .compartments
+            .into_iter()
+            .filter(|compartment| scope.compartments.is_empty() || scope.compartments.contains(&compartment.id))
+            .collect();
+        let regions = scopes
+            .regions
+            .into_iter()
+            .map(|region| region.region)
+            .filter(|region| scope.regions.is_empty() || scope.regions.contains(region))
+            .collect();
+        let kinds = engine.ports.rekeyer.kinds();
+        let selector = Selector { key: key.clone(), kinds, compartments, tag: engine.settings.tag.clone() };
+        Ok(Self { engine, selector, regions, cursor: None, seen: Seen::default() })
+    }
+
+    /// The next groups; `None` at the end. Resources in `known` are passed over without being read.
+    pub(super) async fn next(&mut self, known: &HashSet<ResourceId>) -> Result<Option<Vec<Group>>> {
+        let Some(region) = self.regions.front().cloned() else {
+            return Ok(None);
+        };
+        let reply = self.engine.ports.catalog.dependents(&self.selector, &region, self.cursor.take()).await?;
+        let CatalogPage { candidates, coverage, next } = reply.value;
+        self.account(coverage);
+        self.seen.candidates += candidates.len() as u64;
+        let fresh: Vec<Candidate> =
+            candidates.into_iter().filter(|candidate| !known.contains(&candidate.dependent.id)).collect();
+        let mine = self.under_the_key(fresh).await?;
+        self.cursor = next;
+        if self.cursor.is_none() {
+            self.regions.pop_front();
+        }
+        Ok(Some(self.group(mine)))
+    }
+
+    fn account(&mut self, coverage: Vec<Coverage>) {
+        for part in coverage {
+            match part.state {
+                CoverageState::Listed => self.seen.listed += 1,
+                _ => self.seen.holes.push(part),
+            }
+        }
+    }
+
+    /// Keeps those that the owning service says are under the key. A tag never decides that.
+    async fn under_the_key(&mut self, candidates: Vec<Candidate>) -> Result<Vec<Candidate>> {
+        let mut mine = Vec::new();
+        let mut waiting: VecDeque<Candidate> = VecDeque::new();
+        for candidate in candidates {
+            match &candidate.key {
+                KeyHint::Unknown => waiting.push_back(candidate),
+                KeyHint::Key(key) => {
+                    let key = Some(key.clone());
+                    self.judge(candidate, key.as_ref(), &mut mine);
+                }
+                KeyHint::OracleManaged => self.judge(candidate, None, &mut mine),
+            }
+        }
+        let rekeyer = &self.engine.ports.rekeyer;
+        let mut reading = FuturesUnordered::new();
+        loop {
+            while reading.len() < self.engine.settings.budgets.in_flight {
+                let Some(candidate) = waiting.pop_front() else { break };
+                reading.push(async move {
+                    let answer = rekeyer.observe(&candidate.dependent).await;
+                    (candidate, answer)
+                });
+            }
+            let Some((candidate, answer)) = reading.next().await else {
+                return Ok(mine);
+            };
+            match answer {
+                Ok(reply) => match reply.value.presence {
+                    Presence::Terminated => {}
+                    Presence::NotVisible => self.unreadable(&candidate, "it was listed, but reading it says 404"),
+                    Presence::Busy | Presence::Ready => self.judge(candidate, reply.value.key.as_ref(), &mut mine),
+                },
+                Err(error) if matches!(error.kind(), ErrorKind::Denied | ErrorKind::NotFound) => {
+                    self.unreadable(&candidate, error.message());
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    fn judge(&mut self, candidate: Candidate, key: Option<&KeyId>, mine: &mut Vec<Candidate>) {
+        let tagged = self.selector.tag.as_ref().is_some_and(|tag| carries(&candidate.dependent.tags, tag));
+        if key == Some(&self.selector.key) {
+            if self.selector.tag.is_some() && !tagged {
+                self.note(FindingKind::Untagged, &candidate, "it is under the key but does not carry the tag");
+            }
+            mine.push(candidate);
+        } else if tagged {
+            let whose = key.map_or_else(|| "Oracle's own key".to_owned(), ToString::to_string);
+            self.note(FindingKind::TaggedElsewhere, &candidate, &format!("it carries the tag but is under {whose}"));
+        }
+    }
+
+    fn unreadable(&mut self, candidate: &Candidate, why: &str) {
+        self.note(FindingKind::CoverageHole, candidate, &format!("its key could not be read: {why}"));
+    }
+
+    fn note(&mut self, kind: FindingKind, candidate: &Candidate, text: &str) {
+        let finding = Finding { kind, subject: candidate.dependent.id.to_string(), text: text.to_owned() };
+        // Search and List show the same resource; one finding is enough, and a thousand are too many.
+        let limit = 100;
+        if self.seen.findings.len() < limit && !self.seen.findings.contains(&finding) {
+            self.seen.findings.push(finding);
+        }
+    }
+
+    fn group(&mut self, candidates: Vec<Candidate>) -> Vec<Group> {
+        let mut groups: BTreeMap<(Region, CompartmentId, Kind), Vec<Item>> = BTreeMap::new();
+        for candidate in candidates {
+            let Candidate { dependent, found_by, .. } = candidate;
+            self.seen.found += 1;
+            self.seen.search_only += u64::from(found_by == FoundBy::Search);
+            let place = (dependent.region.clone(), dependent.compartment.clone(), dependent.kind.clone());
+            let items = groups.entry(place).or_default();
+            if !items.iter().any(|item| item.dependent.id == dependent.id) {
+                items.push(Item { dependent, found_by });
+            }
+        }
+        groups
+            .into_iter()
+            .map(|((region, compartment, kind), items)| Group { region, compartment, kind, items })
+            .collect()
+    }
+}
+
+/// Whether tags contain a selector's, exactly.
+fn carries(tags: &Tags, selector: &TagSelector) -> bool {
+    let value = match &selector.namespace {
+        Some(namespace) => tags.defined.get(namespace).and_then(|keys| keys.get(&selector.key)),
+        None => tags.freeform.get(&selector.key),
+    };
+    value == Some(&selector.value)
+}

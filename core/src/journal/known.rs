@@ -1,0 +1,31 @@
+//! The facts that the journal knows: which of `rotation`'s facts a reader must understand.
+
+use super::Facts;
+use crate::rotation::Fact;
+use crate::rotation::page::PageFact;
+use crate::rotation::registry::RegistryFact;
+use crate::rotation::vault::VaultFact;
+
+impl Facts for Fact {
+    fn must(&self) -> bool {
+        Fact::must(self)
+    }
+}
+
+impl Facts for PageFact {
+    fn must(&self) -> bool {
+        PageFact::must(self)
+    }
+}
+
+impl Facts for RegistryFact {
+    fn must(&self) -> bool {
+        true
+    }
+}
+
+impl Facts for VaultFact {
+    fn must(&self) -> bool {
+        true
+    }
+}

@@ -1,0 +1,411 @@
+//! KMS as it is read: vaults, keys, versions, replication. Minting and changing is `kms_mint`.
+//!
+//! State is instants: whether a version is ENABLED, listed, current or replicated follows from the
+//! present. Nothing here deletes or reveals material.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use super::answer::{Call, Listing, No, PageQuery, Told, VaultEndpoint, Yes};
+use super::log::NotYet;
+use super::operations as op;
+use super::paging::page_of;
+use super::world::{Ctx, State, World};
+use crate::model::{
+    AutoRotation, CompartmentId, Etag, Key, KeyId, KeyShape, KeyState, KeySummary, KeyVersion, KeyVersionId, Origin,
+    ProtectionMode, Region, ReplicaState, ReplicaStatus, Tags, Timestamp, Vault, VaultId, VaultSummary, VaultUsage,
+};
+
+/// A vault as GetVault tells it, with what the model leaves out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VaultInfo {
+    /// The vault, as seen in the region that was asked.
+    pub vault: Vault,
+    /// Whether it can have a replica.
+    pub is_replicable: bool,
+    /// Its tags.
+    pub tags: Tags,
+}
+
+/// A key version with the places the model leaves out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VersionInfo {
+    /// The version.
+    pub version: KeyVersion,
+    /// Vault that holds its key.
+    pub vault: VaultId,
+    /// Compartment that holds its key.
+    pub compartment: CompartmentId,
+    /// `false` at a replica's endpoint.
+    pub is_primary: bool,
+}
+
+/// A vault's replica, as ListVaultReplicas tells it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VaultReplica {
+    /// Where it is.
+    pub region: Region,
+}
+
+#[derive(Debug)]
+pub(super) struct VaultRecord {
+    pub(super) vault: Vault,
+    pub(super) is_replicable: bool,
+    pub(super) tags: Tags,
+    pub(super) etag: u64,
+}
+
+#[derive(Debug)]
+pub(super) struct VersionRecord {
+    pub(super) id: KeyVersionId,
+    /// A state that time does not change any more.
+    pub(super) fixed: Option<KeyState>,
+    pub(super) origin: Origin,
+    pub(super) is_auto_rotated: bool,
+    pub(super) created: Timestamp,
+    pub(super) enabled: Timestamp,
+    pub(super) flips: Timestamp,
+    pub(super) listed: Timestamp,
+    /// Operation that carries it to the replica, and when it arrives.
+    pub(super) replication: Option<(String, Timestamp)>,
+    pub(super) deletion: Option<Timestamp>,
+    pub(super) minted_by: Arc<str>,
+}
+
+impl VersionRecord {
+    pub(super) fn state(&self, now: Timestamp) -> KeyState {
+        self.fixed.unwrap_or(if now >= self.enabled { KeyState::Enabled } else { KeyState::Creating })
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct KeyRecord {
+    pub(super) id: KeyId,
+    pub(super) vault: VaultId,
+    pub(super) compartment: CompartmentId,
+    pub(super) name: String,
+    pub(super) state: KeyState,
+    pub(super) shape: KeyShape,
+    pub(super) protection: ProtectionMode,
+    pub(super) auto_rotation: Option<AutoRotation>,
+    pub(super) is_external: bool,
+    pub(super) created: Timestamp,
+    pub(super) deletion: Option<Timestamp>,
+    pub(super) tags: Tags,
+    pub(super) etag: u64,
+    pub(super) versions: Vec<VersionRecord>,
+}
+
+impl KeyRecord {
+    /// Place of the version that new wraps use: of those whose flip has passed, the last to flip.
+    pub(super) fn current(&self, now: Timestamp) -> usize {
+        let flipped = |v: &VersionRecord| v.flips <= now && !v.fixed.is_some_and(KeyState::is_going);
+        self.versions
+            .iter()
+            .enumerate()
+            .filter(|(_, version)| flipped(version))
+            .max_by_key(|(place, version)| (version.flips, *place))
+            .map_or(0, |(place, _)| place)
+    }
+
+    pub(super) fn current_id(&self, now: Timestamp) -> &KeyVersionId {
+        &self.versions[self.current(now)].id
+    }
+
+    /// Whether a version is on its way to being current.
+    pub(super) fn is_flip_pending(&self, now: Timestamp) -> bool {
+        self.versions.iter().any(|v| v.flips > now && !v.fixed.is_some_and(KeyState::is_going))
+    }
+
+    /// Changes with every update and with the flip.
+    pub(super) fn etag(&self, now: Timestamp) -> Etag {
+        Etag::parse(format!("k{}-{}", self.etag, self.current(now))).expect("letters and digits")
+    }
+
+    /// How many versions it counts for in its vault's quota (oci-api §0 fact 8).
+    pub(super) fn quota(&self) -> u32 {
+        let weight = if self.shape.algorithm == "AES" { 1 } else { 2 };
+        let held = self.versions.iter().filter(|v| v.fixed != Some(KeyState::Deleted)).count();
+        weight * u32::try_from(held).expect("a vault's limit is far below")
+    }
+
+    pub(super) fn version_model(&self, version: &VersionRecord, now: Timestamp) -> KeyVersion {
+        KeyVersion {
+            id: version.id.clone(),
+            key: self.id.clone(),
+            state: version.state(now),
+            origin: version.origin,
+            is_auto_rotated: version.is_auto_rotated,
+            time_created: version.created,
+            time_of_deletion: version.deletion,
+            replication_id: version.replication.as_ref().map(|(id, _)| id.clone()),
+        }
+    }
+
+    pub(super) fn model(&self, region: &Region, is_primary: bool, now: Timestamp) -> Key {
+        Key {
+            id: self.id.clone(),
+            vault: self.vault.clone(),
+            compartment: self.compartment.clone(),
+            region: region.clone(),
+            name: self.name.clone(),
+            state: self.state,
+            shape: self.shape.clone(),
+            protection: self.protection,
+            current_version: self.current_id(now).clone(),
+            is_primary: Some(is_primary),
+            auto_rotation: self.auto_rotation.clone(),
+            is_external: self.is_external,
+            time_created: self.created,
+            time_of_deletion: self.deletion,
+            tags: self.tags.clone(),
+        }
+    }
+
+    pub(super) fn version_info(&self, version: &VersionRecord, is_primary: bool, now: Timestamp) -> VersionInfo {
+        VersionInfo {
+            version: self.version_model(version, now),
+            vault: self.vault.clone(),
+            compartment: self.compartment.clone(),
+            is_primary,
+        }
+    }
+}
+
+/// What a retry token once made.
+#[derive(Debug)]
+pub(super) struct TokenUse<T> {
+    pub(super) at: Timestamp,
+    pub(super) made: T,
+}
+
+/// Principal, key or vault, token.
+pub(super) type TokenName = (Arc<str>, String, String);
+
+/// Vaults and keys.
+#[derive(Debug, Default)]
+pub(super) struct Kms {
+    pub(super) vaults: HashMap<VaultId, VaultRecord>,
+    /// Vaults and replicas by where they are listed.
+    pub(super) listed: BTreeMap<(Region, CompartmentId), Vec<VaultId>>,
+    pub(super) keys: HashMap<KeyId, KeyRecord>,
+    pub(super) keys_of: BTreeMap<(VaultId, CompartmentId), Vec<KeyId>>,
+    pub(super) replications: HashMap<String, (KeyId, usize)>,
+    pub(super) version_tokens: HashMap<TokenName, TokenUse<usize>>,
+    pub(super) key_tokens: HashMap<TokenName, TokenUse<KeyId>>,
+}
+
+impl State {
+    /// A vault at an endpoint, and whether the endpoint is its primary's.
+    pub(super) fn vault_at(&self, ctx: &Ctx, at: &VaultEndpoint) -> Result<(&VaultRecord, bool), No> {
+        let not_found = || No::not_found(at.vault.as_str());
+        let record = self.kms.vaults.get(&at.vault).ok_or_else(not_found)?;
+        if !self.may_see(ctx, &record.vault.compartment) {
+            return Err(not_found());
+        }
+        let is_home = record.vault.region == at.region;
+        if !is_home && !record.vault.replicas.contains(&at.region) {
+            return Err(not_found());
+        }
+        Ok((record, is_home && record.vault.is_primary != Some(false)))
+    }
+
+    /// A key of the vault at an endpoint.
+    pub(super) fn key_at(&self, ctx: &Ctx, at: &VaultEndpoint, key: &KeyId) -> Result<(&KeyRecord, bool), No> {
+        let not_found = || No::not_found(key.as_str());
+        let vault = self.kms.vaults.get(&at.vault).ok_or_else(not_found)?;
+        let is_home = vault.vault.region == at.region;
+        let record = self.kms.keys.get(key).filter(|record| record.vault == at.vault).ok_or_else(not_found)?;
+        if (!is_home && !vault.vault.replicas.contains(&at.region)) || !self.may_see(ctx, &record.compartment) {
+            return Err(not_found());
+        }
+        Ok((record, is_home && vault.vault.is_primary != Some(false)))
+    }
+}
+
+impl World {
+    /// ListVaults: of one compartment, in one region; replicas are listed where they are.
+    pub fn list_vaults(
+        &self,
+        call: &Call,
+        region: &Region,
+        compartment: &CompartmentId,
+        query: &PageQuery,
+    ) -> Told<Listing<VaultSummary>> {
+        self.read(&op::LIST_VAULTS, call, region, compartment.as_str(), |state, ctx| {
+            state.check_compartment(ctx, compartment)?;
+            let ids = state.kms.listed.get(&(region.clone(), compartment.clone())).map_or(&[][..], Vec::as_slice);
+            page_of(
+                &state.settings,
+                query,
+                ids.iter(),
+                |id| id.as_str(),
+                |id| {
+                    let vault = &state.kms.vaults[id].vault;
+                    VaultSummary {
+                        id: vault.id.clone(),
+                        compartment: vault.compartment.clone(),
+                        region: region.clone(),
+                        name: vault.name.clone(),
+                        state: vault.state,
+                        vault_type: vault.vault_type,
+                    }
+                },
+            )
+            .map(Yes::new)
+        })
+    }
+
+    /// GetVault, in the region of the primary or of the replica.
+    pub fn get_vault(&self, call: &Call, at: &VaultEndpoint) -> Told<VaultInfo> {
+        self.read(&op::GET_VAULT, call, &at.region, at.vault.as_str(), |state, ctx| {
+            let (record, is_primary) = state.vault_at(ctx, at)?;
+            let mut vault = record.vault.clone();
+            vault.region = at.region.clone();
+            vault.is_primary = Some(is_primary);
+            let etag = Etag::parse(format!("v{}", record.etag)).expect("letters and digits");
+            Ok(Yes::new(VaultInfo { vault, is_replicable: record.is_replicable, tags: record.tags.clone() }).etag(etag))
+        })
+    }
+
+    /// GetVaultUsage: versions in all compartments, DELETED ones excluded.
+    pub fn get_vault_usage(&self, call: &Call, at: &VaultEndpoint) -> Told<VaultUsage> {
+        self.read(&op::GET_VAULT_USAGE, call, &at.region, at.vault.as_str(), |state, ctx| {
+            state.vault_at(ctx, at)?;
+            Ok(Yes::new(state.usage_of(&at.vault)))
+        })
+    }
+
+    /// ListVaultReplicas.
+    pub fn list_vault_replicas(&self, call: &Call, at: &VaultEndpoint) -> Told<Listing<VaultReplica>> {
+        self.read(&op::LIST_VAULT_REPLICAS, call, &at.region, at.vault.as_str(), |state, ctx| {
+            let (record, _) = state.vault_at(ctx, at)?;
+            let items = record.vault.replicas.iter().map(|region| VaultReplica { region: region.clone() }).collect();
+            Ok(Yes::new(Listing { items, next: None }))
+        })
+    }
+
+    /// ListKeys: of the endpoint's vault, in one compartment.
+    pub fn list_keys(
+        &self,
+        call: &Call,
+        at: &VaultEndpoint,
+        compartment: &CompartmentId,
+        query: &PageQuery,
+    ) -> Told<Listing<KeySummary>> {
+        self.read(&op::LIST_KEYS, call, &at.region, compartment.as_str(), |state, ctx| {
+            state.check_compartment(ctx, compartment)?;
+            let ids = state.kms.keys_of.get(&(at.vault.clone(), compartment.clone())).map_or(&[][..], Vec::as_slice);
+            page_of(
+                &state.settings,
+                query,
+                ids.iter(),
+                |id| id.as_str(),
+                |id| {
+                    let key = &state.kms.keys[id];
+                    KeySummary {
+                        id: key.id.clone(),
+                        compartment: key.compartment.clone(),
+                        vault: key.vault.clone(),
+                        name: key.name.clone(),
+                        state: key.state,
+                        algorithm: key.shape.algorithm.clone(),
+                    }
+                },
+            )
+            .map(Yes::new)
+        })
+    }
+
+    /// GetKey.
+    pub fn get_key(&self, call: &Call, at: &VaultEndpoint, key: &KeyId) -> Told<Key> {
+        self.read(&op::GET_KEY, call, &at.region, key.as_str(), |state, ctx| {
+            let (record, is_primary) = state.key_at(ctx, at, key)?;
+            let not_yet = record.is_flip_pending(ctx.now).then_some(NotYet::Flip);
+            let model = record.model(&at.region, is_primary, ctx.now);
+            Ok(Yes::new(model).etag(record.etag(ctx.now)).not_yet(not_yet))
+        })
+    }
+
+    /// ListKeyVersions: a new version comes after the list lag.
+    pub fn list_key_versions(
+        &self,
+        call: &Call,
+        at: &VaultEndpoint,
+        key: &KeyId,
+        query: &PageQuery,
+    ) -> Told<Listing<VersionInfo>> {
+        self.read(&op::LIST_KEY_VERSIONS, call, &at.region, key.as_str(), |state, ctx| {
+            let (record, is_primary) = state.key_at(ctx, at, key)?;
+            let now = ctx.now;
+            let hidden = record.versions.iter().any(|v| v.listed > now);
+            let shown = record.versions.iter().filter(|v| v.listed <= now);
+            let listing =
+                page_of(&state.settings, query, shown, |v| v.id.as_str(), |v| record.version_info(v, is_primary, now))?;
+            Ok(Yes::new(listing).not_yet(hidden.then_some(NotYet::List)))
+        })
+    }
+
+    /// GetKeyVersion.
+    pub fn get_key_version(
+        &self,
+        call: &Call,
+        at: &VaultEndpoint,
+        key: &KeyId,
+        version: &KeyVersionId,
+    ) -> Told<VersionInfo> {
+        self.read(&op::GET_KEY_VERSION, call, &at.region, version.as_str(), |state, ctx| {
+            let (record, is_primary) = state.key_at(ctx, at, key)?;
+            let found = record.versions.iter().enumerate().find(|(_, v)| v.id == *version && v.listed <= ctx.now);
+            let (place, found) = found.ok_or_else(|| No::not_found(version.as_str()))?;
+            let etag = Etag::parse(format!("kv{place}-{:?}", found.state(ctx.now))).expect("letters and digits");
+            Ok(Yes::new(record.version_info(found, is_primary, ctx.now)).etag(etag))
+        })
+    }
+
+    /// GetReplicationStatus of one replication operation.
+    pub fn get_replication_status(
+        &self,
+        call: &Call,
+        at: &VaultEndpoint,
+        replication_id: &str,
+    ) -> Told<Vec<ReplicaStatus>> {
+        self.read(&op::GET_REPLICATION_STATUS, call, &at.region, replication_id, |state, ctx| {
+            let (vault, _) = state.vault_at(ctx, at)?;
+            let not_found = || No::not_found(replication_id);
+            let (key, place) = state.kms.replications.get(replication_id).ok_or_else(not_found)?;
+            let key = state.kms.keys.get(key).filter(|key| key.vault == at.vault).ok_or_else(not_found)?;
+            let arrives = key.versions[*place].replication.as_ref().map_or(ctx.now, |(_, at)| *at);
+            let status = if ctx.now >= arrives { ReplicaState::Replicated } else { ReplicaState::Replicating };
+            let regions = vault.vault.replicas.iter();
+            let value = regions.map(|region| ReplicaStatus { region: region.clone(), state: status }).collect();
+            Ok(Yes::new(value).not_yet((ctx.now < arrives).then_some(NotYet::Replica)))
+        })
+    }
+
+    /// The endpoint of a key's primary, as somebody who knows everything would find it.
+    #[must_use]
+    pub fn primary_endpoint(&self, key: &KeyId) -> Option<VaultEndpoint> {
+        let state = self.lock();
+        let vault = &state.kms.keys.get(key)?.vault;
+        Some(VaultEndpoint { vault: vault.clone(), region: state.kms.vaults.get(vault)?.vault.region.clone() })
+    }
+
+    /// The endpoints of a vault: the primary's first, then its replicas'.
+    #[must_use]
+    pub fn vault_endpoints(&self, vault: &VaultId) -> Vec<VaultEndpoint> {
+        let state = self.lock();
+        let Some(record) = state.kms.vaults.get(vault) else { return Vec::new() };
+        let regions = std::iter::once(&record.vault.region).chain(&record.vault.replicas);
+        regions.map(|region| VaultEndpoint { vault: vault.clone(), region: region.clone() }).collect()
+    }
+
+    /// Every vault there is, in order of creation.
+    #[must_use]
+    pub fn vaults(&self) -> Vec<VaultId> {
+        let state = self.lock();
+        let mut ids: Vec<_> = state.kms.vaults.keys().cloned().collect();
+        ids.sort_by(|a, b| a.as_str().rsplit('.').next().cmp(&b.as_str().rsplit('.').next()));
+        ids
+    }
+}

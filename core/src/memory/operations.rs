@@ -1,0 +1,63 @@
+//! The operations World serves, each with its service and what it costs.
+//!
+//! Only these exist: nothing here deletes, exports or decrypts.
+
+use super::limits::RateClass;
+
+/// One operation.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Operation {
+    pub(super) name: &'static str,
+    pub(super) service: &'static str,
+    pub(super) is_write: bool,
+    pub(super) class: Option<RateClass>,
+}
+
+macro_rules! operations {
+    ($($id:ident = $name:literal $service:literal $kind:ident $class:expr;)*) => {
+        $(pub(super) static $id: Operation =
+            Operation { name: $name, service: $service, is_write: operations!(@ $kind), class: $class };)*
+        static ALL: &[&Operation] = &[$(&$id),*];
+    };
+    (@ read) => { false };
+    (@ write) => { true };
+}
+
+operations! {
+    LIST_VAULTS = "list_vaults" "kms" read Some(RateClass::ProvisioningRead);
+    GET_VAULT = "get_vault" "kms" read Some(RateClass::ProvisioningRead);
+    GET_VAULT_USAGE = "get_vault_usage" "kms" read Some(RateClass::ProvisioningRead);
+    LIST_VAULT_REPLICAS = "list_vault_replicas" "kms" read Some(RateClass::ProvisioningWrite);
+    LIST_KEYS = "list_keys" "kms" read Some(RateClass::ManagementRead);
+    GET_KEY = "get_key" "kms" read Some(RateClass::ManagementRead);
+    LIST_KEY_VERSIONS = "list_key_versions" "kms" read Some(RateClass::ManagementRead);
+    GET_KEY_VERSION = "get_key_version" "kms" read Some(RateClass::ManagementRead);
+    GET_REPLICATION_STATUS = "get_replication_status" "kms" read Some(RateClass::ManagementRead);
+    CREATE_KEY = "create_key" "kms" write Some(RateClass::ManagementWrite);
+    CREATE_KEY_VERSION = "create_key_version" "kms" write Some(RateClass::ManagementWrite);
+    UPDATE_KEY = "update_key" "kms" write Some(RateClass::ManagementWrite);
+    GET_NAMESPACE = "get_namespace" "objectstorage" read None;
+    LIST_BUCKETS = "list_buckets" "objectstorage" read None;
+    GET_BUCKET = "get_bucket" "objectstorage" read None;
+    UPDATE_BUCKET = "update_bucket" "objectstorage" write None;
+    REENCRYPT_BUCKET = "reencrypt_bucket" "objectstorage" write None;
+    GET_WORK_REQUEST = "get_work_request" "objectstorage" read None;
+    LIST_WORK_REQUESTS = "list_work_requests" "objectstorage" read None;
+    PUT_OBJECT = "put_object" "objectstorage" write None;
+    GET_OBJECT = "get_object" "objectstorage" read None;
+    HEAD_OBJECT = "head_object" "objectstorage" read None;
+    LIST_OBJECTS = "list_objects" "objectstorage" read None;
+    SEARCH_RESOURCES = "search_resources" "search" read None;
+    GET_TENANCY = "get_tenancy" "identity" read None;
+    GET_COMPARTMENT = "get_compartment" "identity" read None;
+    LIST_COMPARTMENTS = "list_compartments" "identity" read None;
+    LIST_AVAILABILITY_DOMAINS = "list_availability_domains" "identity" read None;
+    LIST_REGION_SUBSCRIPTIONS = "list_region_subscriptions" "identity" read None;
+    GET_TOPIC = "get_topic" "ons" read None;
+    PUBLISH_MESSAGE = "publish_message" "ons" write None;
+}
+
+/// The operation of this name.
+pub(super) fn named(name: &str) -> Option<&'static Operation> {
+    ALL.iter().copied().find(|operation| operation.name == name)
+}

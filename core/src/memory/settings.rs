@@ -1,0 +1,113 @@
+//! How slow, how strict and how forgetful a World is. Numbers only.
+
+use std::time::Duration;
+
+/// Every delay, limit and habit of one World.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WorldSettings {
+    /// Goes into ids, so that two Worlds' ids differ.
+    pub seed: u64,
+    /// Δ of A3: a request dated further off than this is refused with 401.
+    pub skew_limit: Duration,
+    /// A1: whether a repeated retry token is recognised at all.
+    pub honours_tokens: bool,
+    /// How long a retry token is remembered.
+    pub token_life: Duration,
+    /// From creation to ENABLED of a new version.
+    pub enabled_delay: Duration,
+    /// From creation until a new version is current; never before it is ENABLED.
+    pub flip_delay: Duration,
+    /// λ of A2: how long ListKeyVersions does not show a new version.
+    pub list_lag: Duration,
+    /// How long a new version takes to the replica region.
+    pub replica_lag: Duration,
+    /// How long Resource Search does not show a change.
+    pub search_lag: Duration,
+    /// From acceptance to start of a work request.
+    pub work_request_wait: Duration,
+    /// From start to end of a work request.
+    pub work_request_duration: Duration,
+    /// How long after its end a work request is still shown; `None`: for ever.
+    pub work_request_memory: Option<Duration>,
+    /// Items of a page at most.
+    pub page_size: usize,
+    /// Whether every listing begins with an empty page that has a next one (oci-api §1.5).
+    pub empty_pages: bool,
+    /// Versions of one protection mode that a vault may hold.
+    pub versions_per_vault: u32,
+    /// KMS requests per second, tenancy and class; `None`: no limit.
+    pub kms_per_second: Option<u32>,
+    /// Messages per topic and minute; `None`: no limit.
+    pub messages_per_minute: Option<u32>,
+    /// Answers the log remembers.
+    pub log_limit: usize,
+}
+
+impl WorldSettings {
+    /// Everything happens at once, so a test sees only what it turns on.
+    #[must_use]
+    pub fn instant() -> Self {
+        Self {
+            seed: 1,
+            skew_limit: Duration::from_secs(300),
+            honours_tokens: true,
+            token_life: Duration::from_secs(24 * 3600),
+            enabled_delay: Duration::ZERO,
+            flip_delay: Duration::ZERO,
+            list_lag: Duration::ZERO,
+            replica_lag: Duration::ZERO,
+            search_lag: Duration::ZERO,
+            work_request_wait: Duration::ZERO,
+            work_request_duration: Duration::ZERO,
+            work_request_memory: None,
+            page_size: 100,
+            empty_pages: false,
+            versions_per_vault: 100,
+            kms_per_second: None,
+            messages_per_minute: None,
+            log_limit: 100_000,
+        }
+    }
+
+    /// Seconds, within the bounds that `Margins::lab` assumes: for the emulator and demonstrations.
+    #[must_use]
+    pub fn lab() -> Self {
+        Self {
+            skew_limit: Duration::from_secs(5),
+            token_life: Duration::from_secs(24 * 3600),
+            enabled_delay: Duration::from_millis(500),
+            flip_delay: Duration::from_millis(1500),
+            list_lag: Duration::from_millis(500),
+            replica_lag: Duration::from_millis(2500),
+            search_lag: Duration::from_secs(2),
+            work_request_wait: Duration::from_millis(100),
+            work_request_duration: Duration::from_millis(500),
+            kms_per_second: Some(10),
+            messages_per_minute: Some(60),
+            ..Self::instant()
+        }
+    }
+
+    /// Minutes, within the bounds that `Margins::production` assumes.
+    #[must_use]
+    pub fn production() -> Self {
+        let secs = Duration::from_secs;
+        Self {
+            skew_limit: secs(300),
+            enabled_delay: secs(10),
+            flip_delay: secs(90),
+            list_lag: secs(20),
+            replica_lag: secs(180),
+            search_lag: secs(600),
+            work_request_wait: secs(5),
+            work_request_duration: secs(120),
+            ..Self::lab()
+        }
+    }
+}
+
+impl Default for WorldSettings {
+    fn default() -> Self {
+        Self::lab()
+    }
+}

@@ -1,0 +1,281 @@
+//! The `ResourceCatalog` port as a view over World: buckets by List, then by tag through Search.
+//!
+//! The cursor says where a pass is in words of its own (`list:<place>:<token>`, `search:<token>`), so another
+//! process can go on from it.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use super::answer::{Call, Caller, Listing, PageQuery, Refusal};
+use super::buckets::BucketSummary;
+use super::identity::Depth;
+use super::search::ResourceSummary;
+use super::translate::reply;
+use super::world::World;
+use crate::error::{Error, ErrorKind, Result};
+use crate::model::{
+    Compartment, Coverage, CoverageState, Dependent, FoundBy, Kind, NamespaceName, Region, ResourceId, TagSelector,
+    Tags,
+};
+use crate::ports::{Candidate, CatalogPage, Cursor, KeyHint, Reply, ResourceCatalog, ScopedRegion, Scopes, Selector};
+
+struct CatalogView {
+    world: Arc<World>,
+    caller: Caller,
+}
+
+impl World {
+    /// What this World holds, as the principal `keywheel` may find it.
+    #[must_use]
+    pub fn catalog(self: &Arc<Self>) -> Arc<dyn ResourceCatalog> {
+        self.catalog_as(&Caller::keywheel())
+    }
+
+    /// What this World holds, as another principal may find it.
+    #[must_use]
+    pub fn catalog_as(self: &Arc<Self>, caller: &Caller) -> Arc<dyn ResourceCatalog> {
+        Arc::new(CatalogView { world: Arc::clone(self), caller: caller.clone() })
+    }
+}
+
+/// Where a pass over a region is.
+enum Step {
+    /// Listing the kind and compartment of this place, from a page token on.
+    List { place: usize, page: Option<String> },
+    /// Searching, from a page token on.
+    Search { page: Option<String> },
+}
+
+impl Step {
+    fn cursor(&self) -> Cursor {
+        Cursor(match self {
+            Self::List { place, page } => format!("list:{place}:{}", page.as_deref().unwrap_or("")),
+            Self::Search { page } => format!("search:{}", page.as_deref().unwrap_or("")),
+        })
+    }
+
+    fn parse(cursor: &Cursor) -> Result<Self> {
+        let foreign = || Error::new(ErrorKind::Refused, "dependents", "the cursor is not one of this catalog's");
+        let token = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+        match cursor.0.split_once(':').ok_or_else(foreign)? {
+            ("search", page) => Ok(Self::Search { page: token(page) }),
+            ("list", rest) => {
+                let (place, page) = rest.split_once(':').ok_or_else(foreign)?;
+                Ok(Self::List { place: place.parse().map_err(|_| foreign())?, page: token(page) })
+            }
+            _ => Err(foreign()),
+        }
+    }
+}
+
+impl CatalogView {
+    fn call(&self) -> Call {
+        Call::by(&self.caller)
+    }
+
+    fn list_part(
+        &self,
+        selector: &Selector,
+        region: &Region,
+        place: usize,
+        page: Option<&str>,
+    ) -> Result<Reply<CatalogPage>> {
+        let compartments = selector.compartments.len();
+        let (kind, compartment) = (&selector.kinds[place / compartments], &selector.compartments[place % compartments]);
+        let next = || following(selector, place + 1).map(|step| step.cursor());
+        let verdict = |state| Coverage {
+            region: region.clone(),
+            compartment: Some(compartment.id.clone()),
+            kind: Some(kind.clone()),
+            state,
+        };
+        if *kind != Kind::Bucket {
+            let page = CatalogPage {
+                candidates: Vec::new(),
+                coverage: vec![verdict(CoverageState::Unsupported)],
+                next: next(),
+            };
+            return Ok(Reply::bare(page));
+        }
+        let namespace = self.world.namespace();
+        let query = PageQuery::at(page);
+        match self.world.list_buckets(&self.call(), region, &namespace, &compartment.id, &query) {
+            Ok(answer) => {
+                let reply = reply("dependents", Ok(answer))?;
+                Ok(reply.map(|Listing { items, next: more }| {
+                    let is_done = more.is_none();
+                    let candidates = items.into_iter().map(|bucket| listed(bucket, region, &namespace)).collect();
+                    CatalogPage {
+                        candidates,
+                        coverage: is_done.then(|| verdict(CoverageState::Listed)).into_iter().collect(),
+                        next: more.map(|page| Step::List { place, page: Some(page) }.cursor()).or_else(next),
+                    }
+                }))
+            }
+            Err(refusal) => verdict_of(refusal, verdict, next()),
+        }
+    }
+
+    fn search_part(
+        &self,
+        selector: &Selector,
+        tag: &TagSelector,
+        region: &Region,
+        page: Option<&str>,
+    ) -> Result<Reply<CatalogPage>> {
+        let verdict = |state| Coverage { region: region.clone(), compartment: None, kind: None, state };
+        let query = query_for(tag)?;
+        match self.world.search_resources(&self.call(), region, &query, &PageQuery::at(page)) {
+            Ok(answer) => {
+                let namespace = self.world.namespace();
+                let reply = reply("dependents", Ok(answer))?;
+                Ok(reply.map(|Listing { items, next: more }| {
+                    let is_done = more.is_none();
+                    let wanted = items.into_iter().filter(|found| is_wanted(found, selector, tag));
+                    CatalogPage {
+                        candidates: wanted.map(|found| searched(found, region, &namespace)).collect(),
+                        coverage: is_done.then(|| verdict(CoverageState::Listed)).into_iter().collect(),
+                        next: more.map(|page| Step::Search { page: Some(page) }.cursor()),
+                    }
+                }))
+            }
+            Err(refusal) => verdict_of(refusal, verdict, None),
+        }
+    }
+}
+
+#[async_trait]
+impl ResourceCatalog for CatalogView {
+    async fn scopes(&self) -> Result<Reply<Scopes>> {
+        let (home, tenancy) = (self.world.regions().swap_remove(0), self.world.tenancy_id());
+        let found = reply("scopes", self.world.list_region_subscriptions(&self.call(), &home, &tenancy))?;
+        let regions = found.value.iter().map(|s| ScopedRegion { region: s.region.clone(), is_home: s.is_home });
+        let regions: Vec<_> = regions.collect();
+        let root = reply("scopes", self.world.get_compartment(&self.call(), &home, &tenancy))?;
+        let mut compartments = vec![root.value.compartment.clone()];
+        let mut page = PageQuery::default();
+        loop {
+            let told = self.world.list_compartments(&self.call(), &home, &tenancy, Depth::Subtree, &page);
+            let part = reply("scopes", told)?.value;
+            compartments.extend(part.items.into_iter().map(|info| info.compartment));
+            match part.next {
+                Some(next) => page.page = Some(next),
+                None => return Ok(found.map(|_| Scopes { regions, compartments })),
+            }
+        }
+    }
+
+    async fn dependents(
+        &self,
+        selector: &Selector,
+        region: &Region,
+        cursor: Option<Cursor>,
+    ) -> Result<Reply<CatalogPage>> {
+        let step = match &cursor {
+            Some(cursor) => Some(Step::parse(cursor)?),
+            None => following(selector, 0),
+        };
+        let places = selector.kinds.len() * selector.compartments.len();
+        match (step, &selector.tag) {
+            (Some(Step::List { place, page }), _) if place < places => {
+                self.list_part(selector, region, place, page.as_deref())
+            }
+            (Some(Step::Search { page }), Some(tag)) => self.search_part(selector, tag, region, page.as_deref()),
+            (None, _) => Ok(Reply::bare(CatalogPage { candidates: Vec::new(), coverage: Vec::new(), next: None })),
+            _ => Err(Error::new(ErrorKind::Refused, "dependents", "the cursor belongs to another selector")),
+        }
+    }
+}
+
+/// The step at a place of the pass: every kind in every compartment, then Search if a tag is wanted.
+fn following(selector: &Selector, place: usize) -> Option<Step> {
+    if place < selector.kinds.len() * selector.compartments.len() {
+        return Some(Step::List { place, page: None });
+    }
+    selector.tag.is_some().then_some(Step::Search { page: None })
+}
+
+/// Not allowed and not reachable are verdicts; throttling and silence are errors, to be asked again.
+fn verdict_of(
+    refusal: Refusal,
+    verdict: impl Fn(CoverageState) -> Coverage,
+    next: Option<Cursor>,
+) -> Result<Reply<CatalogPage>> {
+    let state = match refusal.status {
+        403 | 404 => CoverageState::Denied,
+        500..=599 => CoverageState::Unreachable,
+        _ => return reply("dependents", Err(refusal)),
+    };
+    let page = CatalogPage { candidates: Vec::new(), coverage: vec![verdict(state)], next };
+    Ok(Reply { value: page, etag: None, server_date: Some(refusal.date), request_id: Some(refusal.request_id) })
+}
+
+fn listed(bucket: BucketSummary, region: &Region, namespace: &NamespaceName) -> Candidate {
+    Candidate {
+        dependent: Dependent {
+            id: bucket.id,
+            kind: Kind::Bucket,
+            region: region.clone(),
+            compartment: bucket.compartment,
+            name: bucket.name,
+            namespace: Some(namespace.clone()),
+            availability_domain: None,
+            tags: bucket.tags,
+        },
+        found_by: FoundBy::List,
+        key: KeyHint::Unknown,
+    }
+}
+
+fn searched(found: ResourceSummary, region: &Region, namespace: &NamespaceName) -> Candidate {
+    let kind = if found.resource_type.eq_ignore_ascii_case("bucket") {
+        Kind::Bucket
+    } else {
+        Kind::Other(found.resource_type.to_lowercase())
+    };
+    Candidate {
+        dependent: Dependent {
+            id: ResourceId::parse(found.identifier).expect("World indexes OCIDs"),
+            namespace: (kind == Kind::Bucket).then(|| namespace.clone()),
+            kind,
+            region: region.clone(),
+            compartment: found.compartment,
+            name: found.display_name,
+            availability_domain: None,
+            tags: found.tags,
+        },
+        found_by: FoundBy::Search,
+        key: KeyHint::Unknown,
+    }
+}
+
+/// Search compares without case and does not bind key to value: what it found is checked again.
+fn is_wanted(found: &ResourceSummary, selector: &Selector, tag: &TagSelector) -> bool {
+    let is_protectable = !["key", "vault"].iter().any(|other| found.resource_type.eq_ignore_ascii_case(other));
+    let is_in_scope = selector.compartments.iter().any(|Compartment { id, .. }| *id == found.compartment);
+    is_protectable && is_in_scope && carries(&found.tags, tag)
+}
+
+fn carries(tags: &Tags, tag: &TagSelector) -> bool {
+    let found = match &tag.namespace {
+        Some(namespace) => tags.defined.get(namespace).and_then(|keys| keys.get(&tag.key)),
+        None => tags.freeform.get(&tag.key),
+    };
+    found == Some(&tag.value)
+}
+
+/// A query for a tag; a value that cannot stand in quotes is refused (oci-api §4).
+fn query_for(tag: &TagSelector) -> Result<String> {
+    let parts = [tag.namespace.as_deref().unwrap_or(""), &tag.key, &tag.value];
+    if parts.iter().any(|part| part.contains(['\'', '"', '\\'])) {
+        return Err(Error::refused("dependents", "a tag with quotes or backslashes cannot be searched for; rename it"));
+    }
+    let TagSelector { namespace, key, value } = tag;
+    Ok(match namespace {
+        Some(namespace) => format!(
+            "query all resources where definedTags.namespace = '{namespace}' && definedTags.key = '{key}' && definedTags.value = '{value}'"
+        ),
+        None => format!("query all resources where freeformTags.key = '{key}' && freeformTags.value = '{value}'"),
+    })
+}

@@ -1,0 +1,240 @@
+//! The few calls that applications and bindings use.
+//!
+//! Paved path: `rotate`, `rotate_due`, `plan`, `due`, `status`, `list`, `history`. Below it, for schedulers:
+//! `start`, `run_for`, `pause`, `resume`, `cancel`, `recover`. Everything runs in the caller's task; dropping a
+//! future is a crash, and a crash is safe.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::engine::{Driven, Engine, Opening, ProgressStream};
+use crate::model::{
+    DependentReport, Due, DueKey, DueState, KeyId, Plan, Report, Request, RotationId, RotationSummary, Settings,
+    StreamId, Timestamp, When,
+};
+use crate::ports::Ports;
+use crate::rotation::Rest;
+use crate::{Error, ErrorKind, Result};
+
+/// How a call to rotate ended.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(tag = "rotated", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Rotated {
+    /// It was given up before the pivot.
+    Cancelled {
+        /// Which rotation.
+        rotation: RotationId,
+    },
+    /// It is done.
+    Completed(Box<Report>),
+    /// Nothing is owed.
+    NotDue {
+        /// What is owed instead.
+        due: Due,
+        /// When the next rotation falls due, where that can be said.
+        next: Option<Timestamp>,
+    },
+    /// Time was up; call again.
+    OutOfTime {
+        /// Which rotation.
+        rotation: RotationId,
+    },
+    /// A person must act.
+    Paused {
+        /// Which rotation.
+        rotation: RotationId,
+        /// Why.
+        why: String,
+        /// The next safe action.
+        do_next: String,
+    },
+}
+
+/// Rotates keys. Cheap to clone; clones share one runner id.
+#[derive(Clone)]
+pub struct Rotator {
+    engine: Arc<Engine>,
+}
+
+impl Rotator {
+    /// A rotator over ports of your choice.
+    #[must_use]
+    pub fn with_ports(settings: Settings, ports: Ports) -> Self {
+        Self { engine: Engine::new(settings, ports) }
+    }
+
+    /// What it may do.
+    #[must_use]
+    pub fn settings(&self) -> &Settings {
+        self.engine.settings()
+    }
+
+    /// The world as it sees it.
+    #[must_use]
+    pub fn ports(&self) -> &Ports {
+        self.engine.ports()
+    }
+
+    /// Rotates a key if it is due, or takes up its open rotation, and sees it through.
+    pub async fn rotate(&self, key: &KeyId) -> Result<Rotated> {
+        let request = Request { key: key.clone(), when: When::IfDue, actor: None };
+        match self.engine.open(&request).await? {
+            Opening::NotDue(due) => Ok(Rotated::NotDue { next: due.next, due }),
+            Opening::Open(rid) => self.run(&rid, None).await,
+            Opening::Ended(rid) => Ok(Rotated::Completed(Box::new(self.status(&rid).await?))),
+        }
+    }
+
+    /// Rotates every key in scope that is due, one after the other. A key that fails does not stop the others.
+    pub async fn rotate_due(&self) -> Result<Vec<(KeyId, Result<Rotated>)>> {
+        let mut results = Vec::new();
+        for row in self.due().await? {
+            if matches!(row.due.state, DueState::Due | DueState::Open(_)) {
+                results.push((row.key.clone(), self.rotate(&row.key).await));
+            }
+        }
+        Ok(results)
+    }
+
+    /// Says what a rotation would do. Reads only; nothing is written anywhere.
+    pub async fn plan(&self, key: &KeyId) -> Result<Plan> {
+        self.engine.plan(key).await
+    }
+
+    /// What is owed to every key in scope.
+    pub async fn due(&self) -> Result<Vec<DueKey>> {
+        self.engine.due_keys().await
+    }
+
+    /// How a rotation stands.
+    pub async fn status(&self, rotation: &RotationId) -> Result<Report> {
+        self.engine.report(rotation).await
+    }
+
+    /// Every dependent of a rotation with what became of it.
+    pub async fn dependents(&self, rotation: &RotationId) -> Result<Vec<DependentReport>> {
+        self.engine.dependents(rotation).await
+    }
+
+    /// Open rotations.
+    pub async fn list(&self) -> Result<Vec<RotationSummary>> {
+        let mut rows = Vec::new();
+        for (rid, is_open) in self.engine.rotations().await? {
+            if is_open {
+                rows.push(self.engine.summary(&rid).await?);
+            }
+        }
+        Ok(rows)
+    }
+
+    /// All rotations, of one key or of every key, in the order they were opened.
+    pub async fn history(&self, key: Option<&KeyId>) -> Result<Vec<RotationSummary>> {
+        let mut rows = Vec::new();
+        for (rid, _) in self.engine.rotations().await? {
+            let summary = self.engine.summary(&rid).await?;
+            if key.is_none_or(|key| *key == summary.key) {
+                rows.push(summary);
+            }
+        }
+        Ok(rows)
+    }
+
+    /// The facts of a rotation's own stream as they stand in the journal: canonical JSON, checked, in order.
+    pub async fn facts(&self, rotation: &RotationId) -> Result<Vec<String>> {
+        self.engine.facts(&StreamId::rotation(rotation)).await
+    }
+
+    /// Checks every line of the journal; returns how many there are.
+    pub async fn verify_journal(&self) -> Result<u64> {
+        self.engine.verify().await
+    }
+
+    /// Finds a rotation by the beginning of its id.
+    pub async fn find(&self, prefix: &str) -> Result<RotationId> {
+        let all = self.engine.rotations().await?;
+        let hits: Vec<_> = all.into_iter().map(|(rid, _)| rid).filter(|rid| rid.as_str().starts_with(prefix)).collect();
+        match hits.as_slice() {
+            [one] => Ok(one.clone()),
+            [] => Err(Error::new(ErrorKind::NotFound, "find", "no rotation begins with this").with("id", prefix)),
+            several => Err(Error::refused("find", "several rotations begin with this; give more of the id")
+                .with("id", prefix)
+                .with("matches", several.len())),
+        }
+    }
+
+    /// Opens a rotation, or finds the open one, without driving it.
+    pub async fn start(&self, request: &Request) -> Result<Started> {
+        Ok(match self.engine.open(request).await? {
+            Opening::NotDue(due) => Started::NotDue(due),
+            Opening::Open(rid) => Started::Open(rid),
+            Opening::Ended(rid) => Started::Ended(rid),
+        })
+    }
+
+    /// Drives a rotation for at most this long; what is left, the next call does.
+    pub async fn run_for(&self, rotation: &RotationId, duration: Duration) -> Result<Rotated> {
+        let deadline = self.engine.ports().clock.now() + duration;
+        self.run(rotation, Some(deadline)).await
+    }
+
+    /// Stops a rotation at its next append, whoever drives it.
+    pub async fn pause(&self, rotation: &RotationId, why: &str) -> Result<()> {
+        self.engine.pause(rotation, why).await
+    }
+
+    /// Lets a rotation go on, whether it was paused or its runner died, and sees it through.
+    pub async fn resume(&self, rotation: &RotationId) -> Result<Rotated> {
+        self.engine.unpause(rotation).await?;
+        self.run(rotation, None).await
+    }
+
+    /// Gives a rotation up. Refused once a mint was intended.
+    pub async fn cancel(&self, rotation: &RotationId, until: Option<Timestamp>) -> Result<()> {
+        self.engine.cancel(rotation, until).await
+    }
+
+    /// Takes up every open rotation that is not paused, and sees it through.
+    pub async fn recover(&self) -> Result<Vec<(RotationId, Result<Rotated>)>> {
+        let mut results = Vec::new();
+        for summary in self.list().await? {
+            if summary.paused.is_none() {
+                let result = self.run(&summary.rotation, None).await;
+                results.push((summary.rotation, result));
+            }
+        }
+        Ok(results)
+    }
+
+    /// Events from now on: every durable fact, and counters. Lossy for slow readers.
+    #[must_use]
+    pub fn progress(&self) -> ProgressStream {
+        self.engine.progress()
+    }
+
+    async fn run(&self, rid: &RotationId, deadline: Option<Timestamp>) -> Result<Rotated> {
+        Ok(match self.engine.drive(rid, deadline).await? {
+            Driven::OutOfTime => Rotated::OutOfTime { rotation: rid.clone() },
+            Driven::Rest(Rest::Cancelled) => Rotated::Cancelled { rotation: rid.clone() },
+            Driven::Rest(Rest::Completed) => Rotated::Completed(Box::new(self.status(rid).await?)),
+            Driven::Rest(Rest::Paused(paused)) => {
+                Rotated::Paused { rotation: rid.clone(), why: paused.why, do_next: paused.do_next }
+            }
+        })
+    }
+}
+
+/// What became of a wish to start.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "started", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Started {
+    /// The request id was used before; that rotation has ended.
+    Ended(RotationId),
+    /// Nothing is owed.
+    NotDue(Due),
+    /// A rotation is open.
+    Open(RotationId),
+}
