@@ -76,7 +76,6 @@ const BANNED: &[(&[&str], &str)] = &[
     (&["C", "MK"], "key"),
     (&["M", "EK"], "key"),
     (&["K", "EK"], "key"),
-    (&["T", "TL"], "cryptoperiod, or the name of the limit"),
     (&["old", " key"], "superseded version, or predecessor"),
     (&["old", "_key"], "superseded version, or predecessor"),
     (&["latest", " version"], "current version"),
