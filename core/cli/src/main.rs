@@ -52,6 +52,5 @@ fn main() -> ExitCode {
 /// Log lines go to standard error; `KEYWHEEL_LOG=debug` shows more of them.
 fn log_to_stderr() {
     let filter = EnvFilter::try_from_env("KEYWHEEL_LOG").unwrap_or_else(|_| EnvFilter::new("error"));
-    let ansi = std::io::IsTerminal::is_terminal(&std::io::stderr());
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(ansi).init();
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(false).init();
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use keywheel::memory::WorldSettings;
 use keywheel::model::{KeyId, KeyState, KeyVersionId, Timestamp};
 use rig::seed::{KEY_AGE, Tenancy};
-use rig::{Rig, said};
+use rig::{Rig, now, said};
 
 /// Runs `rotate KEY --yes`; requires an exit code, words in what it says, and that nothing was written.
 async fn refused(rig: &Rig, key: &KeyId, code: i32, words: &[&str]) -> Output {
@@ -28,13 +28,13 @@ async fn refused(rig: &Rig, key: &KeyId, code: i32, words: &[&str]) -> Output {
 async fn key_is_refused(make: impl FnOnce(&Tenancy) -> KeyId, words: &[&str]) {
     let mut key = None;
     let made = |tenancy: &Tenancy| key.insert(make(tenancy)).clone();
-    let rig = Rig::started(WorldSettings::lab(), Timestamp::now, made).await;
+    let rig = Rig::started(WorldSettings::lab(), now, made).await;
     let key = key.expect("it was made");
     refused(&rig, &key, 6, words).await;
 }
 
 fn born() -> Timestamp {
-    Timestamp::now() - KEY_AGE
+    now() - KEY_AGE
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -113,7 +113,7 @@ async fn a_version_named_that_is_not_current() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_clock_that_is_off() {
-    let ahead = || Timestamp::now() + Duration::from_secs(600);
+    let ahead = || now() + Duration::from_secs(600);
     let rig = Rig::started(WorldSettings::lab(), ahead, |tenancy| tenancy.key.clone()).await;
     let key = rig.tenancy.key.clone();
     let output = rig.run(&["rotate", key.as_str(), "--yes"]).await;

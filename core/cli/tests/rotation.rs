@@ -4,8 +4,7 @@ mod rig;
 
 use std::process::Output;
 
-use keywheel::model::Timestamp;
-use rig::{BUCKETS, Rig, said};
+use rig::{BUCKETS, Rig, now, said};
 use serde_json::Value;
 
 fn json_lines(output: &Output) -> Vec<Value> {
@@ -112,11 +111,11 @@ async fn a_wish_with_a_request_id_is_granted_once() {
 async fn init_finds_keys_and_writes_a_config_that_works() {
     let hostile = |t: &rig::seed::Tenancy| {
         let name = "evil\u{202e}\nkeys = [\u{1b}[2J";
-        let key = t.world.add_key(&t.vault, &t.compartment, name, Timestamp::now()).shape("RSA", 256).done();
+        let key = t.world.add_key(&t.vault, &t.compartment, name, now()).shape("RSA", 256).done();
         assert_ne!(key, t.key);
         t.key.clone()
     };
-    let rig = Rig::started(keywheel::memory::WorldSettings::lab(), Timestamp::now, hostile).await;
+    let rig = Rig::started(keywheel::memory::WorldSettings::lab(), now, hostile).await;
     std::fs::remove_file(rig.folder.config()).expect("the rig wrote one");
     let url = |region| format!("{region}={}", rig.emulator.region_url(region).expect("a port"));
     let (home, replica) = (url(&rig.tenancy.home), url(&rig.tenancy.replica));
@@ -132,4 +131,38 @@ async fn init_finds_keys_and_writes_a_config_that_works() {
     let due = rig.run(&["due", "--exit-code"]).await;
     assert_eq!(due.status.code(), Some(5), "{}", said(&due));
     assert_eq!(rig.run(&args).await.status.code(), Some(6), "a config is not replaced");
+}
+
+/// Runs a child on a terminal of its own, with this typed into it.
+async fn on_a_terminal(rig: &Rig, args: &[&str], typed: &str) -> Option<Output> {
+    use tokio::io::AsyncWriteExt as _;
+    let command = rig.command(args);
+    let words = std::iter::once(command.as_std().get_program()).chain(command.as_std().get_args());
+    let line: Vec<_> = words.map(|word| format!("'{}'", word.to_string_lossy())).collect();
+    let mut script = tokio::process::Command::new("script");
+    script.args(["-qec", &line.join(" "), "/dev/null"]).env("TERM", "xterm").env_remove("NO_COLOR");
+    script.stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::piped());
+    let mut child = script.spawn().ok()?;
+    let mut stdin = child.stdin.take().expect("piped");
+    stdin.write_all(typed.as_bytes()).await.expect("it reads");
+    let output = child.wait_with_output().await.expect("it ends");
+    drop(stdin);
+    Some(output)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_person_on_a_terminal_sees_the_plan_and_is_asked() {
+    let rig = Rig::start().await;
+    let Some(no) = on_a_terminal(&rig, &["rotate"], "n\n").await else {
+        eprintln!("SKIPPED: no `script` here (bsdutils) to make a terminal with");
+        return;
+    };
+    assert!(said(&no).contains("18 of kind bucket"), "{}", said(&no));
+    assert!(said(&no).contains("[y/N]") && said(&no).contains("nothing was changed"), "{}", said(&no));
+    assert_eq!(rig.tenancy.world.writes(), 0);
+
+    let yes = on_a_terminal(&rig, &["rotate"], "y\n").await.expect("it was there a moment ago");
+    assert_eq!(yes.status.code(), Some(0), "{}", said(&yes));
+    assert!(said(&yes).contains("\u{1b}[32mclean"), "on a terminal there are colours: {}", said(&yes));
+    rig.assert_sound().await;
 }

@@ -1,4 +1,8 @@
 //! Verbs that drive: `rotate` and `resume`.
+//!
+//! What they show comes from the rotator; nothing is decided here but whether a person agreed.
+
+#![allow(clippy::disallowed_methods, reason = "a question to a person blocks a thread of its own")]
 
 use std::io::Write as _;
 use std::time::Duration;

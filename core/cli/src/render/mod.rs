@@ -54,11 +54,12 @@ impl Output {
     }
 
     /// One JSON line, or a text made only if it is wanted. `kind` becomes the line's `type`.
+    /// Foreign text in it is escaped by whoever makes it: colours must come through.
     pub(crate) fn show<T: Serialize + ?Sized>(&self, kind: &str, value: &T, text: impl FnOnce() -> String) {
         if self.json {
             self.print(&tagged(kind, value));
         } else {
-            self.print(&lines(&text()));
+            self.print(&text());
         }
     }
 
@@ -159,7 +160,20 @@ impl Output {
 
     /// Shows a report.
     pub(crate) fn report(&self, report: &Report) -> Exit {
-        self.show("report", report, || tables::report(report));
+        self.show("report", report, || {
+            let test = "  TEST        a rehearsal on loopback endpoints; it proves nothing about a tenancy";
+            let test = if report.is_test { format!("\n{}", self.paint(Colour::Dim, test)) } else { String::new() };
+            let verdict = match report.verdict {
+                Some(keywheel::model::Verdict::Clean) => {
+                    self.paint(Colour::Green, "clean: everything that could be seen was moved")
+                }
+                Some(keywheel::model::Verdict::WithExceptions) => {
+                    self.paint(Colour::Yellow, "with exceptions: each is a finding above")
+                }
+                None => self.paint(Colour::Yellow, "still open"),
+            };
+            format!("{}{test}\n  {verdict}", tables::report(report))
+        });
         match report.verdict {
             Some(keywheel::model::Verdict::WithExceptions) => Exit::Exceptions,
             Some(keywheel::model::Verdict::Clean) => Exit::Done,

@@ -15,6 +15,9 @@ use keywheel::{Progress, Rotator};
 use super::Output;
 use super::escape::Foreign;
 
+/// The phase in which people are told; what is drawn must be out of their way by then.
+const ENDING: &str = "accounted";
+
 /// Drives `work` and shows the rotator's progress meanwhile.
 pub(crate) async fn watch<T>(output: &Output, rotator: &Rotator, work: impl Future<Output = T>) -> T {
     let mut events = rotator.progress();
@@ -83,6 +86,9 @@ impl<'a> View<'a> {
     }
 
     fn phase(&mut self, rotation: &RotationId, phase: &str, fact: &str) {
+        if phase == ENDING {
+            self.end_bars(rotation);
+        }
         let output = *self.output;
         let row = self.row(rotation);
         let message = format!("{phase}  {fact}");
@@ -100,7 +106,7 @@ impl<'a> View<'a> {
     fn counters(&mut self, rotation: &RotationId, done: u64, total: u64) {
         let (output, bars) = (*self.output, self.bars.clone());
         let row = self.row(rotation);
-        if output.bars {
+        if output.bars && row.spinner.is_some() {
             let bar = row.bar.get_or_insert_with(|| bars.add(ProgressBar::new(total).with_style(bar_style())));
             bar.set_length(total);
             bar.set_position(done);
@@ -135,6 +141,17 @@ impl<'a> View<'a> {
             });
             Row { spinner, ..Row::default() }
         })
+    }
+
+    /// Takes the bars away before notices are written to the same terminal.
+    fn end_bars(&mut self, rotation: &RotationId) {
+        let row = self.row(rotation);
+        if let Some(bar) = row.bar.take() {
+            bar.finish_and_clear();
+        }
+        if let Some(spinner) = row.spinner.take() {
+            spinner.finish_and_clear();
+        }
     }
 
     fn finish(&self) {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use comfy_table::{ContentArrangement, Table};
 use keywheel::model::{DependentReport, DueKey, DueState, Finding, FindingKind, Outcome, Report, RotationSummary};
 
-use super::escape::Foreign;
+use super::escape::{Foreign, lines};
 use crate::exit::Exit;
 
 fn table<const N: usize>(header: [&str; N]) -> Table {
@@ -114,17 +114,17 @@ pub(crate) fn report(report: &Report) -> String {
     let census = &report.census;
     let folded = findings(&std::mem::take(&mut shown.findings));
     let mut text = format!(
-        "{shown}\n  census      {} by us, {} presumed ours, {} by others",
-        census.ours, census.presumed, census.others
+        "{}\n  census      {} by us, {} presumed ours, {} by others",
+        lines(&shown.to_string()),
+        census.ours,
+        census.presumed,
+        census.others
     );
     for line in folded {
         text.push_str(&format!("\n  finding     {line}"));
     }
     if let Some(why) = &report.summary.paused {
         text.push_str(&format!("\n  paused      {}", Foreign(why)));
-    }
-    if report.is_test {
-        text.push_str("\n  TEST        a rehearsal on loopback endpoints; it proves nothing about a tenancy");
     }
     text
 }

@@ -47,7 +47,7 @@ pub(crate) struct Rig {
 impl Rig {
     /// The usual tenancy with the usual key.
     pub(crate) async fn start() -> Self {
-        Self::started(WorldSettings::lab(), Timestamp::now, |tenancy| tenancy.key.clone()).await
+        Self::started(WorldSettings::lab(), now, |tenancy| tenancy.key.clone()).await
     }
 
     /// A tenancy with these settings and this clock; the key to manage is chosen or made by `key`.
@@ -57,7 +57,7 @@ impl Rig {
         key: impl FnOnce(&Tenancy) -> KeyId,
     ) -> Self {
         let settings = WorldSettings { kms_per_second: None, ..settings };
-        let seed = Seed { at: Timestamp::now(), buckets: BUCKETS, compartments: 3, minted: None, settings };
+        let seed = Seed { at: now(), buckets: BUCKETS, compartments: 3, minted: None, settings };
         let tenancy = seed.grow(clock);
         let key = key(&tenancy);
         let dir = tempfile::tempdir().expect("a folder");
@@ -188,6 +188,11 @@ async fn kill(mut child: Child) {
     child.start_kill().expect("it lives");
     let status = child.wait().await.expect("it ends");
     assert_eq!(status.signal(), Some(9), "the child was killed, it did not end: {status}");
+}
+
+/// The wall clock, which the emulator and its clients live by.
+pub(crate) fn now() -> Timestamp {
+    Timestamp::now()
 }
 
 /// What a child wrote.
