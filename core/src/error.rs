@@ -164,6 +164,13 @@ impl Error {
         self
     }
 
+    /// Says that there was no effect to happen: the call was a read.
+    #[must_use]
+    pub fn cannot_have_landed(mut self) -> Self {
+        self.0.landed = Landed::No;
+        self
+    }
+
     /// Says that the effect happened although the call failed.
     #[must_use]
     pub fn has_landed(mut self) -> Self {

@@ -5,6 +5,8 @@ pub mod adapters;
 #[cfg(feature = "oci")]
 pub mod blocking;
 pub mod compliance;
+#[cfg(all(feature = "oci", feature = "sqlite"))]
+pub mod compose;
 pub mod config;
 pub mod engine;
 pub mod error;

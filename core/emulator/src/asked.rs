@@ -76,14 +76,6 @@ impl<'a> Asked<'a> {
         self.headers.get(name)?.to_str().ok().map(str::trim)
     }
 
-    /// All headers whose name begins so, without that beginning.
-    pub(crate) fn headers_after(&self, prefix: &str) -> Vec<(String, String)> {
-        let named = self.headers.iter().filter_map(|(name, value)| {
-            Some((name.as_str().strip_prefix(prefix)?.to_owned(), value.to_str().ok()?.to_owned()))
-        });
-        named.collect()
-    }
-
     pub(crate) fn query(&self, name: &str) -> Option<&str> {
         self.query.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
@@ -150,6 +142,11 @@ pub(crate) struct Fields(Map<String, Value>);
 impl Fields {
     fn value(&self, name: &str) -> Option<&Value> {
         self.0.get(name).filter(|value| !value.is_null())
+    }
+
+    /// Whether the field is there and says something.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.value(name).is_some()
     }
 
     pub(crate) fn text(&self, name: &str) -> Result<Option<&str>, HttpRefusal> {

@@ -14,8 +14,17 @@ mod socket;
 pub mod users;
 pub mod verify;
 mod wire;
+mod wire_buckets;
 mod wire_identity;
 mod wire_kms;
+mod wire_objects;
+mod wire_ons;
+mod wire_search;
 
 pub use emulator::{Emulator, EmulatorSettings};
 pub use users::{ApiUser, OciConfig};
+
+/// The README, whose example must compile.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+pub struct Readme;

@@ -1,6 +1,7 @@
 //! The HTTP skin: one request in, signature checked, one answer out, or a connection that breaks.
 //!
 //! Knows no wire format of any service. What an operation means is `wire`'s business.
+#![allow(clippy::disallowed_methods, reason = "a server has tasks of its own")]
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -13,16 +13,15 @@ use crate::asked::Asked;
 use crate::errors::{Answered, Failure, HttpAnswer, HttpRefusal, REQUEST_ID};
 use crate::route::{Call, Only};
 use crate::shared::Shared;
-use crate::{wire_identity, wire_kms};
+use crate::{wire_buckets, wire_identity, wire_kms, wire_objects, wire_ons, wire_search};
 
 /// Serves one operation.
 pub(crate) fn answer(shared: &Arc<Shared>, call: Call, asked: &Asked<'_>) -> Answered {
     let world = &*shared.world;
     match call {
         Call::Only(Only::GetCompartment) => wire_identity::get_compartment(world, asked),
-        Call::Only(Only::ListWorkRequestErrors | Only::ListWorkRequestLogs) => {
-            Err(HttpRefusal::new(501, "MethodNotImplemented", "the emulator does not serve this yet").into())
-        }
+        Call::Only(Only::ListWorkRequestErrors) => wire_buckets::list_work_request_errors(world, asked),
+        Call::Only(Only::ListWorkRequestLogs) => wire_buckets::list_work_request_logs(world, asked),
         Call::Table(operation) => match operation {
             Operation::GetTenancy => wire_identity::get_tenancy(world, asked),
             Operation::ListCompartments => wire_identity::list_compartments(world, asked),
@@ -40,6 +39,21 @@ pub(crate) fn answer(shared: &Arc<Shared>, call: Call, asked: &Asked<'_>) -> Ans
             Operation::CreateKeyVersion => wire_kms::create_key_version(world, asked),
             Operation::GetKeyVersion => wire_kms::get_key_version(world, asked),
             Operation::GetReplicationStatus => wire_kms::get_replication_status(world, asked),
+            Operation::SearchResources => wire_search::search_resources(world, asked),
+            Operation::ListResourceTypes => wire_search::list_resource_types(asked),
+            Operation::GetNamespace => wire_buckets::get_namespace(world, asked),
+            Operation::ListBuckets => wire_buckets::list_buckets(world, asked),
+            Operation::GetBucket => wire_buckets::get_bucket(world, asked),
+            Operation::UpdateBucket => wire_buckets::update_bucket(world, asked),
+            Operation::ReencryptBucket => wire_buckets::reencrypt_bucket(world, asked),
+            Operation::ListWorkRequests => wire_buckets::list_work_requests(world, asked),
+            Operation::GetWorkRequest => wire_buckets::get_work_request(world, asked),
+            Operation::ListObjects => wire_objects::list_objects(world, asked),
+            Operation::GetObject => wire_objects::get_object(world, asked),
+            Operation::HeadObject => wire_objects::head_object(world, asked),
+            Operation::PutObject => wire_objects::put_object(world, asked),
+            Operation::GetTopic => wire_ons::get_topic(shared, asked),
+            Operation::PublishMessage => wire_ons::publish_message(shared, asked),
             other => {
                 let message = format!("the emulator does not serve {} yet", other.name());
                 Err(HttpRefusal::new(501, "MethodNotImplemented", message).into())

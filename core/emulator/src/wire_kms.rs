@@ -42,10 +42,15 @@ pub(crate) fn list_vaults(shared: &Arc<Shared>, asked: &Asked<'_>) -> Answered {
     heard(told, |listing| {
         let show = |vault: VaultSummary| {
             let url = url(shared, &vault.id, &vault.region)?;
+            // What the model's summary leaves out and Oracle's does not.
+            let more = shared.world.vault(&vault.id);
             Ok(json!({
                 "id": vault.id, "compartmentId": vault.compartment, "displayName": vault.name,
                 "lifecycleState": vault.state, "vaultType": vault.vault_type,
                 "cryptoEndpoint": url, "managementEndpoint": url,
+                "timeCreated": more.as_ref().map(|more| instant(more.vault.time_created)),
+                "freeformTags": more.as_ref().map(|more| &more.tags.freeform),
+                "definedTags": more.as_ref().map(|more| &more.tags.defined),
             }))
         };
         let items = listing.items.into_iter().map(show).collect::<Result<Vec<Value>, Failure>>()?;
@@ -97,9 +102,16 @@ pub(crate) fn list_keys(world: &World, asked: &Asked<'_>) -> Answered {
     let compartment: CompartmentId = asked.query_id("compartmentId")?;
     let told = world.list_keys(&asked.call(), vault_of_port(asked), &compartment, &asked.page_query()?);
     heard_array(told, |key| {
+        // What the model's summary leaves out and Oracle's does not.
+        let more = world.key(&key.id);
+        let more = more.as_ref();
+        let is_rotating = more.map(|more| more.auto_rotation.as_ref().is_some_and(|auto| auto.enabled));
         json!({
             "id": key.id, "compartmentId": key.compartment, "vaultId": key.vault, "displayName": key.name,
-            "lifecycleState": key.state, "algorithm": key.algorithm,
+            "lifecycleState": key.state, "algorithm": key.algorithm, "externalKeyReferenceDetails": null,
+            "protectionMode": more.map(|more| more.protection), "isAutoRotationEnabled": is_rotating,
+            "timeCreated": more.map(|more| instant(more.time_created)),
+            "freeformTags": more.map(|more| &more.tags.freeform), "definedTags": more.map(|more| &more.tags.defined),
         })
     })
 }
@@ -176,21 +188,24 @@ pub(crate) fn update_key(world: &World, asked: &Asked<'_>) -> Answered {
     heard_json(world.update_key(&asked.call(), vault_of_port(asked), &key, change), |key| key_json(&key))
 }
 
-fn version_json(info: &VersionInfo) -> Value {
+/// What ListKeyVersions tells: no replica details, so whoever waits for a replica asks for each.
+fn version_summary_json(info: &VersionInfo) -> Value {
     let version = &info.version;
     json!({
         "id": version.id, "keyId": version.key, "vaultId": info.vault, "compartmentId": info.compartment,
-        "lifecycleState": version.state, "origin": version.origin, "isPrimary": info.is_primary,
-        "isAutoRotated": version.is_auto_rotated, "timeCreated": instant(version.time_created),
-        "timeOfDeletion": version.time_of_deletion.map(instant), "restoredFromKeyVersionId": null,
-        "replicaDetails": version.replication_id.as_ref().map(|id| json!({ "replicationId": id })),
+        "lifecycleState": version.state, "origin": version.origin, "isAutoRotated": version.is_auto_rotated,
+        "timeCreated": instant(version.time_created), "timeOfDeletion": version.time_of_deletion.map(instant),
         "externalKeyReferenceDetails": null,
     })
 }
 
 /// The same with what only GetKeyVersion and CreateKeyVersion tell.
-fn whole_version_json(info: &VersionInfo) -> Value {
-    let mut version = version_json(info);
+fn version_json(info: &VersionInfo) -> Value {
+    let mut version = version_summary_json(info);
+    let replication = info.version.replication_id.as_ref();
+    version["isPrimary"] = json!(info.is_primary);
+    version["replicaDetails"] = json!(replication.map(|id| json!({ "replicationId": id })));
+    version["restoredFromKeyVersionId"] = Value::Null;
     // World's keys are symmetric; RSA and ECDSA versions would show a PEM here.
     version["publicKey"] = Value::Null;
     version
@@ -199,7 +214,7 @@ fn whole_version_json(info: &VersionInfo) -> Value {
 pub(crate) fn list_key_versions(world: &World, asked: &Asked<'_>) -> Answered {
     let key: KeyId = asked.path_id(0)?;
     let told = world.list_key_versions(&asked.call(), vault_of_port(asked), &key, &asked.page_query()?);
-    heard_array(told, |version| version_json(&version))
+    heard_array(told, |version| version_summary_json(&version))
 }
 
 pub(crate) fn create_key_version(world: &World, asked: &Asked<'_>) -> Answered {
@@ -207,13 +222,13 @@ pub(crate) fn create_key_version(world: &World, asked: &Asked<'_>) -> Answered {
     if asked.json()?.text("externalKeyVersionId")?.is_some() {
         return Err(HttpRefusal::invalid("externalKeyVersionId", "is for external keys only").into());
     }
-    heard_json(world.create_key_version(&asked.call(), vault_of_port(asked), &key), |made| whole_version_json(&made))
+    heard_json(world.create_key_version(&asked.call(), vault_of_port(asked), &key), |made| version_json(&made))
 }
 
 pub(crate) fn get_key_version(world: &World, asked: &Asked<'_>) -> Answered {
     let (key, version): (KeyId, KeyVersionId) = (asked.path_id(0)?, asked.path_id(1)?);
     let told = world.get_key_version(&asked.call(), vault_of_port(asked), &key, &version);
-    heard_json(told, |version| whole_version_json(&version))
+    heard_json(told, |version| version_json(&version))
 }
 
 pub(crate) fn get_replication_status(world: &World, asked: &Asked<'_>) -> Answered {

@@ -6,7 +6,8 @@ use axum::http::Method;
 use common::client::{Ask, exchange};
 use common::lab::Lab;
 use jiff::SignedDuration;
-use keywheel::memory::{FaultPlan, WorldSettings};
+use keywheel::adapters::operation::{Operation, Service};
+use keywheel::memory::{Caller, FaultPlan, WorldSettings};
 use serde_json::json;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -44,6 +45,20 @@ async fn one_retry_token_makes_one_version() {
     assert_eq!(mint("one"), first);
     assert_ne!(mint("two"), first);
     assert_eq!(lab.world.minted_by(&lab.key, &lab.config.user), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_get_tells_how_a_version_is_replicated() {
+    let lab = Lab::new(WorldSettings::instant()).await;
+    let url = lab.at_vault(&format!("/20180608/keys/{}/keyVersions", lab.key));
+    let made = lab.client.post(url.clone(), &json!({})).json();
+    let version = made["id"].as_str().expect("an id");
+    let listed = lab.client.get(url.clone()).json();
+    assert!(listed[1].get("replicaDetails").is_none() && listed[1].get("isPrimary").is_none());
+    let got = lab.client.get(format!("{url}/{version}")).json();
+    let id = got["replicaDetails"]["replicationId"].as_str().expect("a replication id");
+    let status = lab.client.get(lab.at_vault(&format!("/20180608/replicaOperations/{id}/status"))).json();
+    assert_eq!(status, json!({ "replicaDetails": [{ "region": "us-phoenix-1", "status": "REPLICATED" }] }));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -152,4 +167,111 @@ async fn a_tenancy_shows_its_compartments_and_regions() {
     let home = json!({"regionKey": "IAD", "regionName": "us-ashburn-1", "status": "READY", "isHomeRegion": true});
     assert_eq!(regions.json()[0], home);
     assert_eq!(lab.client.get(lab.at_home(&format!("/20160918/tenancies/{tenancy}"))).json()["homeRegionKey"], "IAD");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_operation_of_the_table_is_served() {
+    let lab = Lab::new(WorldSettings::instant()).await;
+    for operation in Operation::all() {
+        let path: Vec<&str> =
+            operation.path().split('/').map(|part| if part.starts_with('{') { "x" } else { part }).collect();
+        let path = path.join("/");
+        let url = if operation.service() == Service::KmsManagement { lab.at_vault(&path) } else { lab.at_home(&path) };
+        let method = Method::from_bytes(operation.method().as_str().as_bytes()).expect("a method");
+        let answer = lab.client.send(Ask::new(method, url)).expect("an answer");
+        let is_unserved = matches!(answer.status, 405 | 500..) || answer.body.windows(10).any(|w| w == b"\"NotFound\"");
+        assert!(!is_unserved, "{operation:?}: {} {}", answer.status, String::from_utf8_lossy(&answer.body));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bucket_is_only_in_its_region() {
+    let lab = Lab::new(WorldSettings::instant()).await;
+    let bucket = lab.world.add_bucket(&lab.home, &lab.compartment, "ledger").key(&lab.key).done();
+    let namespace = lab.client.get(lab.at_home("/n")).json();
+    let path = format!("/n/{}/b/ledger", namespace.as_str().expect("a bare string"));
+    let here = lab.client.get(lab.at_home(&path));
+    assert_eq!(
+        (here.json()["id"].as_str(), here.json()["kmsKeyId"].as_str()),
+        (Some(bucket.as_str()), Some(lab.key.as_str()))
+    );
+    assert_eq!(here.json()["etag"].as_str(), here.header("etag"));
+    let there = format!("{}{path}", lab.emulator.region_url(&lab.away).expect("a port"));
+    assert_eq!(lab.client.get(there).refusal(), (404, "BucketNotFound".into()));
+    assert_eq!(lab.client.get(lab.at_home("/n/none/b/ledger")).refusal(), (404, "NamespaceNotFound".into()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_emulator_cannot_do_it_refuses_rather_than_pretends() {
+    let lab = Lab::new(WorldSettings::instant()).await;
+    let _bucket = lab.world.add_bucket(&lab.home, &lab.compartment, "ledger").key(&lab.key).done();
+    let bucket = lab.at_home(&format!("/n/{}/b/ledger", lab.world.namespace()));
+    let keys_only = format!("{bucket}/actions/reencrypt?isReencryptBucketKeyOnly=true");
+    assert_eq!(lab.client.post(keys_only, &json!({})).status, 501);
+    assert_eq!(lab.client.post(bucket.clone(), &json!({ "versioning": "Enabled" })).status, 501);
+    let free_text = json!({ "type": "FreeText", "text": "x" });
+    assert_eq!(lab.client.post(lab.at_home("/20180409/resources"), &free_text).status, 501);
+    let wrong = lab.client.post(bucket, &json!({ "kmsKeyId": 7 }));
+    assert_eq!(wrong.refusal(), (400, "InvalidParameter".into()));
+    assert!(wrong.json()["message"].as_str().is_some_and(|text| text.contains("kmsKeyId")));
+    let missing = lab.client.post(lab.at_home("/20180409/resources"), &json!({ "type": "Structured" }));
+    assert_eq!(missing.refusal(), (400, "MissingParameter".into()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_object_is_written_on_conditions_and_with_an_unsigned_body() {
+    let lab = Lab::new(WorldSettings::instant()).await;
+    let _bucket = lab.world.add_bucket(&lab.home, &lab.compartment, "ledger").done();
+    let url = lab.at_home(&format!("/n/{}/b/ledger/o/a%2Fb", lab.world.namespace()));
+    let put = || Ask::new(Method::PUT, url.clone()).body("one").header("expect", "100-continue");
+    let created = lab.client.send(put().unsigned_body().header("if-none-match", "*")).expect("an answer");
+    assert_eq!(created.status, 200);
+    let etag = created.header("etag").expect("an etag").to_owned();
+    let again = lab.client.send(put().header("if-none-match", "*")).expect("an answer");
+    assert_eq!(again.refusal(), (412, "IfNoneMatchFailed".into()));
+    let get = |etag: &str| {
+        lab.client.send(Ask::new(Method::GET, url.clone()).header("if-none-match", etag)).expect("an answer")
+    };
+    assert_eq!((get("other").status, get("other").body), (200, b"one".to_vec()));
+    assert_eq!((get(&etag).status, get(&etag).body.len()), (304, 0));
+    let head = lab.client.send(Ask::new(Method::HEAD, url.clone())).expect("an answer");
+    assert_eq!((head.status, head.header("content-length"), head.body.len()), (200, Some("3"), 0));
+    // Every other PUT must sign its body's headers.
+    let key = lab.at_vault(&format!("/20180608/keys/{}", lab.key));
+    let update = lab.client.send(Ask::new(Method::PUT, key).body("{}").unsigned_body()).expect("an answer");
+    assert_eq!(update.refusal(), (401, "NotAuthenticated".into()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn notices_are_limited_by_topic_and_minute() {
+    let lab = Lab::new(WorldSettings { messages_per_minute: Some(2), ..WorldSettings::instant() }).await;
+    let topic = lab.world.add_topic(&lab.home, &lab.compartment, "rotations");
+    let url = lab.at_home(&format!("/20181201/topics/{topic}/messages"));
+    let statuses: Vec<_> = (0..3).map(|_| lab.client.post(url.clone(), &json!({ "body": "b" })).status).collect();
+    assert_eq!(statuses, [202, 202, 429]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_denied_compartment_is_404_and_its_resources_are_not_found() {
+    let lab = Lab::new(WorldSettings::instant()).await;
+    let hidden = lab.world.add_compartment("hidden", &lab.compartment);
+    let _bucket = lab.world.add_bucket(&lab.home, &hidden, "secret").tag("t", "v").done();
+    lab.world.deny_compartment(&Caller::new(&lab.config.user), &hidden);
+    let namespace = lab.world.namespace();
+    let listed = lab.client.get(lab.at_home(&format!("/n/{namespace}/b?compartmentId={hidden}")));
+    assert_eq!(listed.refusal(), (404, "NotAuthorizedOrNotFound".into()));
+    let query = json!({ "type": "Structured", "query": "query bucket resources" });
+    let found = lab.client.post(lab.at_home("/20180409/resources"), &query);
+    assert_eq!(found.json()["items"], json!([]), "Search filters silently");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_config_is_readable_by_its_owner_alone() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let lab = Lab::new(WorldSettings::instant()).await;
+    for path in [&lab.config.config_path, &lab.config.key_path] {
+        assert_eq!(std::fs::metadata(path).expect("a file").permissions().mode() & 0o777, 0o600);
+    }
+    let text = std::fs::read_to_string(&lab.config.config_path).expect("a config");
+    assert!(text.contains(&format!("fingerprint={}", lab.config.fingerprint)) && text.starts_with("[DEFAULT]\n"));
 }

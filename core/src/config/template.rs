@@ -2,7 +2,8 @@
 
 use std::fmt::Write as _;
 
-use crate::model::{KeyId, Region, VaultId};
+use super::duration::show_duration;
+use crate::model::{Budgets, KeyId, Region, TagSelector, VaultId};
 
 /// A key that `init` found, offered as a choice.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,6 +37,10 @@ pub struct Template {
     pub keys: Vec<FoundKey>,
     /// Keys to manage from the start.
     pub chosen: Vec<KeyId>,
+    /// The tag that marks resources meant to be under a managed key.
+    pub tag: Option<TagSelector>,
+    /// Limits.
+    pub budgets: Budgets,
     /// Loopback endpoints of a rehearsal.
     pub endpoints: Vec<(Region, String)>,
     /// Whether margins are the lab's.
@@ -63,7 +68,9 @@ impl Template {
         let _ = writeln!(text, "path = {}\n", quoted(&self.journal));
         text.push_str(POLICY);
         self.scope(&mut text);
-        text.push_str(REST);
+        self.tag(&mut text);
+        self.limits(&mut text);
+        text.push_str(NOTICES);
         text.push_str(MARGINS);
         text.push_str(if self.lab_margins { "profile = \"lab\"\n" } else { "profile = \"production\"\n" });
         text.push_str(ENDPOINTS);
@@ -90,6 +97,43 @@ impl Template {
         text.push_str("]\nvaults = []         # or whole vaults: every AES key in them\n");
         text.push_str("regions = []        # empty: every region the tenancy subscribes to\n");
         text.push_str("compartments = []   # empty: every compartment that can be seen\n\n");
+    }
+}
+
+impl Template {
+    fn tag(&self, text: &mut String) {
+        text.push_str(TAG);
+        let (hash, example) = match &self.tag {
+            Some(tag) => ("", tag.clone()),
+            None => {
+                let (key, value) = ("backup-encryption".to_owned(), "enabled".to_owned());
+                ("# ", TagSelector { namespace: None, key, value })
+            }
+        };
+        let _ = writeln!(text, "{hash}[tag]");
+        match &example.namespace {
+            Some(namespace) => drop(writeln!(text, "{hash}namespace = {}", quoted(namespace))),
+            None => text.push_str("# namespace = \"keywheel\"     # for a defined tag; without it, a free-form tag\n"),
+        }
+        let _ = writeln!(text, "{hash}key = {}\n{hash}value = {}\n", quoted(&example.key), quoted(&example.value));
+    }
+
+    fn limits(&self, text: &mut String) {
+        let b = &self.budgets;
+        text.push_str("[limits]\n");
+        let mut line = |key: &str, value: String, why: &str| {
+            let set = format!("{key} = {value}");
+            let _ = if why.is_empty() { writeln!(text, "{set}") } else { writeln!(text, "{set:<29} # {why}") };
+        };
+        line("blast_radius", b.blast_radius.to_string(), "dependents one rotation may touch");
+        line("in_flight", b.in_flight.to_string(), "requests at once");
+        line("page_size", b.page_size.to_string(), "dependents per page of the journal, 1 to 1000");
+        line("attempts", b.attempts.to_string(), "tries of one effect before it is given up");
+        line("backoff_base", quoted(&show_duration(b.backoff_base)), "first wait after a failed try; doubles");
+        line("backoff_max", quoted(&show_duration(b.backoff_max)), "");
+        line("mints_per_vault_and_day", b.mints_per_vault_and_day.to_string(), "");
+        line("versions_per_vault", b.versions_per_vault.to_string(), "what a vault may hold (100 in a virtual vault)");
+        text.push('\n');
     }
 }
 
@@ -145,24 +189,12 @@ const SCOPE: &str = "\
 [scope]
 ";
 
-const REST: &str = "\
+const TAG: &str = "\
 # The tag that says: this resource is meant to be under a managed key. A dependent without it is re-keyed
 # too (and reported); a resource with it under another key is a finding.
-# [tag]
-# namespace = \"keywheel\"     # leave out for a free-form tag
-# key = \"backup-encryption\"
-# value = \"enabled\"
+";
 
-[limits]
-blast_radius = 500            # dependents one rotation may touch
-in_flight = 16                # requests at once
-page_size = 1000              # dependents per page of the journal, 1 to 1000
-attempts = 8                  # tries of one effect before it is given up
-backoff_base = \"1s\"
-backoff_max = \"60s\"
-mints_per_vault_and_day = 20
-versions_per_vault = 100      # what a vault may hold (100 in a virtual vault)
-
+const NOTICES: &str = "\
 [notices]
 # topic = \"ocid1.onstopic…\"   # an OCI Notifications topic
 # topic_region = \"us-ashburn-1\"

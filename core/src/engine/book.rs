@@ -124,10 +124,15 @@ impl<S: Fold> Book<S> {
     pub(super) async fn append(&mut self, engine: &Engine, fence: Option<Fence>, facts: &[S::Fact]) -> Done {
         debug_assert!(!facts.is_empty(), "an append without facts");
         let now = engine.ports.clock.now();
+        // One guard, in a scope of its own: asking twice in one expression would wait for itself.
+        let server_time = {
+            let estimate = engine.server_time();
+            estimate.offset().map(|_| estimate.at(now))
+        };
         let stamp = Stamp {
             epoch: fence.as_ref().map_or(0, |fence| fence.epoch),
             at: now,
-            server_time: engine.server_time().offset().map(|_| engine.server_time().at(now)),
+            server_time,
             runner: engine.runner.clone(),
             actor: None,
         };

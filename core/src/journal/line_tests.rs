@@ -104,6 +104,38 @@ fn a_page_inventory_of_a_thousand_dependents_fits() {
 }
 
 #[test]
+fn the_same_members_in_another_form_are_no_line_of_ours() {
+    let line = &sealed(&[json!({"a": 1})])[0];
+    let reordered = format!("{{\"v\":1,{}}}", line.text[1..].strip_suffix(",\"v\":1}").expect("v is last"));
+    let doubled = line.text.replace("\"must\":true", "\"must\":false,\"must\":true");
+    let spaced = line.text.replace("{\"a\":1}", "{\"a\": 1}");
+    let escaped = line.text.replace("noted", "note\\u0064");
+    let extended = line.text.replace("\"v\":1", "\"v\":1,\"w\":1");
+    let broken = format!("{}\n", line.text);
+    for text in [reordered, doubled, spaced, escaped, extended, broken] {
+        assert_ne!(text, line.text);
+        let error = unseal(&SealedLine { text: text.clone(), ..line.clone() }).expect_err(&text);
+        assert_eq!(error.kind(), ErrorKind::Corrupt, "{error}");
+    }
+}
+
+#[test]
+fn a_whole_line_under_another_name_is_corrupt() {
+    let line = &sealed(&[json!(0), json!(1)])[1];
+    let renamed = [
+        SealedLine { stream: StreamId::registry(), ..line.clone() },
+        SealedLine { seq: 0, ..line.clone() },
+        SealedLine { prev: LineHash::genesis(), ..line.clone() },
+        SealedLine { hash: LineHash::genesis(), ..line.clone() },
+        SealedLine { nonce: "00".repeat(16), ..line.clone() },
+    ];
+    for renamed in renamed {
+        assert_eq!(unseal(&renamed).expect_err("another name").kind(), ErrorKind::Corrupt, "{renamed:?}");
+    }
+    unseal(line).expect("as it was");
+}
+
+#[test]
 fn a_newer_format_is_refused_with_the_reason_even_with_unknown_members() {
     let mut line = sealed(&[json!({})])[0].clone();
     line.text = line.text.replace("\"v\":1}", "\"v\":2,\"witness\":\"x\"}");

@@ -266,9 +266,7 @@ impl World {
     /// The auditor's truth: the version that the data of a bucket hangs on; `None`: Oracle's key.
     #[must_use]
     pub fn wrapping_version(&self, bucket: &ResourceId) -> Option<KeyVersionId> {
-        let now = self.now();
-        let mut state = self.lock();
-        state.run_deferred(now);
+        let (now, mut state) = self.settled();
         state.settle_bucket(bucket, now);
         state.buckets.by_id.get(bucket).expect("a bucket of this World").wrapped_by.clone()
     }
@@ -286,9 +284,7 @@ impl World {
     /// The key a bucket uses, as it is.
     #[must_use]
     pub fn bucket_key(&self, bucket: &ResourceId) -> Option<KeyId> {
-        let now = self.now();
-        let mut state = self.lock();
-        state.run_deferred(now);
+        let (_, state) = self.settled();
         state.buckets.by_id.get(bucket).expect("a bucket of this World").info.key.clone()
     }
 
@@ -300,8 +296,7 @@ impl World {
 
     /// Somebody else changes a bucket's tags; Search notices later.
     pub fn others_retag(&self, bucket: &ResourceId, tags: Tags) {
-        let now = self.now();
-        let mut state = self.lock();
+        let (now, mut state) = self.settled();
         let record = state.buckets.by_id.get_mut(bucket).expect("a bucket of this World");
         record.info.tags = tags;
         record.etag += 1;
@@ -311,8 +306,7 @@ impl World {
 
     /// Somebody else gives a bucket another key.
     pub fn others_assign_key(&self, bucket: &ResourceId, key: Option<&KeyId>) {
-        let now = self.now();
-        let mut state = self.lock();
+        let (now, mut state) = self.settled();
         state.settle_bucket(bucket, now);
         let record = state.buckets.by_id.get_mut(bucket).expect("a bucket of this World");
         record.info.key = key.cloned();
@@ -321,8 +315,7 @@ impl World {
 
     /// Somebody else deletes a bucket; Search notices later.
     pub fn others_delete_bucket(&self, bucket: &ResourceId) {
-        let now = self.now();
-        let mut state = self.lock();
+        let (now, mut state) = self.settled();
         let record = state.buckets.by_id.remove(bucket).expect("a bucket of this World");
         let BucketAddress { region, name, .. } = record.info.address;
         state.buckets.named.remove(&(region.clone(), name.clone()));

@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use super::answer::{Call, No, Told, VaultEndpoint, Yes};
 use super::faults::Fault;
-use super::kms::{KeyRecord, TokenUse, VersionInfo, VersionRecord};
+use super::kms::VersionInfo;
+use super::kms_state::{KeyRecord, TokenUse, VersionRecord};
 use super::log::Note;
 use super::operations as op;
 use super::world::{Ctx, State, World};
@@ -286,9 +287,7 @@ impl World {
     }
 
     fn others_mint(&self, key: &KeyId, by: &str, is_auto_rotated: bool) -> KeyVersionId {
-        let now = self.now();
-        let mut state = self.lock();
-        state.run_deferred(now);
+        let (now, mut state) = self.settled();
         let mint = Mint { is_auto_rotated, ..state.mint_now(now, by.into()) };
         let place = state.add_version(key, mint);
         state.kms.keys[key].versions[place].id.clone()
@@ -296,8 +295,7 @@ impl World {
 
     /// Somebody else disables, enables or schedules the deletion of a key.
     pub fn others_set_key_state(&self, key: &KeyId, to: KeyState) {
-        let now = self.now();
-        let mut state = self.lock();
+        let (now, mut state) = self.settled();
         let record = state.kms.keys.get_mut(key).expect("a key of this World");
         record.state = to;
         record.etag += 1;
@@ -306,8 +304,7 @@ impl World {
 
     /// Somebody else schedules the deletion of a version; it is unusable at once.
     pub fn others_schedule_deletion(&self, key: &KeyId, version: &KeyVersionId) {
-        let now = self.now();
-        let mut state = self.lock();
+        let (now, mut state) = self.settled();
         let record = state.kms.keys.get_mut(key).expect("a key of this World");
         record.etag += 1;
         let found = record.versions.iter_mut().find(|v| v.id == *version).expect("a version of this key");
@@ -318,9 +315,7 @@ impl World {
     /// All versions of a key as they are, lags or not, oldest first.
     #[must_use]
     pub fn versions(&self, key: &KeyId) -> Vec<crate::model::KeyVersion> {
-        let now = self.now();
-        let mut state = self.lock();
-        state.run_deferred(now);
+        let (now, state) = self.settled();
         let record = state.kms.keys.get(key).expect("a key of this World");
         record.versions.iter().map(|version| record.version_model(version, now)).collect()
     }
@@ -328,18 +323,14 @@ impl World {
     /// The current version of a key as it is.
     #[must_use]
     pub fn current_version(&self, key: &KeyId) -> KeyVersionId {
-        let now = self.now();
-        let mut state = self.lock();
-        state.run_deferred(now);
+        let (now, state) = self.settled();
         state.kms.keys.get(key).expect("a key of this World").current_id(now).clone()
     }
 
     /// How many versions of a key this principal minted; seeds do not count.
     #[must_use]
     pub fn minted_by(&self, key: &KeyId, principal: &str) -> usize {
-        let now = self.now();
-        let mut state = self.lock();
-        state.run_deferred(now);
+        let (_, state) = self.settled();
         let versions = &state.kms.keys.get(key).expect("a key of this World").versions;
         versions.iter().filter(|version| &*version.minted_by == principal).count()
     }

@@ -13,6 +13,7 @@ mod identity;
 mod journal;
 mod kms;
 mod kms_mint;
+mod kms_state;
 mod limits;
 mod log;
 mod notifier;
@@ -53,3 +54,6 @@ pub use seed_bucket::BucketSeed;
 pub use settings::WorldSettings;
 pub use work_requests::{WorkRequestInfo, WorkStatus};
 pub use world::World;
+
+#[cfg(test)]
+mod tests;

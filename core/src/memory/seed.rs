@@ -5,8 +5,8 @@
 
 use std::time::Duration;
 
-use super::kms::VaultRecord;
 use super::kms_mint::{Mint, NewKey};
+use super::kms_state::VaultRecord;
 use super::world::{State, World};
 use crate::model::{
     AutoRotation, CompartmentId, KeyId, KeyShape, KeyState, KeyVersionId, Origin, ProtectionMode, Region, Tags,

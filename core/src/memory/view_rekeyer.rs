@@ -15,7 +15,6 @@ use super::world::World;
 use crate::error::{Error, Result};
 use crate::model::{
     CompartmentId, Dependent, EvidenceScope, Grade, Kind, Region, RekeyClass, ResourceId, Timestamp, WorkRequestId,
-    to_seconds,
 };
 use crate::ports::{
     Begun, KindSpec, Observation, Presence, ReKeyer, Reply, StepKind, StepRequest, Ticket, TicketReport, TicketState,
@@ -160,7 +159,7 @@ impl ReKeyer for ReKeyerView {
     }
 
     async fn find(&self, dependent: &Dependent, since: Timestamp) -> Result<Reply<Vec<TicketReport>>> {
-        let is_since = |info: &WorkRequestInfo| info.time_accepted >= to_seconds(since);
+        let is_since = |info: &WorkRequestInfo| info.time_accepted >= since;
         let listed = self.work_requests("find", &dependent.region, &dependent.compartment, |info| !is_since(info))?;
         Ok(listed.map(|all| {
             let ours = all.iter().filter(|info| info.bucket == dependent.id && is_since(info));

@@ -213,9 +213,7 @@ impl World {
     /// The auditor's count of re-encrypts a bucket was asked for, forgotten ones included.
     #[must_use]
     pub fn reencrypts_of(&self, bucket: &ResourceId) -> usize {
-        let now = self.now();
-        let mut state = self.lock();
-        state.run_deferred(now);
+        let (_, state) = self.settled();
         state.buckets.work.records.values().filter(|work| work.bucket == *bucket).count()
     }
 }

@@ -13,7 +13,7 @@ use super::buckets::Buckets;
 use super::clock::WorldClock;
 use super::faults::{Fault, FaultPlan, Struck};
 use super::identity::Identity;
-use super::kms::Kms;
+use super::kms_state::Kms;
 use super::limits::KmsRates;
 use super::log::{LogEntry, NotYet, Note};
 use super::ons::Topics;
@@ -143,8 +143,7 @@ impl World {
 
     /// Acts out requests that were held up until now. Every call does this first.
     pub fn settle(&self) {
-        let now = self.now();
-        self.lock().run_deferred(now);
+        let _ = self.settled();
     }
 
     /// The instant the next held-up request acts, if any.
@@ -155,6 +154,14 @@ impl World {
 
     pub(super) fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The present and the state as it is then.
+    pub(super) fn settled(&self) -> (Timestamp, MutexGuard<'_, State>) {
+        let now = self.now();
+        let mut state = self.lock();
+        state.run_deferred(now);
+        (now, state)
     }
 
     /// Serves a read.

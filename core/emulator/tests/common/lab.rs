@@ -1,4 +1,5 @@
 //! A small cloud with an emulator over it and a client that may call it.
+#![allow(clippy::disallowed_methods, reason = "over HTTP World lives by the wall clock")]
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,6 +8,7 @@ use jiff::Timestamp;
 use keywheel::memory::{World, WorldSettings};
 use keywheel::model::{CompartmentId, KeyId, Region, VaultId};
 use keywheel_emulator::{Emulator, EmulatorSettings, OciConfig};
+use serde_json::{Value, json};
 
 use super::client::Client;
 
@@ -48,5 +50,17 @@ impl Lab {
     /// `http://…` of a path at the vault.
     pub(crate) fn at_vault(&self, path: &str) -> String {
         format!("{}{path}", self.emulator.vault_url(&self.vault).expect("a port"))
+    }
+
+    /// What a script in another language needs to know, with more of its own.
+    pub(crate) fn facts(&self, more: Value) -> Value {
+        let mut facts = json!({
+            "config": self.config.config_path, "region": self.at_home(""), "tenancy": self.config.tenancy,
+            "home": self.home, "away": self.away, "compartment": self.compartment,
+            "vault": self.vault, "key": self.key,
+        });
+        let Value::Object(more) = more else { panic!("facts are an object") };
+        facts.as_object_mut().expect("an object").extend(more);
+        facts
     }
 }

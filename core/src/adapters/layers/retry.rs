@@ -53,7 +53,8 @@ impl Retrier {
     ///
     /// # Errors
     /// The read's own error if trying again makes no sense; else `Exhausted`, which keeps the last error's code,
-    /// status, context and witnesses, and the advice to try later.
+    /// status, context and witnesses, and the advice to try later. Throttling stays `Throttled`, because the engine
+    /// does not count it as an attempt; it is then caused by the `Exhausted`.
     pub async fn read<T, F, Fut>(&self, mut call: F) -> Result<T>
     where
         F: FnMut() -> Fut + Send,
@@ -66,7 +67,7 @@ impl Retrier {
                 Err(error) => error,
             };
             let Retry::Later(after) = error.retry() else { return Err(error) };
-            if error.kind() == ErrorKind::Exhausted {
+            if is_given_up(&error) {
                 return Err(error);
             }
             let too_long = after.is_some_and(|after| after > self.policy.retry_after_max);
@@ -95,10 +96,26 @@ impl Retrier {
     }
 }
 
+/// Whether a retrier has tried already.
+fn is_given_up(error: &Error) -> bool {
+    let cause = std::error::Error::source(error).and_then(|source| source.downcast_ref::<Error>());
+    error.kind() == ErrorKind::Exhausted || cause.is_some_and(|cause| cause.kind() == ErrorKind::Exhausted)
+}
+
 fn exhausted(last: Error, attempts: u32, after: Option<Duration>) -> Error {
+    let throttled = last.kind() == ErrorKind::Throttled;
+    let exhausted = again(ErrorKind::Exhausted, last, attempts, after);
+    if throttled { again(ErrorKind::Throttled, exhausted, attempts, after) } else { exhausted }
+}
+
+/// The same error as another kind, caused by it.
+fn again(kind: ErrorKind, last: Error, attempts: u32, after: Option<Duration>) -> Error {
     let noun = if attempts == 1 { "attempt" } else { "attempts" };
-    let message = format!("gave up after {attempts} {noun}: {}", last.message());
-    let mut error = Error::new(ErrorKind::Exhausted, last.operation(), message)
+    let message = match last.kind() {
+        ErrorKind::Exhausted => last.message().to_owned(),
+        _ => format!("gave up after {attempts} {noun}: {}", last.message()),
+    };
+    let mut error = Error::new(kind, last.operation(), message)
         .retry_later(after)
         .answered(last.server_date(), last.request_id().cloned());
     if let (Some(status), Some(code)) = (last.status(), last.code()) {
@@ -198,7 +215,7 @@ mod tests {
         let error = result.expect_err("an hour is not a moment");
         assert_eq!(
             (error.kind(), error.retry(), error.status()),
-            (ErrorKind::Exhausted, Retry::Later(hour), Some(429))
+            (ErrorKind::Throttled, Retry::Later(hour), Some(429))
         );
         assert_eq!((waits.len(), made), (0, 1));
     }
@@ -223,9 +240,12 @@ mod tests {
 
     #[test]
     fn layers_do_not_multiply() {
-        let inner = exhausted(down().expect_err("an error"), 4, None);
-        let (result, waits, made) = run(255, vec![Err(inner), Ok(7)]);
-        assert_eq!(result.expect_err("already tried").kind(), ErrorKind::Exhausted);
-        assert_eq!((waits.len(), made), (0, 1));
+        let throttled = Error::from_service("list_keys", 429, "TooManyRequests", "slow down");
+        for (last, kind) in [(down().expect_err("an error"), ErrorKind::Exhausted), (throttled, ErrorKind::Throttled)] {
+            let (result, waits, made) = run(255, vec![Err(exhausted(last, 4, None)), Ok(7)]);
+            let error = result.expect_err("already tried");
+            assert_eq!((error.kind(), waits.len(), made), (kind, 0, 1));
+            assert_eq!(error.message().matches("gave up after 4 attempts").count(), 1, "{error}");
+        }
     }
 }

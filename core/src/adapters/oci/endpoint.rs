@@ -16,7 +16,7 @@ use crate::model::Region;
 
 /// Where one region is answered instead of by Oracle.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RegionOverride {
+struct RegionOverride {
     /// Serves all regional services; vaults say their own endpoints, which must be loopback too.
     base: Url,
 }

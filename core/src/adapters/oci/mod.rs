@@ -2,10 +2,29 @@
 //!
 //! Only the operations of the table can be called. Nothing decides here what a rotation does next.
 
+mod answer;
+mod call;
+mod catalog;
+mod client;
 pub mod credentials;
 mod endpoint;
+mod key_store;
+mod locate;
+#[cfg(test)]
+mod loopback;
+mod ons;
 pub mod operation;
 pub mod region;
+mod rekey;
+mod search;
 mod sign;
+mod transport;
+mod wire;
 
-pub use endpoint::{Endpoints, RegionOverride};
+pub use catalog::Catalog;
+pub use client::{Client, ClientSettings};
+pub use endpoint::Endpoints;
+pub use key_store::VaultKeyStore;
+pub use ons::Topic;
+pub use rekey::{BucketReKeyer, Rekeyers};
+pub use transport::Timeouts;

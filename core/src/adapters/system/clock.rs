@@ -25,6 +25,7 @@ fn forward(wall: Timestamp, at: Instant, last: Option<(Timestamp, Instant)>) -> 
     wall.max(then.saturating_add(gone).expect("a span of time that this process has lived is in range"))
 }
 
+#[allow(clippy::disallowed_methods, reason = "this is the adapter that owns the wall clock and the timer")]
 #[async_trait]
 impl Clock for SystemClock {
     fn now(&self) -> Timestamp {
@@ -47,6 +48,7 @@ impl Clock for SystemClock {
 }
 
 #[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "arithmetic needs some instant to start from")]
 mod tests {
     use super::*;
 

@@ -9,6 +9,7 @@ pub struct SystemRandom;
 impl Random for SystemRandom {
     /// # Panics
     /// If the operating system has no random bytes: no nonce could be trusted then.
+    #[allow(clippy::disallowed_methods, reason = "this is the adapter that owns the random source")]
     fn fill(&self, bytes: &mut [u8]) {
         getrandom::fill(bytes).expect("the operating system has a random source");
     }

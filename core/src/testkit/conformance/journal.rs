@@ -41,6 +41,11 @@ pub async fn verify_all(journal: &dyn Journal) -> Result<BTreeMap<StreamId, Head
         let Some(last) = names.last() else {
             return Ok(heads);
         };
+        let is_further = after.as_ref().is_none_or(|after| names.iter().all(|name| name > after));
+        if !is_further {
+            let message = "the journal lists streams again that it has listed already";
+            return Err(Error::new(ErrorKind::Foreign, "verify_all", message));
+        }
         after = Some(last.clone());
         for name in names {
             let mut chain = Chain::new(name.clone());
@@ -330,6 +335,16 @@ pub async fn claims_exclude_and_expire(make: &impl AsyncFn(&str) -> Arc<dyn Jour
     let forever = journal.renew(&third, later(91), Duration::MAX).await.expect("ours");
     assert_conflict(elsewhere.claim(&scope, &two, later(1_000_000_000), TTL).await, "a claim without end");
     journal.release(&forever).await.expect("ours");
+
+    // Whoever lost a claim and got it back holds the new one: the old one neither renews nor releases it.
+    let back = rotation("cccc");
+    let lost = journal.claim(&back, &one, now(), TTL).await.expect("free");
+    elsewhere.claim(&back, &two, later(60), TTL).await.expect("expired");
+    let regained = journal.claim(&back, &one, later(120), TTL).await.expect("expired");
+    assert_eq!(regained.epoch, lost.epoch + 2);
+    assert_conflict(journal.renew(&lost, later(121), TTL).await, "the claim of an earlier time");
+    journal.release(&lost).await.expect("gone already, no error");
+    assert_conflict(elsewhere.claim(&back, &two, later(121), TTL).await, "the regained claim lives");
 }
 
 /// Promise 6's other half: whoever reads its nonce back knows whether it landed.

@@ -61,7 +61,7 @@ impl Problems {
 }
 
 impl ConfigFile {
-    /// Reads a profile. Without a path: `~/.oci/config`, else the file `OCI_CONFIG_FILE` names.
+    /// Reads a profile; without a path, of `~/.oci/config`. No environment variable names another.
     ///
     /// # Errors
     /// `Config`, with every problem of the profile in one message.
@@ -201,7 +201,12 @@ fn read_token(path: &Path) -> Result<SecretString, String> {
     if token.split('.').count() != 3 || !token.bytes().all(|b| b.is_ascii_graphic() && b != b'"') {
         return Err(format!("{} holds no session token; `oci session authenticate` writes one", path.display()));
     }
-    let expired = expiry(token).filter(|expiry| *expiry <= jiff::Timestamp::now());
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "a session ends by the wall clock, whatever clock the engine waits by"
+    )]
+    let now = jiff::Timestamp::now();
+    let expired = expiry(token).filter(|expiry| *expiry <= now);
     match expired {
         Some(expiry) => Err(format!("the session ended at {expiry}; `oci session authenticate` starts a new one")),
         None => Ok(SecretString::from(token)),
@@ -281,9 +286,6 @@ fn default_path() -> Result<PathBuf> {
     let usual = expand_home("~/.oci/config");
     if usual.is_file() {
         return Ok(usual);
-    }
-    if let Some(named) = std::env::var_os("OCI_CONFIG_FILE") {
-        return Ok(expand_home(&named.to_string_lossy()));
     }
     Err(Error::new(
         ErrorKind::Config,

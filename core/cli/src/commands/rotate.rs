@@ -1,0 +1,133 @@
+//! Verbs that drive: `rotate` and `resume`.
+
+use std::io::Write as _;
+use std::time::Duration;
+
+use keywheel::model::{DueKey, KeyId, Request, When};
+use keywheel::{Error, ErrorKind, Result, Rotated, Rotator, Started};
+
+use crate::args::{ResumeArgs, RotateArgs};
+use crate::exit::Exit;
+use crate::render::escape::Foreign;
+use crate::render::progress::watch;
+use crate::render::{Colour, Output, tables};
+
+/// A hundred years: as long as it takes.
+const FOR_EVER: Duration = Duration::from_secs(100 * 365 * 86_400);
+
+/// Everything that is due, behind or open.
+pub(crate) async fn owed(rotator: &Rotator) -> Result<Vec<DueKey>> {
+    let mut keys = rotator.due().await?;
+    keys.retain(|key| tables::is_owed(&key.due.state));
+    Ok(keys)
+}
+
+/// Refuses to rotate where nobody said yes and nobody can be asked.
+pub(crate) fn may_go(args: &RotateArgs, output: &Output) -> Result<()> {
+    if args.yes || output.can_ask {
+        return Ok(());
+    }
+    let message = "minting cannot be undone and nobody can be asked here; look at `keywheel plan`, then add --yes";
+    Err(Error::new(ErrorKind::Config, "rotate", message))
+}
+
+/// `keywheel rotate`.
+pub(crate) async fn rotate(rotator: &Rotator, args: RotateArgs, output: &Output) -> Result<Exit> {
+    let wishes = match args.key.clone() {
+        Some(key) => vec![key],
+        None => {
+            let keys = owed(rotator).await?;
+            if keys.is_empty() {
+                output.show("nothing_due", &serde_json::json!({}), || "nothing is due".to_owned());
+                return Ok(Exit::Done);
+            }
+            for key in keys.iter().filter(|_| !output.json) {
+                output.say(&format!("{}  {}  {}", key.due.state.word(), Foreign(&key.name), key.key));
+            }
+            keys.into_iter().map(|key| key.key).collect()
+        }
+    };
+    if !args.yes && !agreed(rotator, &wishes, &args, output).await? {
+        output.say("nothing was changed");
+        return Ok(Exit::Done);
+    }
+    let mut exit = Exit::Done;
+    for key in &wishes {
+        match watch(output, rotator, one(rotator, key, &args)).await {
+            Ok(rotated) => exit = exit.and(output.rotated(Some(key), &rotated)),
+            // One key's failure is no reason to leave the others: each has its own rotation.
+            Err(error) if wishes.len() > 1 => {
+                output.error(&error);
+                exit = exit.and(Exit::of(&error));
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(exit)
+}
+
+/// `keywheel resume`.
+pub(crate) async fn resume(rotator: &Rotator, args: &ResumeArgs, output: &Output) -> Result<Exit> {
+    let rotation = match &args.rotation {
+        Some(prefix) => rotator.find(prefix).await?,
+        None => match rotator.list().await?.as_slice() {
+            [] => {
+                output.show("nothing_open", &serde_json::json!({}), || "no rotation is open".to_owned());
+                return Ok(Exit::Done);
+            }
+            [one] => one.rotation.clone(),
+            several => {
+                let ids: Vec<_> = several.iter().map(|row| row.rotation.to_string()).collect();
+                let message = format!("{} rotations are open, say which: {}", ids.len(), ids.join(", "));
+                return Err(Error::new(ErrorKind::Config, "resume", message));
+            }
+        },
+    };
+    let rotated = watch(output, rotator, async {
+        match args.run_for {
+            Some(time) => rotator.run_for(&rotation, time).await,
+            None => rotator.resume(&rotation).await,
+        }
+    });
+    Ok(output.rotated(None, &rotated.await?))
+}
+
+/// Rotates one key: as the paved path does, or by hand where a wish or a limit of time was named.
+async fn one(rotator: &Rotator, key: &KeyId, args: &RotateArgs) -> Result<Rotated> {
+    if !args.now && args.run_for.is_none() {
+        return rotator.rotate(key).await;
+    }
+    let when = if args.now {
+        When::Now { supersedes: args.supersedes.clone(), request_id: args.request_id.clone() }
+    } else {
+        When::IfDue
+    };
+    let rotation = match rotator.start(&Request { key: key.clone(), when, actor: None }).await? {
+        Started::NotDue(due) => return Ok(Rotated::NotDue { next: due.next, due }),
+        Started::Ended(rotation) => return rotator.status(&rotation).await.map(Box::new).map(Rotated::Completed),
+        Started::Open(rotation) => rotation,
+        other => return Err(Error::bug("rotate", format!("an unknown answer: {other:?}"))),
+    };
+    rotator.run_for(&rotation, args.run_for.unwrap_or(FOR_EVER)).await
+}
+
+/// Shows what would be done and asks.
+async fn agreed(rotator: &Rotator, keys: &[KeyId], args: &RotateArgs, output: &Output) -> Result<bool> {
+    for key in keys {
+        let plan = rotator.plan(key).await?;
+        output.show("plan", &plan, || crate::render::plan::text(&plan));
+    }
+    if args.now {
+        output.say(&output.paint(Colour::Yellow, "the key is rotated now, due or not"));
+    }
+    let what = if keys.len() == 1 { "this key".to_owned() } else { format!("these {} keys", keys.len()) };
+    let question = format!("Rotate {what}? Minting a version cannot be undone. [y/N] ");
+    let answer = tokio::task::spawn_blocking(move || {
+        let mut stdout = std::io::stdout().lock();
+        let _ = write!(stdout, "{question}").and_then(|()| stdout.flush());
+        let mut answer = String::new();
+        std::io::stdin().read_line(&mut answer).map(|_| answer)
+    });
+    let answer = answer.await.map_err(|error| Error::bug("rotate", format!("the question was not asked: {error}")))?;
+    Ok(matches!(answer.unwrap_or_default().trim().to_lowercase().as_str(), "y" | "yes"))
+}

@@ -1,0 +1,226 @@
+//! `keywheel demo`: a whole rotation before one's eyes, killed in the middle and resumed.
+//!
+//! The emulator lives in this process; what rotates is a child of it, the very program one would
+//! run against a tenancy. What is claimed at the end is read from World's own books, not from the journal.
+
+#![allow(
+    clippy::disallowed_methods,
+    reason = "the demo lives by the wall clock and looks at World many times a second"
+)]
+
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use keywheel::config::show_duration;
+use keywheel::memory::WorldSettings;
+use keywheel::model::{KeyVersionId, Margins, Timestamp};
+use keywheel::{Error, ErrorKind, Result};
+use serde_json::json;
+use tokio::process::{Child, Command};
+
+use super::emulate::Lab;
+use super::files::{Folder, TenancyState};
+use super::seed::{KEY_AGE, Seed};
+use crate::args::DemoArgs;
+use crate::exit::Exit;
+use crate::render::{Colour, Output};
+
+const BUCKETS: u32 = 200;
+const COMPARTMENTS: u32 = 8;
+/// The child dies once this share of the buckets, in percent, has been re-keyed.
+const KILL_AT_PERCENT: usize = 40;
+
+/// `keywheel demo`.
+pub(crate) async fn run(args: &DemoArgs, output: &Output) -> Result<Exit> {
+    let folder = Folder::make(&args.dir)?;
+    let state = if args.fresh { None } else { folder.read_state() };
+    if state.is_none() {
+        folder.forget()?;
+    }
+    let seed = Seed {
+        at: state.as_ref().map_or_else(Timestamp::now, |state| state.seeded_at),
+        buckets: BUCKETS,
+        compartments: COMPARTMENTS,
+        minted: state.as_ref().map(|state| state.minted.clone()),
+        settings: world(),
+    };
+    let seeded_at = seed.at;
+    let lab = Lab::start(folder, seed.grow(Timestamp::now)).await?;
+    let demo = Demo { lab, output: *output };
+    match state {
+        Some(state) => demo.again(&state).await,
+        None => demo.first(seeded_at).await,
+    }
+}
+
+/// Work requests of a second, the rest as in every lab.
+fn world() -> WorldSettings {
+    WorldSettings {
+        work_request_wait: Duration::from_millis(100),
+        work_request_duration: Duration::from_millis(900),
+        kms_per_second: Some(10),
+        ..WorldSettings::lab()
+    }
+}
+
+struct Demo {
+    lab: Lab,
+    output: Output,
+}
+
+impl Demo {
+    async fn first(&self, seeded_at: Timestamp) -> Result<Exit> {
+        let (tenancy, output) = (&self.lab.tenancy, &self.output);
+        let superseded = tenancy.world.current_version(&tenancy.key);
+        output.say(&format!(
+            "An emulated tenancy: {} and {}, {COMPARTMENTS} compartments, a vault with a replica, {BUCKETS} buckets\n\
+             under one key whose version is {} days old. The cryptoperiod is 90 days.\n",
+            tenancy.home,
+            tenancy.replica,
+            KEY_AGE.as_secs() / 86_400
+        ));
+        self.say_margins();
+        let started = Instant::now();
+
+        self.step("keywheel rotate --yes");
+        let mut child = self.child(&["rotate", "--yes"])?;
+        let moved = self.run_until_half_done(&mut child, &superseded).await?;
+        child.start_kill().map_err(|error| failed("the child cannot be killed", error))?;
+        child.wait().await.map_err(|error| failed("the child cannot be waited for", error))?;
+        let killed = output.paint(Colour::Red, "kill -9");
+        output.show("killed", &json!({ "rekeyed": moved, "buckets": BUCKETS }), || {
+            format!("\n-- {killed}: the process is gone, {moved} of {BUCKETS} buckets were moved --")
+        });
+
+        self.step("keywheel resume");
+        let status =
+            self.child(&["resume"])?.wait().await.map_err(|error| failed("resume cannot be waited for", error))?;
+        if !status.success() {
+            output.failure(&format!(
+                "resume ended with {status}; the journal is {}",
+                self.lab.folder.journal().display()
+            ));
+            return Ok(Exit::Failed);
+        }
+        let exit = self.verify(&superseded, started)?;
+        let versions = tenancy.world.versions(&tenancy.key);
+        let minted = versions.last().expect("a key has a version");
+        let state = TenancyState { seeded_at, minted: (minted.id.clone(), minted.time_created) };
+        self.lab.folder.write_state(&state)?;
+
+        self.step("keywheel due");
+        self.due().await?;
+        self.say_where();
+        Ok(exit)
+    }
+
+    async fn again(&self, state: &TenancyState) -> Result<Exit> {
+        self.output.say(&format!(
+            "This tenancy was rotated by an earlier demo (version minted {}); --fresh starts over.\n",
+            state.minted.1
+        ));
+        self.step("keywheel due");
+        self.due().await?;
+        self.step("keywheel history");
+        let history = self.child(&["history"])?.wait().await;
+        history.map_err(|error| failed("history cannot be waited for", error))?;
+        self.say_where();
+        Ok(Exit::Done)
+    }
+
+    /// Waits until enough buckets are on another version, by World's books.
+    async fn run_until_half_done(&self, child: &mut Child, superseded: &KeyVersionId) -> Result<usize> {
+        loop {
+            let moved = self.lab.tenancy.buckets_off(superseded);
+            if moved * 100 >= BUCKETS as usize * KILL_AT_PERCENT {
+                return Ok(moved);
+            }
+            if let Ok(Some(status)) = child.try_wait() {
+                let message = format!("the rotation ended with {status} before it could be killed");
+                return Err(Error::new(ErrorKind::Bug, "demo", message));
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// Says what World's own books show.
+    fn verify(&self, superseded: &KeyVersionId, started: Instant) -> Result<Exit> {
+        let tenancy = &self.lab.tenancy;
+        let minted: Vec<_> =
+            tenancy.world.versions(&tenancy.key).into_iter().filter(|version| version.id != *superseded).collect();
+        let current = tenancy.world.current_version(&tenancy.key);
+        let left = tenancy.buckets_off(&current);
+        let is_sound = minted.len() == 1 && current == minted[0].id && left == 0;
+        let value = json!({ "minted": minted.len(), "current": current, "buckets": BUCKETS, "not_moved": left });
+        self.output.show("verified", &value, || {
+            let word = if is_sound {
+                self.output.paint(Colour::Green, "sound")
+            } else {
+                self.output.paint(Colour::Red, "NOT sound")
+            };
+            format!(
+                "\nThe emulator's own books: {} version minted, {} of {BUCKETS} buckets on it: {word} ({:.1} s)",
+                minted.len(),
+                BUCKETS as usize - left,
+                started.elapsed().as_secs_f32()
+            )
+        });
+        Ok(if is_sound { Exit::Done } else { Exit::Failed })
+    }
+
+    async fn due(&self) -> Result<()> {
+        let status = self.child(&["due", "--exit-code"])?.wait().await;
+        let status = status.map_err(|error| failed("due cannot be waited for", error))?;
+        match status.code() {
+            Some(0) => Ok(()),
+            code => {
+                let message =
+                    format!("after the rotation something is still due (exit code {code:?}); --fresh starts over");
+                Err(Error::new(ErrorKind::Bug, "demo", message))
+            }
+        }
+    }
+
+    /// This very program as a child, against the emulator.
+    fn child(&self, args: &[&str]) -> Result<Child> {
+        let program =
+            std::env::current_exe().map_err(|error| failed("this program does not know its own path", error))?;
+        let mut command = Command::new(program);
+        command.arg("--config").arg(self.lab.folder.config()).args(args);
+        if self.output.json {
+            command.arg("--json");
+        }
+        command.stdin(Stdio::null()).kill_on_drop(true);
+        command.spawn().map_err(|error| failed("the child cannot be started", error))
+    }
+
+    fn step(&self, command: &str) {
+        self.output.say(&format!("\n{} {command}", self.output.paint(Colour::Dim, "$")));
+    }
+
+    fn say_margins(&self) {
+        let (lab, production) = (Margins::lab(), Margins::production());
+        let row = |name: &str, short: Duration, long: Duration| {
+            format!("  {name:<44} {} instead of {}", show_duration(short), show_duration(long))
+        };
+        self.output.say(&format!(
+            "So that you need not wait, margins are shortened (never outside a rehearsal on loopback):\n{}\n{}\n{}\n{}",
+            row("quiet period after a lost answer to a mint", lab.quiet_period(), production.quiet_period()),
+            row("a signature is refused after", lab.skew_limit, production.skew_limit),
+            row("a new version may stay unlisted for", lab.list_lag, production.list_lag),
+            row("search may lag by", lab.search_lag, production.search_lag),
+        ));
+    }
+
+    fn say_where(&self) {
+        let folder = &self.lab.folder;
+        let value = json!({ "journal": folder.journal(), "config": folder.config() });
+        self.output.show("files", &value, || {
+            format!("\njournal  {}\nconfig   {}", folder.journal().display(), folder.config().display())
+        });
+    }
+}
+
+fn failed(message: &str, error: std::io::Error) -> Error {
+    Error::new(ErrorKind::Unavailable, "demo", message).caused_by(error)
+}

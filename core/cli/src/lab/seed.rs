@@ -1,0 +1,84 @@
+//! A tenancy to rehearse in: two regions, some compartments, a replicated vault, one key that is due, buckets.
+//!
+//! Seeded in the same order with the same numbers it gets the same ids, so that a journal written
+//! against it yesterday still speaks of it today.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use keywheel::memory::{World, WorldSettings};
+use keywheel::model::{CompartmentId, KeyId, KeyVersionId, Region, ResourceId, Timestamp, VaultId};
+
+/// How old the key's version is.
+pub(crate) const KEY_AGE: Duration = Duration::from_secs(120 * 86_400);
+
+/// What is to be seeded.
+pub(crate) struct Seed {
+    /// The present that ages are counted from.
+    pub(crate) at: Timestamp,
+    /// How many buckets; one in five is in the replica region, one in four has no tag.
+    pub(crate) buckets: u32,
+    /// How many compartments below the root.
+    pub(crate) compartments: u32,
+    /// A version that was minted later, and when.
+    pub(crate) minted: Option<(KeyVersionId, Timestamp)>,
+    /// Delays and limits.
+    pub(crate) settings: WorldSettings,
+}
+
+/// What was seeded.
+pub(crate) struct Tenancy {
+    pub(crate) world: Arc<World>,
+    pub(crate) home: Region,
+    pub(crate) replica: Region,
+    pub(crate) compartment: CompartmentId,
+    pub(crate) vault: VaultId,
+    pub(crate) key: KeyId,
+    pub(crate) buckets: Vec<ResourceId>,
+}
+
+impl Seed {
+    /// Grows the tenancy in a World that lives by `clock`.
+    pub(crate) fn grow(self, clock: impl Fn() -> Timestamp + Send + Sync + 'static) -> Tenancy {
+        let region = |name: &str| Region::parse(name).expect("a region");
+        let (home, replica) = (region("us-ashburn-1"), region("us-phoenix-1"));
+        let world = World::new(clock, &home, self.settings);
+        world.add_region(&replica);
+        let root = world.tenancy_id();
+        let names = ["network", "payments", "payments-archive", "analytics", "web", "backup", "research", "hr"];
+        let mut compartments = Vec::new();
+        for number in 0..self.compartments as usize {
+            let parent = if number % 3 == 2 { &compartments[number - 1] } else { &root };
+            let compartment = world.add_compartment(names.get(number).unwrap_or(&"more"), parent);
+            compartments.push(compartment);
+        }
+        let compartment = compartments.first().unwrap_or(&root).clone();
+        let vault = world.add_vault(&home, &compartment, "main").replica(&replica).done();
+        let key = world.add_key(&vault, &compartment, "backup-key", self.at - KEY_AGE).done();
+        let mut buckets = Vec::new();
+        for number in 0..self.buckets {
+            let place = if number % 5 == 4 { &replica } else { &home };
+            let holder = &compartments[number as usize % compartments.len().max(1)];
+            let mut bucket = world.add_bucket(place, holder, &format!("bucket-{number:03}")).key(&key);
+            if number % 4 != 3 {
+                bucket = bucket.tag("backup-encryption", "enabled");
+            }
+            if let Some((version, _)) = &self.minted {
+                bucket = bucket.wrapped_by(version);
+            }
+            buckets.push(bucket.done());
+        }
+        // Last, so that everything before it has the ids it had the first time.
+        if let Some((version, created)) = &self.minted {
+            world.restore_version(&key, version, *created);
+        }
+        Tenancy { world, home, replica, compartment, vault, key, buckets }
+    }
+}
+
+impl Tenancy {
+    /// Buckets whose data keys are wrapped by another version than this one, by World's own books.
+    pub(crate) fn buckets_off(&self, version: &KeyVersionId) -> usize {
+        self.buckets.iter().filter(|bucket| self.world.wrapping_version(bucket).as_ref() != Some(version)).count()
+    }
+}

@@ -1,0 +1,159 @@
+//! Progress while a rotation runs: bars on a terminal, plain lines elsewhere, JSON lines for machines.
+//!
+//! Only shows. A missed event changes nothing: the journal is the record.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::io::Write as _;
+use std::time::Duration;
+
+use futures_util::{FutureExt as _, StreamExt as _};
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use keywheel::model::{RotationId, Timestamp};
+use keywheel::{Progress, Rotator};
+
+use super::Output;
+use super::escape::Foreign;
+
+/// Drives `work` and shows the rotator's progress meanwhile.
+pub(crate) async fn watch<T>(output: &Output, rotator: &Rotator, work: impl Future<Output = T>) -> T {
+    let mut events = rotator.progress();
+    let mut view = View::new(output);
+    let mut work = std::pin::pin!(work);
+    let mut is_live = true;
+    let result = loop {
+        tokio::select! {
+            event = events.next(), if is_live => match event {
+                Some(event) => view.event(&event),
+                None => is_live = false,
+            },
+            result = &mut work => break result,
+        }
+    };
+    while let Some(Some(event)) = events.next().now_or_never() {
+        view.event(&event);
+    }
+    view.finish();
+    result
+}
+
+struct View<'a> {
+    output: &'a Output,
+    bars: MultiProgress,
+    rotations: BTreeMap<RotationId, Row>,
+}
+
+#[derive(Default)]
+struct Row {
+    phase: String,
+    waiting: String,
+    /// Tenths of the work that were said already, for plain lines.
+    tenths: u64,
+    spinner: Option<ProgressBar>,
+    bar: Option<ProgressBar>,
+}
+
+impl<'a> View<'a> {
+    fn new(output: &'a Output) -> Self {
+        Self { output, bars: MultiProgress::new(), rotations: BTreeMap::new() }
+    }
+
+    fn event(&mut self, event: &Progress) {
+        if self.output.json {
+            self.output.show("progress", event, String::new);
+            return;
+        }
+        match event {
+            Progress::Fact { rotation, phase: Some(phase), fact, .. } => self.phase(rotation, phase, fact),
+            Progress::Dependents { rotation, done, total } => self.counters(rotation, *done, *total),
+            Progress::Looking { rotation, candidates, found } => {
+                let now = format!("looks: {candidates} candidates, {found} new dependents");
+                self.waiting(rotation, "looks for dependents", &now);
+            }
+            Progress::Opened { rotation, key } => {
+                let key = format!("key {key}");
+                self.waiting(rotation, &key, &key);
+            }
+            Progress::Waiting { rotation, why, until } => {
+                let why = Foreign(why);
+                self.waiting(rotation, &format!("waits: {why}"), &format!("waits until {}: {why}", clock(*until)));
+            }
+            _ => {}
+        }
+    }
+
+    fn phase(&mut self, rotation: &RotationId, phase: &str, fact: &str) {
+        let output = *self.output;
+        let row = self.row(rotation);
+        let message = format!("{phase}  {fact}");
+        if let Some(spinner) = &row.spinner {
+            spinner.set_message(message);
+        } else if row.phase != phase {
+            plain(&output, &format!("{rotation}  {phase}"));
+        }
+        if row.phase != phase {
+            row.waiting.clear();
+            phase.clone_into(&mut row.phase);
+        }
+    }
+
+    fn counters(&mut self, rotation: &RotationId, done: u64, total: u64) {
+        let (output, bars) = (*self.output, self.bars.clone());
+        let row = self.row(rotation);
+        if output.bars {
+            let bar = row.bar.get_or_insert_with(|| bars.add(ProgressBar::new(total).with_style(bar_style())));
+            bar.set_length(total);
+            bar.set_position(done);
+        } else if total > 0 && done * 10 / total > row.tenths {
+            row.tenths = done * 10 / total;
+            plain(&output, &format!("{rotation}  {done} of {total} dependents"));
+        }
+    }
+
+    /// Shows what goes on within a phase: `now` where a line can be redrawn, `once` where it cannot.
+    fn waiting(&mut self, rotation: &RotationId, once: &str, now: &str) {
+        let output = *self.output;
+        let row = self.row(rotation);
+        if let Some(spinner) = &row.spinner {
+            spinner.set_message(now.to_owned());
+        } else if row.waiting != once {
+            plain(&output, &format!("{rotation}  {once}"));
+            once.clone_into(&mut row.waiting);
+        }
+    }
+
+    fn row(&mut self, rotation: &RotationId) -> &mut Row {
+        let (draws, bars) = (self.output.bars, &self.bars);
+        self.rotations.entry(rotation.clone()).or_insert_with(|| {
+            let spinner = draws.then(|| {
+                let style =
+                    ProgressStyle::with_template("{spinner} {prefix}  {wide_msg}").expect("the template is valid");
+                let spinner = bars.add(ProgressBar::new_spinner().with_style(style));
+                spinner.set_prefix(rotation.to_string());
+                spinner.enable_steady_tick(Duration::from_millis(120));
+                spinner
+            });
+            Row { spinner, ..Row::default() }
+        })
+    }
+
+    fn finish(&self) {
+        let _ = self.bars.clear();
+    }
+}
+
+fn bar_style() -> ProgressStyle {
+    ProgressStyle::with_template("  {bar:40} {pos}/{len} dependents  {elapsed}").expect("the template is valid")
+}
+
+/// The time of day is enough for a wait.
+fn clock(at: Timestamp) -> String {
+    at.strftime("%H:%M:%S").to_string()
+}
+
+/// Progress is not a result: it goes to standard error.
+fn plain(output: &Output, line: &str) {
+    if !output.json {
+        let _ = writeln!(std::io::stderr().lock(), "{line}");
+    }
+}

@@ -1,0 +1,107 @@
+//! The command line as a script sees it: exit codes, JSON lines, refusals that need no tenancy.
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+fn keywheel(dir: &Path, args: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_keywheel"));
+    command.current_dir(dir).args(args).env("HOME", dir).output().expect("the program starts")
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).expect("output is UTF-8")
+}
+
+fn json_lines(output: &Output) -> Vec<Value> {
+    text(&output.stdout).lines().map(|line| serde_json::from_str(line).expect("each line is JSON")).collect()
+}
+
+#[test]
+fn help_says_what_every_exit_code_means() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let output = keywheel(dir.path(), &["--help"]);
+    assert_eq!(output.status.code(), Some(0));
+    let help = text(&output.stdout);
+    for word in ["Exit codes", "paused", "exceptions", "refused", "--json", "rotate", "resume"] {
+        assert!(help.contains(word), "{word} in {help}");
+    }
+}
+
+#[test]
+fn a_missing_config_says_how_to_get_one() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let output = keywheel(dir.path(), &["due"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output.stderr).contains("keywheel init"), "{}", text(&output.stderr));
+}
+
+#[test]
+fn a_bad_config_lists_all_its_problems() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let bad =
+        "[policy]\ncryptoperiod = \"1h\"\nmin_agee = \"1d\"\n[limits]\npage_size = 0\n[margins]\nprofile = \"lab\"\n";
+    std::fs::write(dir.path().join("keywheel.toml"), bad).expect("a file");
+    let output = keywheel(dir.path(), &["due"]);
+    assert_eq!(output.status.code(), Some(2));
+    let said = text(&output.stderr);
+    for part in [
+        "4 problems in keywheel.toml",
+        "line 2: policy.cryptoperiod = \"1h\"",
+        "line 3: policy.min_agee: there is no such key; did you mean \"min_age\"?",
+        "line 5: limits.page_size = 0",
+        "line 7: margins.profile = \"lab\"",
+    ] {
+        assert!(said.contains(part), "{part:?} in {said}");
+    }
+
+    let output = keywheel(dir.path(), &["due", "--json"]);
+    assert_eq!(output.status.code(), Some(2));
+    let lines = json_lines(&output);
+    assert_eq!(lines.len(), 1);
+    assert_eq!(lines[0]["type"], "error");
+    assert_eq!(lines[0]["landed"], "no");
+    assert_eq!(lines[0]["problems"].as_array().map(Vec::len), Some(4));
+}
+
+#[test]
+fn nothing_is_rotated_where_nobody_can_be_asked() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let output = keywheel(dir.path(), &["rotate"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output.stderr).contains("--yes"), "{}", text(&output.stderr));
+}
+
+#[test]
+fn a_wrong_word_is_a_usage_error() {
+    let dir = tempfile::tempdir().expect("a folder");
+    assert_eq!(keywheel(dir.path(), &["rotat"]).status.code(), Some(2));
+    assert_eq!(keywheel(dir.path(), &["plan", "my-key"]).status.code(), Some(2));
+}
+
+#[test]
+fn init_does_not_replace_a_config() {
+    let dir = tempfile::tempdir().expect("a folder");
+    std::fs::write(dir.path().join("keywheel.toml"), "# mine\n").expect("a file");
+    let output = keywheel(dir.path(), &["init"]);
+    assert_eq!(output.status.code(), Some(6));
+    assert!(text(&output.stderr).contains("--force"), "{}", text(&output.stderr));
+    assert_eq!(std::fs::read_to_string(dir.path().join("keywheel.toml")).expect("still there"), "# mine\n");
+}
+
+#[test]
+fn init_without_credentials_writes_nothing() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let output = keywheel(dir.path(), &["init"]);
+    assert_eq!(output.status.code(), Some(2), "{}", text(&output.stderr));
+    assert!(!dir.path().join("keywheel.toml").exists());
+}
+
+#[cfg(not(feature = "lab"))]
+#[test]
+fn a_release_build_has_no_lab() {
+    let dir = tempfile::tempdir().expect("a folder");
+    assert_eq!(keywheel(dir.path(), &["demo"]).status.code(), Some(2));
+    assert!(!text(&keywheel(dir.path(), &["--help"]).stdout).contains("emulate"));
+}

@@ -1,0 +1,100 @@
+//! A real `kill -9` of a real child at named points, then `resume`: one version, every bucket on it, chains whole.
+//!
+//! The crash tests in memory visit every point; these show that a process that dies as processes die, with its
+//! file, its locks and its sockets, is no different.
+
+#![allow(clippy::disallowed_methods, reason = "deaths run side by side")]
+
+mod rig;
+
+use keywheel::memory::NotYet;
+use rig::Rig;
+
+/// Kills a rotation at a point, resumes it, and checks everything.
+async fn survives(point: &str) {
+    let rig = Rig::start().await;
+    rig.kill_at(point).await;
+    rig.resume_and_check().await;
+}
+
+macro_rules! deaths {
+    ($($(#[$doc:meta])* $name:ident at $point:literal;)*) => {
+        $($(#[$doc])* #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn $name() {
+            survives($point).await;
+        })*
+    };
+}
+
+deaths! {
+    it_may_die_with_the_rotation_only_in_the_registry at "append rotation_opened:after#1";
+    it_may_die_with_a_page_that_the_rotation_does_not_know at "append page_opened:before#2";
+    it_may_die_in_the_middle_of_its_inventory at "append page_opened:after#3";
+    it_may_die_after_the_intent_before_the_send at "append mint_intended:after#1";
+    it_may_die_after_the_mint_before_its_answer at "create_version:after#1";
+    it_may_die_after_the_answer_was_written_down at "append created:after#1";
+    it_may_die_after_the_flip_was_seen at "append in_use:before#1";
+    it_may_die_at_the_replica_gate at "replication:after#1";
+    it_may_die_after_a_steps_intent_before_the_send at "append step_intended:after#3";
+    it_may_die_after_a_re_encrypt_before_its_answer at "begin:after#5";
+    it_may_die_between_two_steps at "append step_begun:after#4";
+    it_may_die_after_an_outcome_before_its_page_is_closed at "append page_closed:before#1";
+    it_may_die_after_a_page_was_closed at "append page_closed:after#2";
+    it_may_die_before_the_last_fact at "append completed:before#1";
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn it_may_die_while_it_waits_for_the_flip() {
+    let rig = Rig::start().await;
+    rig.kill_at("describe_key:after#6").await;
+    let (world, key) = (&rig.tenancy.world, &rig.tenancy.key);
+    assert_eq!(world.versions(key).len(), 2, "the version is minted");
+    assert!(world.not_yets(NotYet::Flip) > 0, "and was seen not to be current yet");
+    rig.resume_and_check().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn it_may_die_twice_in_one_mint() {
+    let rig = Rig::start().await;
+    rig.kill_at("create_version:after#1").await;
+    rig.kill_during(&["resume"], "append sighted:after#1").await;
+    rig.resume_and_check().await;
+}
+
+/// A small generator: the same seed kills at the same moments.
+struct Chance(u64);
+
+impl Chance {
+    fn below(&mut self, bound: u64) -> usize {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from((self.0 >> 33) % bound).expect("small")
+    }
+}
+
+/// Dies after some events, is resumed, dies again, until it gets through.
+async fn random_deaths(seed: u64) {
+    let rig = Rig::start().await;
+    let mut chance = Chance(seed);
+    let mut args = vec!["rotate", "--yes", "--json"];
+    for _ in 0..3 {
+        if !rig.kill_after_lines(&args, 1 + chance.below(60)).await {
+            break;
+        }
+        // Killed before anything was opened, there is nothing to resume: the rotation starts over.
+        let open = rig.run(&["list", "--json"]).await;
+        args = if open.stdout.is_empty() { args } else { vec!["resume", "--json"] };
+    }
+    let output = rig.run(&args).await;
+    assert_eq!(output.status.code(), Some(0), "seed {seed}: {}", rig::said(&output));
+    rig.assert_sound().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn twenty_rotations_killed_at_random_moments_all_end_well() {
+    for batch in 0..4 {
+        let deaths = (0..5).map(|number| tokio::spawn(random_deaths(batch * 5 + number)));
+        for death in deaths.collect::<Vec<_>>() {
+            death.await.expect("a rotation ends well");
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! The verbs against a tenancy: what a script learns from exit codes and JSON lines, and what a person reads.
+
+mod rig;
+
+use std::process::Output;
+
+use keywheel::model::Timestamp;
+use rig::{BUCKETS, Rig, said};
+use serde_json::Value;
+
+fn json_lines(output: &Output) -> Vec<Value> {
+    let text = String::from_utf8(output.stdout.clone()).expect("output is UTF-8");
+    text.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("{line:?} is JSON"))).collect()
+}
+
+fn of_type<'a>(lines: &'a [Value], kind: &str) -> Vec<&'a Value> {
+    lines.iter().filter(|line| line["type"] == kind).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_rotation_in_json_is_lines_with_a_report_at_the_end() {
+    let rig = Rig::start().await;
+    let due = rig.run(&["due", "--json", "--exit-code"]).await;
+    assert_eq!(due.status.code(), Some(5), "{}", said(&due));
+    let due = json_lines(&due);
+    assert_eq!(due.len(), 1);
+    assert_eq!(due[0]["due"]["state"], "due");
+    let plan = json_lines(&rig.run(&["plan", "--json"]).await);
+    assert_eq!(plan[0]["type"], "plan");
+    assert_eq!(plan[0]["dependents"]["bucket"], BUCKETS);
+    assert_eq!(rig.tenancy.world.writes(), 0, "looking writes nothing");
+
+    let rotated = rig.run(&["rotate", "--yes", "--json"]).await;
+    assert_eq!(rotated.status.code(), Some(0), "{}", said(&rotated));
+    let lines = json_lines(&rotated);
+    assert!(of_type(&lines, "progress").len() > 20);
+    let report = lines.last().expect("a last line");
+    assert_eq!(report["type"], "report");
+    assert_eq!(report["verdict"], "clean");
+    assert_eq!(report["census"]["ours"], 1);
+    assert_eq!(report["is_test"], true);
+    rig.assert_sound().await;
+
+    let id = report["summary"]["rotation"].as_str().expect("an id");
+    let status = rig.run(&["status", &id[..4], "--dependents", "--json"]).await;
+    assert_eq!(status.status.code(), Some(0), "{}", said(&status));
+    let status = json_lines(&status);
+    assert_eq!(status[1]["value"].as_array().map(Vec::len), Some(BUCKETS as usize));
+    let history = json_lines(&rig.run(&["history", "--json"]).await);
+    assert_eq!(history.len(), 1);
+    assert_eq!(history[0]["rotation"], id);
+
+    let again = rig.run(&["rotate", "--yes"]).await;
+    assert_eq!(again.status.code(), Some(0));
+    assert!(said(&again).contains("nothing is due"), "{}", said(&again));
+    let young = rig.run(&["rotate", rig.tenancy.key.as_str(), "--yes", "--now"]).await;
+    assert_eq!(young.status.code(), Some(6), "{}", said(&young));
+    assert!(said(&young).contains("R2"), "{}", said(&young));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_paused_rests_until_it_is_resumed() {
+    let rig = Rig::start().await;
+    rig.kill_at("append mint_intended:after#1").await;
+    let open = json_lines(&rig.run(&["list", "--json"]).await);
+    let id = open[0]["rotation"].as_str().expect("an id").to_owned();
+    let paused = rig.run(&["pause", &id, "--why", "the auditors\u{1b}[2J are here"]).await;
+    assert_eq!(paused.status.code(), Some(0), "{}", said(&paused));
+    let rotate = rig.run(&["rotate", "--yes"]).await;
+    assert_eq!(rotate.status.code(), Some(3), "{}", said(&rotate));
+    assert!(said(&rotate).contains("the auditors\\u{1b}[2J are here"), "{}", said(&rotate));
+    let cancelled = rig.run(&["cancel", &id[..6]]).await;
+    assert_eq!(cancelled.status.code(), Some(6), "past the pivot there is only forward: {}", said(&cancelled));
+    rig.resume_and_check().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_cancelled_waits_until_the_day_that_was_named() {
+    let rig = Rig::start().await;
+    rig.kill_at("append page_opened:after#1").await;
+    let open = json_lines(&rig.run(&["list", "--json"]).await);
+    let id = open[0]["rotation"].as_str().expect("an id").to_owned();
+    let cancelled = rig.run(&["cancel", &id, "--until", "7d"]).await;
+    assert_eq!(cancelled.status.code(), Some(0), "{}", said(&cancelled));
+    let due = rig.run(&["due", "--exit-code"]).await;
+    assert_eq!(due.status.code(), Some(0), "{}", said(&due));
+    assert_eq!(rig.tenancy.world.versions(&rig.tenancy.key).len(), 1);
+    let wrong = rig.run(&["cancel", &id, "--until", "tomorrow"]).await;
+    assert_eq!(wrong.status.code(), Some(2), "{}", said(&wrong));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn time_that_runs_out_leaves_the_rest_to_resume() {
+    let rig = Rig::start().await;
+    let output = rig.run(&["rotate", rig.tenancy.key.as_str(), "--yes", "--for", "500ms"]).await;
+    assert_eq!(output.status.code(), Some(7), "{}", said(&output));
+    rig.resume_and_check().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_wish_with_a_request_id_is_granted_once() {
+    let rig = Rig::start().await;
+    let wish = ["rotate", rig.tenancy.key.as_str(), "--yes", "--now", "--request-id", "ticket-4711"];
+    for _ in 0..2 {
+        let output = rig.run(&wish).await;
+        assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    }
+    rig.assert_sound().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn init_finds_keys_and_writes_a_config_that_works() {
+    let hostile = |t: &rig::seed::Tenancy| {
+        let name = "evil\u{202e}\nkeys = [\u{1b}[2J";
+        let key = t.world.add_key(&t.vault, &t.compartment, name, Timestamp::now()).shape("RSA", 256).done();
+        assert_ne!(key, t.key);
+        t.key.clone()
+    };
+    let rig = Rig::started(keywheel::memory::WorldSettings::lab(), Timestamp::now, hostile).await;
+    std::fs::remove_file(rig.folder.config()).expect("the rig wrote one");
+    let url = |region| format!("{region}={}", rig.emulator.region_url(region).expect("a port"));
+    let (home, replica) = (url(&rig.tenancy.home), url(&rig.tenancy.replica));
+    let oci = rig.folder.0.join("oci/config").display().to_string();
+    let key = rig.tenancy.key.as_str();
+    let args = ["init", "--oci-config", &oci, "--endpoint", &home, "--endpoint", &replica, "--key", key];
+    let output = rig.run(&args).await;
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    assert!(said(&output).contains("2 keys found, 1 of them can be rotated"), "{}", said(&output));
+    let config = std::fs::read_to_string(rig.folder.config()).expect("a config");
+    assert!(config.contains("cannot be rotated: RSA"), "{config}");
+    assert!(!config.contains('\u{202e}') && !config.contains('\u{1b}'));
+    let due = rig.run(&["due", "--exit-code"]).await;
+    assert_eq!(due.status.code(), Some(5), "{}", said(&due));
+    assert_eq!(rig.run(&args).await.status.code(), Some(6), "a config is not replaced");
+}

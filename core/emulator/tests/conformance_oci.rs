@@ -1,0 +1,175 @@
+//! The conformance suites against keywheel's OCI adapters, over HTTP, in two kinds of World.
+//!
+//! The same promises hold for the memory views (`core/tests/conformance.rs`); here every call is
+//! signed, sent, verified and answered in Oracle's wire format. Nothing about an adapter may be known.
+#![allow(clippy::disallowed_methods, reason = "over HTTP World lives by the wall clock")]
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use keywheel::ErrorKind;
+use keywheel::adapters::oci::{Catalog, Client, ClientSettings, Endpoints, Rekeyers, Topic, VaultKeyStore};
+use keywheel::memory::{Caller, NotYet, World, WorldSettings};
+use keywheel::model::{Margins, Region, ReplicaState, ReplicaStatus, RetryToken, Timestamp};
+use keywheel::ports::{KeyStore, VersionMint};
+use keywheel::testkit::conformance::world::{Place, PortsUnderTest, WorldFixture};
+use keywheel_emulator::{Emulator, EmulatorSettings, OciConfig};
+
+/// A World behind HTTP, and a fixture whose ports reach it only that way.
+struct Far {
+    fixture: WorldFixture,
+    emulator: Emulator,
+    config: OciConfig,
+    _files: tempfile::TempDir,
+}
+
+impl Far {
+    /// A key store that knows where these regions are.
+    fn key_store_in(&self, regions: &[Region]) -> VaultKeyStore {
+        VaultKeyStore::new(client(&self.emulator, &self.config, regions))
+    }
+}
+
+fn client(emulator: &Emulator, config: &OciConfig, regions: &[Region]) -> Arc<Client> {
+    let endpoints = regions.iter().fold(Endpoints::production(), |endpoints, region| {
+        let url = emulator.region_url(region).expect("a port");
+        endpoints.with_override(region.clone(), &url).expect("a loopback URL")
+    });
+    let config_file = Some(config.config_path.clone());
+    Client::from_config_file(ClientSettings { config_file, endpoints, ..ClientSettings::default() }).expect("a config")
+}
+
+async fn far(settings: WorldSettings) -> Far {
+    let home = Region::parse("us-ashburn-1").expect("a region");
+    let world = World::new(Timestamp::now, &home, settings);
+    let place = Place::seed(&world);
+    let emulator = Emulator::start(EmulatorSettings::new(Arc::clone(&world))).await.expect("free ports");
+    let files = tempfile::tempdir().expect("a folder");
+    let config = emulator.new_user().write_config(files.path()).expect("a config");
+    let client = || client(&emulator, &config, &world.regions());
+    let shared = client();
+    // As another process would have it: nothing is remembered between two catalogs.
+    let catalogs: Vec<_> = (0..2).map(|_| client()).collect();
+    let turn = std::sync::atomic::AtomicUsize::new(0);
+    let ports = PortsUnderTest {
+        key_store: Arc::new(VaultKeyStore::new(Arc::clone(&shared))),
+        catalog: Box::new(move || {
+            let next = turn.fetch_add(1, std::sync::atomic::Ordering::Relaxed) % catalogs.len();
+            Arc::new(Catalog::new(Arc::clone(&catalogs[next])))
+        }),
+        rekeyer: Arc::new(Rekeyers::new(Arc::clone(&shared))),
+        notifier: Arc::new(Topic::new(shared, place.topic.clone())),
+    };
+    let pass = Box::new(|by: Duration| {
+        let done: Pin<Box<dyn Future<Output = ()> + Send>> = Box::pin(tokio::time::sleep(by));
+        done
+    });
+    let mut fixture = WorldFixture::new(&world, place, ports, Margins::lab(), pass);
+    fixture.caller = Caller::new(&config.user);
+    Far { fixture, emulator, config, _files: files }
+}
+
+/// Worlds that differ in what a port must not depend on; both within the bounds of `Margins::lab`.
+async fn fars() -> (Far, Far) {
+    let lagging = WorldSettings { kms_per_second: None, messages_per_minute: None, ..WorldSettings::lab() };
+    let skew_limit = lagging.skew_limit;
+    let paged = WorldSettings { page_size: 2, empty_pages: true, skew_limit, ..WorldSettings::instant() };
+    tokio::join!(far(lagging), far(paged))
+}
+
+macro_rules! promises {
+    ($suite:ident: $($promise:ident)*) => {
+        mod $suite {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $promise() {
+                use keywheel::testkit::conformance::$suite::$promise as holds;
+                let (lagging, paged) = super::fars().await;
+                tokio::join!(holds(&lagging.fixture), holds(&paged.fixture));
+            })*
+        }
+    };
+}
+
+promises!(key_store:
+    keys_read_what_was_minted
+    a_mint_is_sent_once
+    a_lost_answer_says_maybe
+    one_token_one_version
+    a_stale_date_is_refused
+    a_replica_refuses_to_mint
+    paging_is_complete
+    answers_carry_witnesses
+    a_stale_etag_changes_nothing);
+
+promises!(catalog:
+    every_pass_ends_with_coverage
+    what_is_listed_is_found
+    a_denied_compartment_is_a_verdict
+    a_cursor_survives_its_process
+    a_candidate_keeps_its_id
+    tags_are_checked_again
+    pages_are_homogeneous);
+
+promises!(rekeyer:
+    describe_is_constant
+    observe_sees_the_owning_service
+    a_stale_etag_changes_nothing
+    a_lost_answer_says_maybe
+    a_ticket_can_be_polled
+    find_shows_what_was_begun
+    tickets_are_polled_together);
+
+promises!(notifier:
+    a_notice_carries_its_dedupe_key
+    ok_means_accepted);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_seen_first_at_its_replica_is_minted_at_its_primary() {
+    let far = far(WorldSettings { kms_per_second: None, ..WorldSettings::lab() }).await;
+    let (world, port) = (&far.fixture.world, &far.fixture.key_store);
+    let (near, primary) = (far.fixture.place.region.clone(), Region::parse("us-phoenix-1").expect("a region"));
+    // The replica is in the client's own region, so that is where it looks first.
+    let vault = world.add_vault(&primary, &far.fixture.place.compartment, "dr").replica(&near).done();
+    let a_year_ago = Timestamp::now() - Duration::from_secs(365 * 86_400);
+    let key = world.add_key(&vault, &far.fixture.place.compartment, "k", a_year_ago).done();
+    assert!(world.regions().contains(&primary), "the vault subscribed the tenancy to its region");
+
+    let error = port.describe_key(&key).await.expect_err("the client was not told where the second region is");
+    assert_eq!(error.kind(), ErrorKind::Config, "{error}");
+    let port = far.key_store_in(&[near.clone(), primary.clone()]);
+    let found = port.describe_key(&key).await.expect("the key is found").value;
+    assert_eq!((found.region, found.is_primary), (primary, Some(true)));
+    let mint = VersionMint {
+        key: key.clone(),
+        token: RetryToken::parse("replica-lab-1").expect("a token"),
+        date: keywheel::model::to_seconds(world.now()),
+        body: String::new(),
+    };
+    let minted = port.create_version(&mint).await.expect("the primary mints").value;
+    let (mut waited, limit) = (Duration::ZERO, Duration::from_secs(20));
+    loop {
+        let told = port.replication(&key, &minted.id).await;
+        let regions = told.map(|reply| reply.value).unwrap_or_default();
+        if regions == [ReplicaStatus { region: near.clone(), state: ReplicaState::Replicated }] {
+            break;
+        }
+        assert!(waited < limit, "the version reached the replica region: {regions:?}");
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        waited += Duration::from_millis(200);
+    }
+    assert!(world.not_yets(NotYet::Replica) > 0, "the first answer was not yet");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn reads_wait_out_a_rate_limit() {
+    let far = far(WorldSettings { kms_per_second: Some(10), ..WorldSettings::instant() }).await;
+    let key =
+        far.fixture.world.add_key(&far.fixture.place.vault, &far.fixture.place.compartment, "k", Timestamp::now());
+    let key = key.done();
+    for _ in 0..25 {
+        far.fixture.key_store.describe_key(&key).await.expect("a throttled read is read again");
+    }
+    assert!(far.fixture.world.log().iter().any(|entry| entry.status == 429), "it was throttled");
+}

@@ -1,0 +1,150 @@
+//! The official Python SDK, unmodified, as a client: what it reads is what Oracle's wire format says.
+//!
+//! Each test makes its own cloud and hands its facts to one script; a script prints a line per check.
+//! Without the SDK these tests skip loudly, unless `KEYWHEEL_REQUIRE` names `python`.
+#![allow(
+    clippy::disallowed_methods,
+    reason = "an interpreter is found through the environment and run on the wall clock"
+)]
+
+mod common;
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use common::lab::Lab;
+use jiff::Timestamp;
+use keywheel::memory::WorldSettings;
+use serde_json::{Value, json};
+
+const INSTALL: &str = "python3 -m venv target/venv && target/venv/bin/pip install oci==2.189.0";
+
+fn interpreter() -> PathBuf {
+    std::env::var_os("KEYWHEEL_PYTHON").map_or_else(|| PathBuf::from("python3"), PathBuf::from)
+}
+
+/// Whether the SDK is there; if not, says so where nobody can miss it.
+fn has_sdk(python: &Path) -> bool {
+    let import = Command::new(python).args(["-c", "import oci; print(oci.__version__)"]).output();
+    if import.as_ref().is_ok_and(|output| output.status.success()) {
+        return true;
+    }
+    let required = std::env::var("KEYWHEEL_REQUIRE").unwrap_or_default();
+    let text = format!(
+        "SKIPPED: {} has no package oci.\n  {INSTALL}\n  export KEYWHEEL_PYTHON=target/venv/bin/python\n",
+        python.display()
+    );
+    assert!(!required.split(',').any(|lane| lane == "python"), "KEYWHEEL_REQUIRE asks for python. {text}");
+    // Past the test harness, which swallows what a passing test prints.
+    let _ = writeln!(std::io::stderr().lock(), "{text}");
+    false
+}
+
+/// Runs a script to its end; says whether there was an SDK to run it with.
+#[must_use]
+async fn holds(script: &'static str, facts: Value) -> bool {
+    tokio::task::spawn_blocking(move || run(script, &facts)).await.expect("the script holds")
+}
+
+fn run(script: &str, facts: &Value) -> bool {
+    let python = interpreter();
+    if !has_sdk(&python) {
+        return false;
+    }
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/python").join(script);
+    let output = Command::new(&python)
+        .arg(&path)
+        .arg(facts.to_string())
+        .env("PYTHONDONTWRITEBYTECODE", "1")
+        .output()
+        .expect("the interpreter starts");
+    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    println!("{script}\n{out}");
+    assert!(output.status.success(), "{script} failed after\n{out}\n{err}");
+    assert!(out.lines().any(|line| line.starts_with("ok: ")), "{script} checked nothing");
+    true
+}
+
+/// Lags long enough to be seen by a slow interpreter, short enough to wait for; no rate limit.
+fn unhurried() -> WorldSettings {
+    WorldSettings {
+        kms_per_second: None,
+        messages_per_minute: None,
+        skew_limit: Duration::from_secs(300),
+        ..WorldSettings::lab()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_official_python_sdk_rotates_a_key() {
+    let lab = Lab::new(unhurried()).await;
+    let other = lab.world.add_vault(&lab.home, &lab.compartment, "other").done();
+    let a_year_ago = Timestamp::now() - Duration::from_secs(365 * 86_400);
+    let key = |vault, name: &str| lab.world.add_key(vault, &lab.compartment, name, a_year_ago).done();
+    let _elsewhere = key(&other, "elsewhere");
+    let mut keys: Vec<_> = (0..4).map(|n| key(&lab.vault, &format!("more-{n}"))).collect();
+    keys.push(lab.key.clone());
+    let facts = lab.facts(json!({ "vaults": [lab.vault, other], "keys": keys }));
+    let ran = holds("kms.py", facts).await;
+    if ran {
+        assert_eq!(lab.world.minted_by(&lab.key, &lab.config.user), 1);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_official_python_sdk_meets_401_and_429() {
+    let lab = Lab::new(WorldSettings { kms_per_second: Some(5), ..unhurried() }).await;
+    let files = tempfile::tempdir().expect("a folder");
+    let other = lab.emulator.new_user().write_config(files.path()).expect("a config");
+    let facts = lab.facts(json!({
+        "other_key_file": other.key_path, "per_second": 5,
+        "vault_url": lab.emulator.vault_url(&lab.vault).expect("a port"),
+    }));
+    let _ = holds("refusals.py", facts).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_official_python_sdk_finds_what_there_is() {
+    let lab = Lab::new(unhurried()).await;
+    let inner = lab.world.add_compartment("inner", &lab.compartment);
+    let bucket = |n: usize, tag: &str| {
+        let name = format!("bucket-{n}");
+        lab.world.add_bucket(&lab.home, &inner, &name).key(&lab.key).tag("backup-encryption", tag).done()
+    };
+    let tagged: Vec<_> = (0..5).map(|n| bucket(n, "true")).collect();
+    let _untagged = bucket(5, "false");
+    let facts = lab.facts(json!({ "compartments": [lab.compartment, inner], "tagged": tagged }));
+    let _ = holds("identity_and_search.py", facts).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_official_python_sdk_reencrypts_a_bucket_and_writes_objects() {
+    let lab = Lab::new(unhurried()).await;
+    let names: Vec<_> = (0..5).map(|n| format!("bucket-{n}")).collect();
+    let bucket = |name: &String| lab.world.add_bucket(&lab.home, &lab.compartment, name).key(&lab.key).done();
+    let buckets: Vec<_> = names.iter().map(bucket).collect();
+    let before = lab.world.wrapping_version(&buckets[0]);
+    let minted = lab.world.foreign_mint(&lab.key);
+    // The flip must have passed before the script asks for anything.
+    tokio::time::sleep(lab.world.settings().flip_delay + Duration::from_millis(100)).await;
+    let facts = lab.facts(json!({ "buckets": names }));
+    let ran = holds("storage.py", facts).await;
+    if ran {
+        assert_eq!(lab.world.wrapping_version(&buckets[0]), Some(minted));
+        assert_eq!(lab.world.wrapping_version(&buckets[1]), before);
+        assert_eq!(lab.world.reencrypts_of(&buckets[0]), 1);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_official_python_sdk_publishes_a_notice() {
+    let lab = Lab::new(unhurried()).await;
+    let topic = lab.world.add_topic(&lab.home, &lab.compartment, "rotations");
+    let facts = lab.facts(json!({ "topic": topic }));
+    let ran = holds("notices.py", facts).await;
+    if ran {
+        assert_eq!(lab.world.messages(&topic).len(), 1);
+    }
+}

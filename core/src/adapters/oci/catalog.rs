@@ -1,0 +1,375 @@
+//! The `ResourceCatalog` port: buckets by List, compartment by compartment, then everything by tag through Search.
+//!
+//! The bucket listing names neither OCID nor key, so each bucket is read once; that also tells its key. A
+//! cursor holds everything needed to go on in another process.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use data_encoding::BASE64URL_NOPAD;
+use futures_util::stream::{self, StreamExt as _};
+use serde::{Deserialize, Serialize};
+
+use super::answer::Answer;
+use super::call::Call;
+use super::client::Client;
+use super::locate::is_hidden;
+use super::operation::Operation;
+use super::{search, wire};
+use crate::error::{Error, ErrorKind, Result};
+use crate::model::{
+    Compartment, CompartmentId, Coverage, CoverageState, Dependent, FoundBy, KeyId, Kind, NamespaceName, Region,
+    ResourceId, TagSelector,
+};
+use crate::ports::{Candidate, CatalogPage, Cursor, KeyHint, Reply, ResourceCatalog, ScopedRegion, Scopes, Selector};
+
+const OPERATION: &str = "dependents";
+/// Buckets of one page: each is read by itself, so a page stays a matter of seconds.
+const BUCKETS_PER_PAGE: u32 = 100;
+const READS_AT_ONCE: usize = 8;
+
+/// Finds candidates with OCI's list calls and Resource Search.
+pub struct Catalog {
+    client: Arc<Client>,
+}
+
+/// Where a pass stands. Places are named, not counted: a selector may have been put together anew.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "at")]
+enum Step {
+    List {
+        kind: Kind,
+        compartment: CompartmentId,
+        page: Option<String>,
+        /// Whether an earlier page held something that we may not read.
+        hidden: bool,
+    },
+    Search {
+        page: Option<String>,
+    },
+}
+
+impl Step {
+    fn cursor(&self) -> Cursor {
+        let text = serde_json::to_vec(self).expect("a step of names and text makes JSON");
+        Cursor(BASE64URL_NOPAD.encode(&text))
+    }
+
+    fn parse(cursor: &Cursor) -> Result<Self> {
+        BASE64URL_NOPAD
+            .decode(cursor.0.as_bytes())
+            .ok()
+            .and_then(|text| serde_json::from_slice(&text).ok())
+            .ok_or_else(|| Error::refused(OPERATION, "this cursor was not made by this catalog; start the pass anew"))
+    }
+
+    /// The first step, and the one after a kind and compartment are done.
+    fn after(selector: &Selector, done: Option<(&Kind, &CompartmentId)>) -> Option<Self> {
+        let mut places =
+            selector.kinds.iter().flat_map(|kind| selector.compartments.iter().map(move |one| (kind, &one.id)));
+        if let Some(done) = done {
+            places.find(|place| *place == done);
+        }
+        let list = places.next().map(|(kind, compartment)| Self::List {
+            kind: kind.clone(),
+            compartment: compartment.clone(),
+            page: None,
+            hidden: false,
+        });
+        list.or_else(|| selector.tag.is_some().then_some(Self::Search { page: None }))
+    }
+}
+
+/// The buckets of one page of a listing.
+struct Buckets {
+    answer: Answer,
+    found: Vec<wire::Bucket>,
+    /// Some bucket is listed and may not be read.
+    hidden: bool,
+}
+
+impl Catalog {
+    /// What a client may see.
+    #[must_use]
+    pub fn new(client: Arc<Client>) -> Self {
+        Self { client }
+    }
+
+    async fn list(
+        &self,
+        pass: &Pass<'_>,
+        kind: Kind,
+        compartment: CompartmentId,
+        page: Option<String>,
+        hidden: bool,
+    ) -> Result<Reply<CatalogPage>> {
+        let next = Step::after(pass.selector, Some((&kind, &compartment))).map(|step| step.cursor());
+        if kind != Kind::Bucket {
+            let coverage = vec![pass.coverage(Some((&kind, &compartment)), CoverageState::Unsupported)];
+            return Ok(Reply::bare(CatalogPage { candidates: Vec::new(), coverage, next }));
+        }
+        let buckets = match self.buckets(pass.region, &compartment, page.as_deref()).await {
+            Ok(buckets) => buckets,
+            Err(error) => return pass.verdict(error, Some((&kind, &compartment)), next),
+        };
+        let namespace = self.client.namespace().await?;
+        let hidden = hidden || buckets.hidden;
+        let more = buckets.answer.witnesses.next_page.clone();
+        let coverage = match &more {
+            Some(_) => Vec::new(),
+            None => {
+                let state = if hidden { CoverageState::Denied } else { CoverageState::Listed };
+                vec![pass.coverage(Some((&kind, &compartment)), state)]
+            }
+        };
+        let more = more.map(|page| Step::List { kind, compartment, page: Some(page), hidden }.cursor());
+        let candidates: Result<Vec<_>> = buckets
+            .found
+            .into_iter()
+            .map(|bucket| listed(bucket, pass.region, &namespace).map_err(|why| buckets.answer.unreadable(&why)))
+            .collect();
+        let page = CatalogPage { candidates: candidates?, coverage, next: more.or(next) };
+        Ok(buckets.answer.reply(page))
+    }
+
+    /// Lists a page and reads each bucket in it.
+    async fn buckets(&self, region: &Region, compartment: &CompartmentId, page: Option<&str>) -> Result<Buckets> {
+        let (answer, summaries) = self.bucket_page(region, compartment, page).await?;
+        let reads = summaries.into_iter().map(|summary| self.bucket(region, summary));
+        let mut reads = stream::iter(reads).buffered(READS_AT_ONCE);
+        let mut found = Vec::new();
+        let mut unread = Vec::new();
+        while let Some(read) = reads.next().await {
+            match read? {
+                Ok(bucket) => found.push(bucket),
+                Err(name) => unread.push(name),
+            }
+        }
+        drop(reads);
+        let mut hidden = false;
+        if !unread.is_empty() {
+            // It may have been removed since it was listed; if it is still listed, we may not read it.
+            let (_, again) = self.bucket_page(region, compartment, page).await?;
+            hidden = again.iter().any(|bucket| unread.contains(&bucket.name));
+        }
+        Ok(Buckets { answer, found, hidden })
+    }
+
+    async fn bucket_page(
+        &self,
+        region: &Region,
+        compartment: &CompartmentId,
+        page: Option<&str>,
+    ) -> Result<(Answer, Vec<wire::Bucket>)> {
+        let call = Call::new(Operation::ListBuckets, region)
+            .param("namespaceName", &self.client.namespace().await?)
+            .query("compartmentId", compartment)
+            .query("fields", "tags")
+            .query("limit", &BUCKETS_PER_PAGE)
+            .page(page);
+        let answer = self.client.send(&call).await?;
+        let buckets = answer.json()?;
+        Ok((answer, buckets))
+    }
+
+    /// Reads a listed bucket; its name, if we may not.
+    async fn bucket(&self, region: &Region, summary: wire::Bucket) -> Result<Result<wire::Bucket, String>> {
+        let call = Call::new(Operation::GetBucket, region)
+            .param("namespaceName", &self.client.namespace().await?)
+            .param("bucketName", &summary.name);
+        match self.client.send(&call).await {
+            Ok(answer) => {
+                let mut bucket: wire::Bucket = answer.json()?;
+                bucket.freeform_tags = bucket.freeform_tags.or(summary.freeform_tags);
+                bucket.defined_tags = bucket.defined_tags.or(summary.defined_tags);
+                Ok(Ok(bucket))
+            }
+            Err(error) if is_hidden(&error) => Ok(Err(summary.name)),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn search(&self, pass: &Pass<'_>, tag: &TagSelector, page: Option<String>) -> Result<Reply<CatalogPage>> {
+        let query = search::tag_query(tag)?;
+        let (answer, found) = match search::page(&self.client, pass.region, &query, page.as_deref()).await {
+            Ok(found) => found,
+            Err(error) => return pass.verdict(error, None, None),
+        };
+        let namespace = self.client.namespace().await?;
+        let candidates =
+            found.into_iter().filter_map(|one| searched(one, pass.selector, tag, pass.region, &namespace)).collect();
+        let next = answer.witnesses.next_page.clone();
+        let coverage = match &next {
+            Some(_) => Vec::new(),
+            None => vec![pass.coverage(None, CoverageState::Listed)],
+        };
+        let next = next.map(|page| Step::Search { page: Some(page) }.cursor());
+        Ok(answer.reply(CatalogPage { candidates, coverage, next }))
+    }
+}
+
+/// One pass over one region.
+struct Pass<'a> {
+    selector: &'a Selector,
+    region: &'a Region,
+}
+
+impl Pass<'_> {
+    fn coverage(&self, place: Option<(&Kind, &CompartmentId)>, state: CoverageState) -> Coverage {
+        Coverage {
+            region: self.region.clone(),
+            compartment: place.map(|(_, compartment)| compartment.clone()),
+            kind: place.map(|(kind, _)| kind.clone()),
+            state,
+        }
+    }
+
+    /// Turns "may not look" and "cannot be reached" into a verdict; any other error stays one.
+    fn verdict(
+        &self,
+        error: Error,
+        place: Option<(&Kind, &CompartmentId)>,
+        mut next: Option<Cursor>,
+    ) -> Result<Reply<CatalogPage>> {
+        let unreachable = matches!(error.kind(), ErrorKind::Exhausted | ErrorKind::Unavailable | ErrorKind::Timeout)
+            && error.status() != Some(429);
+        let state = match (is_hidden(&error), unreachable) {
+            (true, _) => CoverageState::Denied,
+            (_, true) => CoverageState::Unreachable,
+            _ => return Err(error),
+        };
+        let mut coverage = vec![self.coverage(place, state.clone())];
+        if state == CoverageState::Unreachable && error.status().is_none() {
+            // Nobody answered at all: the rest of the region will not either.
+            let mut done = place.map(|(kind, compartment)| (kind.clone(), compartment.clone()));
+            while let Some(at) = done.take() {
+                match Step::after(self.selector, Some((&at.0, &at.1))) {
+                    Some(Step::List { kind, compartment, .. }) => {
+                        coverage.push(self.coverage(Some((&kind, &compartment)), state.clone()));
+                        done = Some((kind, compartment));
+                    }
+                    Some(Step::Search { .. }) => coverage.push(self.coverage(None, state.clone())),
+                    None => {}
+                }
+            }
+            next = None;
+        }
+        tracing::warn!(region = %self.region, error = %error, "a part of a region could not be looked at");
+        Ok(Reply {
+            value: CatalogPage { candidates: Vec::new(), coverage, next },
+            etag: None,
+            server_date: error.server_date(),
+            request_id: error.request_id().cloned(),
+        })
+    }
+}
+
+fn listed(bucket: wire::Bucket, region: &Region, namespace: &NamespaceName) -> Result<Candidate, String> {
+    let key = match bucket.kms_key_id.as_deref() {
+        None | Some("") => KeyHint::OracleManaged,
+        Some(id) => KeyHint::Key(KeyId::parse(id).map_err(|why| why.to_string())?),
+    };
+    let dependent = Dependent {
+        id: bucket.id.ok_or("a bucket has no id")?,
+        kind: Kind::Bucket,
+        region: region.clone(),
+        compartment: bucket.compartment_id,
+        name: bucket.name,
+        namespace: Some(namespace.clone()),
+        availability_domain: None,
+        tags: wire::tags(bucket.freeform_tags, bucket.defined_tags),
+    };
+    Ok(Candidate { dependent, found_by: FoundBy::List, key })
+}
+
+/// A search hit as a candidate, if it is in scope, of a kind that a key protects, and really carries the tag.
+fn searched(
+    found: wire::FoundResource,
+    selector: &Selector,
+    tag: &TagSelector,
+    region: &Region,
+    namespace: &NamespaceName,
+) -> Option<Candidate> {
+    let kind = match found.resource_type.to_ascii_lowercase().as_str() {
+        "key" | "vault" => return None,
+        "bucket" => Kind::Bucket,
+        "volume" => Kind::BlockVolume,
+        "volumebackup" => Kind::BlockVolumeBackup,
+        "bootvolume" => Kind::BootVolume,
+        "bootvolumebackup" => Kind::BootVolumeBackup,
+        other => Kind::Other(other.to_owned()),
+    };
+    let tags = wire::tags(found.freeform_tags, found.defined_tags);
+    let in_scope = selector.compartments.iter().any(|one| one.id == found.compartment_id);
+    if !in_scope || !search::carries(&tags, tag) {
+        return None;
+    }
+    let dependent = Dependent {
+        id: ResourceId::parse(found.identifier).ok()?,
+        namespace: (kind == Kind::Bucket).then(|| namespace.clone()),
+        kind,
+        region: region.clone(),
+        compartment: found.compartment_id,
+        name: found.display_name?,
+        availability_domain: found.availability_domain,
+        tags,
+    };
+    Some(Candidate { dependent, found_by: FoundBy::Search, key: KeyHint::Unknown })
+}
+
+#[async_trait]
+impl ResourceCatalog for Catalog {
+    async fn scopes(&self) -> Result<Reply<Scopes>> {
+        let (answer, regions) = self.client.subscriptions().await?;
+        let regions = regions
+            .into_iter()
+            .map(|one| ScopedRegion { region: one.region_name, is_home: one.is_home_region })
+            .collect();
+        let tenancy = self.client.tenancy();
+        let root = Call::new(Operation::GetTenancy, self.client.region()).param("tenancyId", tenancy);
+        let name = match self.client.send(&root).await {
+            Ok(root) => root.json::<wire::Tenancy>()?.name,
+            Err(error) if is_hidden(&error) => None,
+            Err(error) => return Err(error),
+        };
+        let mut compartments =
+            vec![Compartment { id: tenancy.clone(), name: name.unwrap_or_else(|| "root".to_owned()) }];
+        let below = self.client.compartments().await?;
+        compartments.extend(
+            below.into_iter().filter(|one| one.id != *tenancy).map(|one| Compartment { id: one.id, name: one.name }),
+        );
+        Ok(answer.reply(Scopes { regions, compartments }))
+    }
+
+    async fn dependents(
+        &self,
+        selector: &Selector,
+        region: &Region,
+        cursor: Option<Cursor>,
+    ) -> Result<Reply<CatalogPage>> {
+        let step = match &cursor {
+            Some(cursor) => Some(Step::parse(cursor)?),
+            None => Step::after(selector, None),
+        };
+        let pass = Pass { selector, region };
+        let stranger =
+            || Error::refused(OPERATION, "the cursor belongs to a pass with another selector; start the pass anew");
+        match (step, &selector.tag) {
+            (Some(Step::List { kind, compartment, page, hidden }), _) => {
+                let is_wanted =
+                    selector.kinds.contains(&kind) && selector.compartments.iter().any(|one| one.id == compartment);
+                if !is_wanted {
+                    return Err(stranger());
+                }
+                self.list(&pass, kind, compartment, page, hidden).await
+            }
+            (Some(Step::Search { page }), Some(tag)) => self.search(&pass, tag, page).await,
+            (Some(Step::Search { .. }), None) => Err(stranger()),
+            (None, _) => Ok(Reply::bare(CatalogPage { candidates: Vec::new(), coverage: Vec::new(), next: None })),
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "catalog_tests.rs"]
+mod tests;

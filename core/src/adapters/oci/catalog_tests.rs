@@ -1,0 +1,182 @@
+//! A pass over a region, as a far end with two compartments shows it.
+
+use super::super::loopback::{FarEnd, Said, Seen, ashburn, not_found, ok, ok_with, refused};
+use super::*;
+use crate::model::Kind;
+
+const KEY: &str = "ocid1.key.oc1.iad.v.k";
+
+fn compartment(name: &str) -> Compartment {
+    let id = CompartmentId::parse(format!("ocid1.compartment.oc1..{name}")).expect("a compartment");
+    Compartment { id, name: name.to_owned() }
+}
+
+fn selector(tag: Option<&str>) -> Selector {
+    Selector {
+        key: KeyId::parse(KEY).expect("a key"),
+        kinds: vec![Kind::Bucket],
+        compartments: vec![compartment("one"), compartment("two")],
+        tag: tag.map(|value| TagSelector { namespace: None, key: "rotate".to_owned(), value: value.to_owned() }),
+    }
+}
+
+/// Compartment one has bucket `a` (our key) and, on a second page, `b` (Oracle's); two may not be listed.
+fn far(seen: &Seen) -> Said {
+    let bucket = |name: &str, key: &str| {
+        ok(&format!(
+            "{{\"name\":\"{name}\",\"id\":\"ocid1.bucket.oc1.iad.{name}\",\"compartmentId\":\"ocid1.compartment.oc1..one\",\
+             \"kmsKeyId\":{key},\"freeformTags\":{{\"rotate\":\"yes\"}}}}"
+        ))
+    };
+    let summary = |name: &str| {
+        format!("[{{\"name\":\"{name}\",\"compartmentId\":\"ocid1.compartment.oc1..one\",\"namespace\":\"ns\"}}]")
+    };
+    let hit = |kind: &str, id: &str, compartment: &str, value: &str| {
+        format!(
+            "{{\"resourceType\":\"{kind}\",\"identifier\":\"{id}\",\"compartmentId\":\"ocid1.compartment.oc1..{compartment}\",\
+             \"displayName\":\"n\",\"freeformTags\":{{\"rotate\":\"{value}\"}}}}"
+        )
+    };
+    match seen.call().as_str() {
+        "GET /n" => ok("\"ns\""),
+        "GET /n/ns/b" if seen.target.contains("oc1..two") => not_found(),
+        "GET /n/ns/b" if seen.target.contains("page=p2") => ok(&summary("b")),
+        "GET /n/ns/b" => ok_with(&[("opc-next-page", "p2")], &summary("a")),
+        "GET /n/ns/b/a" => bucket("a", "\"ocid1.key.oc1.iad.v.k\""),
+        "GET /n/ns/b/b" => bucket("b", "null"),
+        "POST /20180409/resources" => ok(&format!(
+            "{{\"items\":[{},{},{},{},{}]}}",
+            hit("Bucket", "ocid1.bucket.oc1.iad.a", "one", "yes"),
+            hit("Bucket", "ocid1.bucket.oc1.iad.cased", "one", "YES"),
+            hit("Bucket", "ocid1.bucket.oc1.iad.elsewhere", "three", "yes"),
+            hit("Key", KEY, "one", "yes"),
+            hit("Volume", "ocid1.volume.oc1.iad.v", "two", "yes"),
+        )),
+        _ => not_found(),
+    }
+}
+
+/// Goes through a whole pass, with a new catalog for every page: a cursor survives its process.
+async fn pass(far: &FarEnd, selector: &Selector) -> (Vec<Candidate>, Vec<Coverage>) {
+    let (mut candidates, mut coverage, mut cursor) = (Vec::new(), Vec::new(), None);
+    loop {
+        let page = Catalog::new(far.client()).dependents(selector, &ashburn(), cursor).await.expect("a page").value;
+        candidates.extend(page.candidates);
+        coverage.extend(page.coverage);
+        match page.next {
+            Some(next) => cursor = Some(next),
+            None => return (candidates, coverage),
+        }
+    }
+}
+
+fn states(coverage: &[Coverage]) -> Vec<(Option<&str>, CoverageState)> {
+    let name = |one: &Coverage| match one.compartment.as_ref().map(|id| id.as_str().ends_with("one")) {
+        Some(true) => Some("one"),
+        Some(false) => Some("two"),
+        None => None,
+    };
+    coverage.iter().map(|one| (name(one), one.state.clone())).collect()
+}
+
+#[tokio::test]
+async fn a_pass_lists_searches_and_ends_with_coverage() {
+    let far = FarEnd::start(|seen, _| far(seen)).await;
+    let (candidates, coverage) = pass(&far, &selector(Some("yes"))).await;
+    let seen: Vec<_> = candidates
+        .iter()
+        .map(|one| (one.dependent.id.as_str().rsplit('.').next().expect("a name"), one.found_by, one.key.clone()))
+        .collect();
+    let ours = KeyHint::Key(KeyId::parse(KEY).expect("a key"));
+    assert_eq!(
+        seen,
+        [
+            ("a", FoundBy::List, ours),
+            ("b", FoundBy::List, KeyHint::OracleManaged),
+            ("a", FoundBy::Search, KeyHint::Unknown),
+            ("v", FoundBy::Search, KeyHint::Unknown),
+        ]
+    );
+    assert_eq!(candidates[3].dependent.kind, Kind::BlockVolume);
+    assert_eq!(
+        states(&coverage),
+        [(Some("one"), CoverageState::Listed), (Some("two"), CoverageState::Denied), (None, CoverageState::Listed)]
+    );
+}
+
+#[tokio::test]
+async fn without_a_tag_nothing_is_searched() {
+    let far = FarEnd::start(|seen, _| far(seen)).await;
+    let (candidates, coverage) = pass(&far, &selector(None)).await;
+    assert_eq!((candidates.len(), coverage.len()), (2, 2));
+    assert_eq!(far.count("POST /20180409"), 0);
+}
+
+#[tokio::test]
+async fn a_listed_bucket_that_may_not_be_read_is_a_hole_in_coverage() {
+    let far = FarEnd::start(|seen, _| if seen.call() == "GET /n/ns/b/a" { not_found() } else { far(seen) }).await;
+    let (candidates, coverage) = pass(&far, &selector(None)).await;
+    assert_eq!(candidates.len(), 1);
+    assert_eq!(states(&coverage)[0], (Some("one"), CoverageState::Denied));
+}
+
+#[tokio::test]
+async fn a_kind_without_an_adapter_is_unsupported() {
+    let far = FarEnd::start(|seen, _| far(seen)).await;
+    let selector = Selector { kinds: vec![Kind::BlockVolume, Kind::Bucket], ..selector(None) };
+    let (_, coverage) = pass(&far, &selector).await;
+    assert_eq!(coverage.iter().filter(|one| one.state == CoverageState::Unsupported).count(), 2);
+    assert_eq!(coverage.len(), 4);
+}
+
+#[tokio::test]
+async fn a_region_that_does_not_answer_is_unreachable_as_a_whole() {
+    let far = FarEnd::start(|seen, _| if seen.call() == "GET /n" { far(seen) } else { Said::HangUp }).await;
+    let (_, coverage) = pass(&far, &selector(Some("yes"))).await;
+    let unreachable = CoverageState::Unreachable;
+    assert_eq!(
+        states(&coverage),
+        [(Some("one"), unreachable.clone()), (Some("two"), unreachable.clone()), (None, unreachable)]
+    );
+    assert_eq!(far.count("GET /n/ns/b"), 3, "tried three times, for one compartment");
+}
+
+#[tokio::test]
+async fn wrong_credentials_and_throttling_are_errors_not_verdicts() {
+    for (status, code) in [(401, "NotAuthenticated"), (429, "TooManyRequests")] {
+        let far = FarEnd::start(move |_, _| refused(status, code)).await;
+        let error = Catalog::new(far.client()).dependents(&selector(None), &ashburn(), None).await.expect_err(code);
+        assert_eq!(error.status(), Some(status));
+    }
+}
+
+#[tokio::test]
+async fn a_foreign_cursor_is_refused() {
+    let far = FarEnd::start(|seen, _| far(seen)).await;
+    let catalog = Catalog::new(far.client());
+    for cursor in ["garbage", "e30"] {
+        let cursor = Some(Cursor(cursor.to_owned()));
+        assert!(catalog.dependents(&selector(None), &ashburn(), cursor).await.is_err());
+    }
+    let step = Step::List { kind: Kind::Bucket, compartment: compartment("nine").id, page: None, hidden: false };
+    assert!(catalog.dependents(&selector(None), &ashburn(), Some(step.cursor())).await.is_err());
+    assert!(far.seen().is_empty());
+}
+
+#[tokio::test]
+async fn scopes_hold_ready_regions_and_the_root() {
+    let far = FarEnd::start(|seen, _| match seen.call().as_str() {
+        "GET /20160918/tenancies/ocid1.tenancy.oc1..t/regionSubscriptions" => ok(
+            r#"[{"regionName":"us-ashburn-1","status":"READY","isHomeRegion":true},{"regionName":"us-phoenix-1","status":"IN_PROGRESS"}]"#,
+        ),
+        "GET /20160918/tenancies/ocid1.tenancy.oc1..t" => ok(r#"{"id":"ocid1.tenancy.oc1..t","name":"acme"}"#),
+        "GET /20160918/compartments" => ok(
+            r#"[{"id":"ocid1.compartment.oc1..one","name":"one","lifecycleState":"ACTIVE"},{"id":"ocid1.compartment.oc1..x","name":"x","lifecycleState":"DELETED"}]"#,
+        ),
+        _ => not_found(),
+    })
+    .await;
+    let scopes = Catalog::new(far.client()).scopes().await.expect("answered").value;
+    assert_eq!(scopes.regions, [ScopedRegion { region: ashburn(), is_home: true }]);
+    assert_eq!(scopes.compartments.iter().map(|one| one.name.as_str()).collect::<Vec<_>>(), ["acme", "one"]);
+}

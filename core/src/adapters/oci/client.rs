@@ -1,0 +1,200 @@
+//! The client: who we are, where we are, and the transport that all adapters share.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use secrecy::SecretString;
+
+use super::answer::Answer;
+use super::call::Call;
+use super::credentials::{ConfigFile, Credentials};
+use super::endpoint::Endpoints;
+use super::operation::Operation;
+use super::transport::{Timeouts, Transport};
+use super::wire;
+use crate::adapters::layers::{Retrier, RetryPolicy};
+use crate::adapters::system::{SystemClock, SystemRandom};
+use crate::error::{ErrorKind, Result};
+use crate::model::{CompartmentId, NamespaceName, Region};
+use crate::ports::{Clock, Random};
+
+/// Listings ask for this many items at once.
+pub(crate) const PAGE_ITEMS_MAX: u32 = 1000;
+
+/// What a client needs to be told.
+#[derive(Clone)]
+pub struct ClientSettings {
+    /// The OCI config file; `~/.oci/config` if none is named.
+    pub config_file: Option<PathBuf>,
+    /// The profile in it; `DEFAULT` if none is named.
+    pub profile: Option<String>,
+    /// What opens an encrypted key file, unless the profile says it.
+    pub passphrase: Option<SecretString>,
+    /// Where requests may go.
+    pub endpoints: Endpoints,
+    /// How long one attempt may take.
+    pub timeouts: Timeouts,
+    /// How reads are retried within the transport.
+    pub retry: RetryPolicy,
+    /// What retries wait by.
+    pub clock: Arc<dyn Clock>,
+    /// What retries draw their jitter from.
+    pub random: Arc<dyn Random>,
+}
+
+impl Default for ClientSettings {
+    fn default() -> Self {
+        Self {
+            config_file: None,
+            profile: None,
+            passphrase: None,
+            endpoints: Endpoints::production(),
+            timeouts: Timeouts::default(),
+            retry: RetryPolicy::default(),
+            clock: Arc::new(SystemClock),
+            random: Arc::new(SystemRandom),
+        }
+    }
+}
+
+/// One principal's access to one tenancy.
+pub struct Client {
+    transport: Transport,
+    tenancy: CompartmentId,
+    region: Region,
+    namespace: Mutex<Option<NamespaceName>>,
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client").field("tenancy", &self.tenancy).field("region", &self.region).finish_non_exhaustive()
+    }
+}
+
+impl Client {
+    /// A client for the principal that a config file names. Reads files, sends nothing.
+    ///
+    /// # Errors
+    /// `Config`, with every problem of the profile in one message.
+    pub fn from_config_file(settings: ClientSettings) -> Result<Arc<Self>> {
+        let file = ConfigFile::load(
+            settings.config_file.as_deref(),
+            settings.profile.as_deref(),
+            settings.passphrase.as_ref(),
+        )?;
+        let (tenancy, region) = (file.tenancy.clone(), file.region.clone());
+        Ok(Self::with_credentials(Arc::new(file.into_credentials()), tenancy, region, settings))
+    }
+
+    /// A client for any principal; the settings' config file is not read.
+    #[must_use]
+    pub fn with_credentials(
+        credentials: Arc<dyn Credentials>,
+        tenancy: CompartmentId,
+        region: Region,
+        settings: ClientSettings,
+    ) -> Arc<Self> {
+        let retrier = Retrier::new(settings.clock, settings.random, settings.retry);
+        let transport = Transport::new(settings.endpoints, credentials, retrier, settings.timeouts);
+        Arc::new(Self { transport, tenancy, region, namespace: Mutex::new(None) })
+    }
+
+    /// The region of calls that name none.
+    #[must_use]
+    pub fn region(&self) -> &Region {
+        &self.region
+    }
+
+    /// The tenancy, which is the root compartment.
+    #[must_use]
+    pub fn tenancy(&self) -> &CompartmentId {
+        &self.tenancy
+    }
+
+    /// Whether it talks to loopback instead of OCI.
+    #[must_use]
+    pub fn is_test(&self) -> bool {
+        self.transport.endpoints.is_test()
+    }
+
+    /// Requests sent so far, by operation.
+    #[must_use]
+    pub fn calls(&self) -> BTreeMap<Operation, u64> {
+        self.transport.counts()
+    }
+
+    #[cfg(test)]
+    pub(crate) fn credentials(&self) -> Arc<dyn Credentials> {
+        self.transport.credentials()
+    }
+
+    pub(crate) fn endpoints(&self) -> &Endpoints {
+        &self.transport.endpoints
+    }
+
+    pub(crate) async fn send(&self, call: &Call) -> Result<Answer> {
+        self.transport.send(call).await
+    }
+
+    /// The tenancy's Object Storage namespace; it never changes.
+    pub(crate) async fn namespace(&self) -> Result<NamespaceName> {
+        if let Some(known) = self.namespace.lock().unwrap_or_else(PoisonError::into_inner).clone() {
+            return Ok(known);
+        }
+        let answer = self.send(&Call::new(Operation::GetNamespace, &self.region)).await?;
+        let name: String = answer.json()?;
+        let name = NamespaceName::parse(name).map_err(|why| answer.unreadable(&why.to_string()))?;
+        *self.namespace.lock().unwrap_or_else(PoisonError::into_inner) = Some(name.clone());
+        Ok(name)
+    }
+
+    /// Regions the tenancy subscribes to and may use.
+    pub(crate) async fn subscriptions(&self) -> Result<(Answer, Vec<wire::RegionSubscription>)> {
+        let call = Call::new(Operation::ListRegionSubscriptions, &self.region).param("tenancyId", &self.tenancy);
+        let answer = self.send(&call).await?;
+        let mut regions: Vec<wire::RegionSubscription> = answer.json()?;
+        regions.retain(|region| region.status.as_deref().is_none_or(|status| status == "READY"));
+        Ok((answer, regions))
+    }
+
+    /// All compartments below the root that we can see and that are in use.
+    pub(crate) async fn compartments(&self) -> Result<Vec<wire::Compartment>> {
+        let mut all = Vec::new();
+        let mut page: Option<String> = None;
+        loop {
+            let call = Call::new(Operation::ListCompartments, &self.region)
+                .query("compartmentId", &self.tenancy)
+                .query("compartmentIdInSubtree", "true")
+                .query("accessLevel", "ANY")
+                .query("limit", &PAGE_ITEMS_MAX)
+                .page(page.as_deref());
+            let answer = self.send(&call).await?;
+            let found: Vec<wire::Compartment> = answer.json()?;
+            all.extend(
+                found.into_iter().filter(|one| one.lifecycle_state.as_deref().is_none_or(|state| state == "ACTIVE")),
+            );
+            page = answer.witnesses.next_page;
+            if page.is_none() {
+                return Ok(all);
+            }
+        }
+    }
+
+    /// Regions to look for something in: ours first, then the rest of the tenancy's.
+    ///
+    /// Without leave to list subscriptions only ours is known.
+    pub(crate) async fn regions(&self) -> Result<Vec<Region>> {
+        let mut regions = vec![self.region.clone()];
+        match self.subscriptions().await {
+            Ok((_, found)) => {
+                regions.extend(found.into_iter().map(|one| one.region_name).filter(|region| *region != self.region));
+            }
+            Err(error)
+                if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Denied) && error.status() != Some(401) => {}
+            Err(error) => return Err(error),
+        }
+        Ok(regions)
+    }
+}

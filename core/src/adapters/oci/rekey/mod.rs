@@ -1,0 +1,83 @@
+//! The `ReKeyer` port: hands each dependent to the adapter of its kind.
+//!
+//! One file per kind, same sections in each. A kind without a file here is described as `None` and never touched.
+
+mod bucket;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+pub use bucket::BucketReKeyer;
+
+use super::client::Client;
+use crate::error::{Error, Result};
+use crate::model::{Dependent, Kind, Timestamp};
+use crate::ports::{Begun, KindSpec, Observation, ReKeyer, Reply, StepRequest, Ticket, TicketReport};
+
+/// Moves dependents of every kind that has an adapter.
+pub struct Rekeyers {
+    adapters: Vec<Box<dyn ReKeyer>>,
+}
+
+impl Rekeyers {
+    /// Adapters for all kinds there are.
+    #[must_use]
+    pub fn new(client: Arc<Client>) -> Self {
+        Self { adapters: vec![Box::new(BucketReKeyer::new(client))] }
+    }
+
+    fn adapter(&self, operation: &'static str, kind: &Kind) -> Result<&dyn ReKeyer> {
+        self.adapters
+            .iter()
+            .find(|adapter| adapter.describe(kind).is_some())
+            .map(AsRef::as_ref)
+            .ok_or_else(|| Error::refused(operation, "no adapter moves this kind").with("kind", kind))
+    }
+}
+
+#[async_trait]
+impl ReKeyer for Rekeyers {
+    fn describe(&self, kind: &Kind) -> Option<KindSpec> {
+        self.adapters.iter().find_map(|adapter| adapter.describe(kind))
+    }
+
+    fn kinds(&self) -> Vec<Kind> {
+        self.adapters.iter().flat_map(|adapter| adapter.kinds()).collect()
+    }
+
+    async fn observe(&self, dependent: &Dependent) -> Result<Reply<Observation>> {
+        self.adapter("observe", &dependent.kind)?.observe(dependent).await
+    }
+
+    async fn begin(&self, step: &StepRequest) -> Result<Reply<Begun>> {
+        self.adapter("begin", &step.dependent.kind)?.begin(step).await
+    }
+
+    async fn poll(&self, tickets: &[Ticket], dependents: &[Dependent]) -> Result<Reply<Vec<TicketReport>>> {
+        let mut whole = Reply::bare(Vec::new());
+        for adapter in &self.adapters {
+            let of_kind = |one: &&Dependent| adapter.describe(&one.kind).is_some();
+            let theirs: Vec<_> = dependents.iter().filter(of_kind).cloned().collect();
+            let asked: Vec<_> =
+                tickets.iter().filter(|ticket| theirs.iter().any(|one| one.id == ticket.dependent)).cloned().collect();
+            if asked.is_empty() {
+                continue;
+            }
+            let part = adapter.poll(&asked, &theirs).await?;
+            whole.value.extend(part.value);
+            // The earliest answer is the one that all of it is true since.
+            whole.server_date = whole.server_date.or(part.server_date);
+            whole.request_id = whole.request_id.or(part.request_id);
+        }
+        if whole.value.len() == tickets.len() {
+            Ok(whole)
+        } else {
+            Err(Error::bug("poll", "every ticket's dependent is named, and its kind has an adapter"))
+        }
+    }
+
+    async fn find(&self, dependent: &Dependent, since: Timestamp) -> Result<Reply<Vec<TicketReport>>> {
+        self.adapter("find", &dependent.kind)?.find(dependent, since).await
+    }
+}

@@ -1,0 +1,66 @@
+//! The promises of [`AuditSink`].
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use crate::error::{ErrorKind, Landed};
+use crate::model::{LineHash, StreamId, Timestamp};
+use crate::ports::{AuditEntry, AuditSink};
+
+/// What the suite needs from whoever runs it.
+#[async_trait]
+pub trait AuditSinkFixture: Send + Sync {
+    /// The port; opened anew each time, over the same storage.
+    fn reopened(&self) -> Arc<dyn AuditSink>;
+
+    /// Ids the storage holds now, in no order.
+    async fn recorded(&self) -> Vec<LineHash>;
+}
+
+fn entry(stream: &str, seq: u64, id: char) -> AuditEntry {
+    AuditEntry {
+        id: LineHash::stored(id.to_string().repeat(64)),
+        stream: StreamId::stored(stream),
+        seq,
+        at: Timestamp::UNIX_EPOCH,
+        text: format!(r#"{{"seq":{seq},"fact":"{id}"}}"#),
+    }
+}
+
+async fn has(fixture: &dyn AuditSinkFixture, entry: &AuditEntry) -> bool {
+    fixture.recorded().await.contains(&entry.id)
+}
+
+/// Promise 1: the same entry again is the same, alone or among new ones.
+pub async fn an_entry_may_come_twice(fixture: &dyn AuditSinkFixture) {
+    let (first, second) = (entry("r/twice", 0, 'a'), entry("r/twice", 1, 'b'));
+    fixture.reopened().record(std::slice::from_ref(&first)).await.expect("an entry is recorded");
+    let again = [first.clone(), second.clone()];
+    fixture.reopened().record(&again).await.expect("an entry may come again");
+    assert!(has(fixture, &first).await && has(fixture, &second).await);
+}
+
+/// Promise 2: another id at a place is a fork, and nothing of that call is recorded.
+pub async fn a_fork_is_refused(fixture: &dyn AuditSinkFixture) {
+    let (first, forged, next) = (entry("r/fork", 0, 'c'), entry("r/fork", 0, 'd'), entry("r/fork", 1, 'e'));
+    fixture.reopened().record(std::slice::from_ref(&first)).await.expect("an entry is recorded");
+    let error = fixture.reopened().record(&[next.clone(), forged.clone()]).await.expect_err("a fork is refused");
+    assert_eq!((error.kind(), error.landed()), (ErrorKind::Fork, Landed::No), "{error}");
+    assert!(has(fixture, &first).await, "the first history stays");
+    assert!(!has(fixture, &forged).await, "the other does not come in");
+    assert!(!has(fixture, &next).await, "nothing of the call is recorded");
+}
+
+/// Promise 3: what was recorded is there when the sink is opened anew.
+pub async fn recorded_means_durable(fixture: &dyn AuditSinkFixture) {
+    let entries = [entry("r/durable", 0, 'f'), entry("r/durable", 1, '0')];
+    let sink = fixture.reopened();
+    sink.record(&entries).await.expect("entries are recorded");
+    assert!(!sink.name().is_empty());
+    drop(sink);
+    let forged = entry("r/durable", 1, '1');
+    let error = fixture.reopened().record(&[forged]).await.expect_err("the sink remembers");
+    assert_eq!(error.kind(), ErrorKind::Fork, "{error}");
+    assert!(has(fixture, &entries[0]).await && has(fixture, &entries[1]).await);
+}

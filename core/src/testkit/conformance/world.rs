@@ -1,0 +1,282 @@
+//! Fixtures over a [`World`]: for the memory views, and for any adapter that reaches a World over a wire.
+//!
+//! They seed and break the World directly; only the port under test goes the adapter's way.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use super::Passage;
+use super::catalog::{CatalogFixture, Wanted};
+use super::key_store::KeyStoreFixture;
+use super::notifier::NotifierFixture;
+use super::rekeyer::ReKeyerFixture;
+use crate::memory::{BucketSeed, Caller, FaultPlan, World};
+use crate::model::{
+    Compartment, CompartmentId, Dependent, KeyId, KeyState, Kind, Margins, Region, ResourceId, Tags, Timestamp,
+    TopicId, VaultId,
+};
+use crate::ports::{KeyStore, Notifier, ReKeyer, ResourceCatalog};
+
+/// Lets time pass: turns a clock by hand, or sleeps.
+pub type Pass = Box<dyn Fn(Duration) -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync>;
+
+/// A World with a vault, and a port of each kind that reaches it.
+pub struct WorldFixture {
+    /// The World.
+    pub world: Arc<World>,
+    /// How time passes in it.
+    pub pass: Pass,
+    /// The bounds its lags stay within.
+    pub margins: Margins,
+    /// The principal the ports are seen as.
+    pub caller: Caller,
+    /// Ports under test.
+    pub key_store: Arc<dyn KeyStore>,
+    /// Makes a catalog as another process would have it.
+    pub catalog: Box<dyn Fn() -> Arc<dyn ResourceCatalog> + Send + Sync>,
+    /// Ports under test.
+    pub rekeyer: Arc<dyn ReKeyer>,
+    /// Ports under test, and the topic it publishes to.
+    pub notifier: (Arc<dyn Notifier>, TopicId),
+    /// Where things are made.
+    pub place: Place,
+    made: AtomicU64,
+}
+
+/// Where a fixture makes things.
+#[derive(Debug, Clone)]
+pub struct Place {
+    /// Region of the vault and of dependents.
+    pub region: Region,
+    /// Compartment of keys and dependents.
+    pub compartment: CompartmentId,
+    /// The vault.
+    pub vault: VaultId,
+    /// A vault of which only a replica is there.
+    pub replica: VaultId,
+    /// A topic.
+    pub topic: TopicId,
+}
+
+impl Place {
+    /// Makes the places a fixture needs; call it before an emulator is started over the World.
+    #[must_use]
+    pub fn seed(world: &World) -> Self {
+        let region = world.regions().swap_remove(0);
+        let compartment = world.add_compartment("suite", &world.tenancy_id());
+        let vault = world.add_vault(&region, &compartment, "suite").done();
+        let replica = world.add_vault(&region, &compartment, "suite-replica").is_replica().done();
+        let topic = world.add_topic(&region, &compartment, "suite");
+        Self { region, compartment, vault, replica, topic }
+    }
+}
+
+/// The ports under test.
+pub struct PortsUnderTest {
+    /// The vault side.
+    pub key_store: Arc<dyn KeyStore>,
+    /// Makes a catalog as another process would have it.
+    pub catalog: Box<dyn Fn() -> Arc<dyn ResourceCatalog> + Send + Sync>,
+    /// Moves dependents.
+    pub rekeyer: Arc<dyn ReKeyer>,
+    /// Publishes to the place's topic.
+    pub notifier: Arc<dyn Notifier>,
+}
+
+impl PortsUnderTest {
+    /// World's own views.
+    #[must_use]
+    pub fn views(world: &Arc<World>, place: &Place) -> Self {
+        let catalog_world = Arc::clone(world);
+        Self {
+            key_store: world.key_store(),
+            catalog: Box::new(move || catalog_world.catalog()),
+            rekeyer: world.rekeyer(),
+            notifier: world.notifier(&place.topic),
+        }
+    }
+}
+
+impl WorldFixture {
+    /// A fixture over a World in which [`Place::seed`] was called.
+    #[must_use]
+    pub fn new(world: &Arc<World>, place: Place, ports: PortsUnderTest, margins: Margins, pass: Pass) -> Self {
+        Self {
+            world: Arc::clone(world),
+            pass,
+            margins,
+            caller: Caller::keywheel(),
+            key_store: ports.key_store,
+            catalog: ports.catalog,
+            rekeyer: ports.rekeyer,
+            notifier: (ports.notifier, place.topic.clone()),
+            place,
+            made: AtomicU64::new(0),
+        }
+    }
+
+    fn name(&self, what: &str) -> String {
+        format!("{what}-{}", self.made.fetch_add(1, Ordering::Relaxed))
+    }
+
+    fn key_in(&self, vault: &VaultId) -> KeyId {
+        self.world.add_key(vault, &self.place.compartment, &self.name("key"), old(&self.world)).done()
+    }
+
+    fn bucket(&self, compartment: &CompartmentId, name: &str) -> BucketSeed<'_> {
+        self.world.add_bucket(&self.place.region, compartment, name)
+    }
+}
+
+fn old(world: &World) -> Timestamp {
+    world.now() - Duration::from_secs(200 * 86_400)
+}
+
+#[async_trait]
+impl Passage for WorldFixture {
+    fn now(&self) -> Timestamp {
+        self.world.now()
+    }
+
+    async fn pass(&self, by: Duration) {
+        (self.pass)(by).await;
+    }
+}
+
+#[async_trait]
+impl KeyStoreFixture for WorldFixture {
+    fn port(&self) -> &dyn KeyStore {
+        &*self.key_store
+    }
+
+    fn margins(&self) -> Margins {
+        self.margins.clone()
+    }
+
+    fn place(&self) -> (VaultId, CompartmentId) {
+        (self.place.vault.clone(), self.place.compartment.clone())
+    }
+
+    async fn new_key(&self) -> KeyId {
+        self.key_in(&self.place.vault)
+    }
+
+    async fn replica_key(&self) -> KeyId {
+        self.key_in(&self.place.replica)
+    }
+
+    async fn disabled_key(&self) -> KeyId {
+        let key = self.key_in(&self.place.vault);
+        self.world.others_set_key_state(&key, KeyState::Disabled);
+        key
+    }
+
+    async fn lose_next_mint_answer(&self) {
+        self.world.faults(FaultPlan::new().lose_answer("create_version", 1));
+    }
+
+    async fn mints_arrived(&self) -> u64 {
+        self.world.writes()
+    }
+}
+
+#[async_trait]
+impl CatalogFixture for WorldFixture {
+    fn fresh_port(&self) -> Arc<dyn ResourceCatalog> {
+        (self.catalog)()
+    }
+
+    fn region(&self) -> Region {
+        self.place.region.clone()
+    }
+
+    fn kind(&self) -> Kind {
+        Kind::Bucket
+    }
+
+    fn key(&self) -> KeyId {
+        self.key_in(&self.place.vault)
+    }
+
+    fn search_lag(&self) -> Duration {
+        self.margins.search_lag
+    }
+
+    async fn new_compartment(&self) -> Compartment {
+        let name = self.name("compartment");
+        Compartment { id: self.world.add_compartment(&name, &self.place.compartment), name }
+    }
+
+    async fn make(&self, wanted: &Wanted) -> ResourceId {
+        let seed = self.bucket(&wanted.compartment, &wanted.name).created(self.world.now());
+        wanted.tags.iter().fold(seed, |seed, (key, value)| seed.tag(key, value)).done()
+    }
+
+    async fn deny(&self, compartment: &CompartmentId) {
+        self.world.deny_compartment(&self.caller, compartment);
+    }
+}
+
+#[async_trait]
+impl ReKeyerFixture for WorldFixture {
+    fn port(&self) -> &dyn ReKeyer {
+        &*self.rekeyer
+    }
+
+    fn work_request_deadline(&self) -> Duration {
+        self.margins.work_request_deadline.min(Duration::from_secs(600))
+    }
+
+    async fn new_key(&self) -> KeyId {
+        self.key_in(&self.place.vault)
+    }
+
+    async fn new_dependent(&self, key: &KeyId) -> Dependent {
+        let name = self.name("bucket");
+        let id = self.bucket(&self.place.compartment, &name).key(key).done();
+        Dependent {
+            id,
+            kind: Kind::Bucket,
+            region: self.place.region.clone(),
+            compartment: self.place.compartment.clone(),
+            name,
+            namespace: Some(self.world.namespace()),
+            availability_domain: None,
+            tags: Tags::default(),
+        }
+    }
+
+    async fn delete(&self, dependent: &Dependent) {
+        self.world.others_delete_bucket(&dependent.id);
+    }
+
+    async fn lose_next_rewrap_answer(&self) {
+        self.world.faults(FaultPlan::new().lose_answer("rewrap", 1));
+    }
+
+    async fn hangs_on_current(&self, dependent: &Dependent, key: &KeyId) -> Option<bool> {
+        Some(self.world.wrapping_version(&dependent.id) == Some(self.world.current_version(key)))
+    }
+}
+
+#[async_trait]
+impl NotifierFixture for WorldFixture {
+    fn port(&self) -> &dyn Notifier {
+        &*self.notifier.0
+    }
+
+    async fn accepted(&self) -> Vec<String> {
+        let messages = self.world.messages(&self.notifier.1);
+        messages.into_iter().map(|message| format!("{}\n{}", message.title.unwrap_or_default(), message.body)).collect()
+    }
+
+    async fn refuse_next(&self) -> bool {
+        self.world.faults(FaultPlan::new().status_before("notify", 1, 413, "PayloadTooLarge"));
+        true
+    }
+}

@@ -1,0 +1,119 @@
+//! The conformance suites against the memory views: each promise of each port, in three kinds of World.
+//!
+//! Nothing about a view may be known here; what a promise says stands in `testkit::conformance`.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use keywheel::memory::{ManualClock, MemoryAuditSink, World, WorldSettings};
+use keywheel::model::{LineHash, Margins, Region, Timestamp};
+use keywheel::ports::AuditSink;
+use keywheel::testkit::conformance::audit_sink;
+use keywheel::testkit::conformance::audit_sink::AuditSinkFixture;
+use keywheel::testkit::conformance::world::{Place, PortsUnderTest, WorldFixture};
+
+fn start() -> Timestamp {
+    "2026-11-22T08:00:00.25Z".parse().expect("an instant")
+}
+
+fn fixture(settings: WorldSettings, margins: Margins) -> WorldFixture {
+    let clock = ManualClock::new(start());
+    let home = Region::parse("us-ashburn-1").expect("a region");
+    let world = World::new(clock.clone(), &home, settings);
+    let place = Place::seed(&world);
+    let ports = PortsUnderTest::views(&world, &place);
+    let pass = Box::new(move |by: Duration| {
+        clock.advance(by);
+        let done: Pin<Box<dyn Future<Output = ()> + Send>> = Box::pin(async {});
+        done
+    });
+    WorldFixture::new(&world, place, ports, margins, pass)
+}
+
+/// Worlds that differ in everything a port must not depend on.
+fn fixtures() -> Vec<WorldFixture> {
+    let unlimited = |settings: WorldSettings| WorldSettings { kms_per_second: None, ..settings };
+    let paged = WorldSettings { page_size: 2, empty_pages: true, ..WorldSettings::instant() };
+    vec![
+        fixture(WorldSettings::instant(), Margins::production()),
+        fixture(unlimited(WorldSettings::lab()), Margins::lab()),
+        fixture(unlimited(WorldSettings::production()), Margins::production()),
+        fixture(paged, Margins::production()),
+    ]
+}
+
+macro_rules! promises {
+    ($suite:ident: $($promise:ident)*) => {
+        mod $suite {
+            $(#[tokio::test]
+            async fn $promise() {
+                for fixture in super::fixtures() {
+                    keywheel::testkit::conformance::$suite::$promise(&fixture).await;
+                }
+            })*
+        }
+    };
+}
+
+promises!(key_store:
+    keys_read_what_was_minted
+    a_mint_is_sent_once
+    a_lost_answer_says_maybe
+    one_token_one_version
+    a_stale_date_is_refused
+    a_replica_refuses_to_mint
+    paging_is_complete
+    answers_carry_witnesses
+    a_stale_etag_changes_nothing);
+
+promises!(catalog:
+    every_pass_ends_with_coverage
+    what_is_listed_is_found
+    a_denied_compartment_is_a_verdict
+    a_cursor_survives_its_process
+    a_candidate_keeps_its_id
+    tags_are_checked_again
+    pages_are_homogeneous);
+
+promises!(rekeyer:
+    describe_is_constant
+    observe_sees_the_owning_service
+    a_stale_etag_changes_nothing
+    a_lost_answer_says_maybe
+    a_ticket_can_be_polled
+    find_shows_what_was_begun
+    tickets_are_polled_together);
+
+promises!(notifier:
+    a_notice_carries_its_dedupe_key
+    ok_means_accepted);
+
+struct MemorySink(Arc<MemoryAuditSink>);
+
+#[async_trait::async_trait]
+impl AuditSinkFixture for MemorySink {
+    fn reopened(&self) -> Arc<dyn AuditSink> {
+        Arc::clone(&self.0) as Arc<dyn AuditSink>
+    }
+
+    async fn recorded(&self) -> Vec<LineHash> {
+        self.0.entries().into_iter().map(|entry| entry.id).collect()
+    }
+}
+
+#[tokio::test]
+async fn an_entry_may_come_twice() {
+    audit_sink::an_entry_may_come_twice(&MemorySink(MemoryAuditSink::new())).await;
+}
+
+#[tokio::test]
+async fn a_fork_is_refused() {
+    audit_sink::a_fork_is_refused(&MemorySink(MemoryAuditSink::new())).await;
+}
+
+#[tokio::test]
+async fn recorded_means_durable() {
+    audit_sink::recorded_means_durable(&MemorySink(MemoryAuditSink::new())).await;
+}
