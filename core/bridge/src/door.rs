@@ -196,6 +196,19 @@ mod tests {
     }
 
     #[test]
+    fn a_finished_rotation_is_reported_and_not_done_twice() {
+        let lab = Lab::with_buckets(3);
+        lab.run(lab.rotator().rotate(&lab.key)).expect("nothing is in the way");
+        let door = door(&lab);
+        let history = answer(&door, "history", &json!({}));
+        let rotation = json!({ "rotation": history[0]["rotation"] });
+        assert_eq!(answer(&door, "status", &rotation)["verdict"], "clean");
+        assert_eq!(answer(&door, "dependents", &rotation).as_array().map(Vec::len), Some(3));
+        assert_eq!(answer(&door, "rotate", &json!({ "key": lab.key }))["rotated"], "not_due");
+        assert_eq!(answer(&door, "rotate_due", &json!({})), json!([]));
+    }
+
+    #[test]
     fn a_refusal_says_so_in_words_a_host_can_map() {
         let door = door(&Lab::with_buckets(0));
         let refused = |method: &str, arguments: Value| {
