@@ -25,7 +25,7 @@ struct Cli {
 
 impl Cli {
     fn find(config: PathBuf) -> Option<Self> {
-        if let Some(program) = std::env::var_os("KEYWHEEL_OCI_CLI").map(PathBuf::from) {
+        if let Some(program) = std::env::var_os("KEYWHEEL_OCI_CLI").map(common::from_root) {
             let program = program.canonicalize().expect("KEYWHEEL_OCI_CLI names a program");
             return Some(Self { program, config });
         }

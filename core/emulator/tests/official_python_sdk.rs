@@ -22,7 +22,7 @@ use serde_json::{Value, json};
 const INSTALL: &str = "python3 -m venv target/venv && target/venv/bin/pip install oci==2.189.0";
 
 fn interpreter() -> PathBuf {
-    std::env::var_os("KEYWHEEL_PYTHON").map_or_else(|| PathBuf::from("python3"), PathBuf::from)
+    std::env::var_os("KEYWHEEL_PYTHON").map_or_else(|| PathBuf::from("python3"), common::from_root)
 }
 
 /// Whether the SDK is there; if not, says so where nobody can miss it.

@@ -19,7 +19,7 @@ const INSTALL: &str = "npm install --prefix target/node-sdk oci-common oci-keyma
 
 /// Runs the script; says whether there was an SDK to run it with.
 fn run(facts: &str) -> bool {
-    let modules = std::env::var_os("KEYWHEEL_NODE_SDK").map(|folder| Path::new(&folder).join("node_modules"));
+    let modules = std::env::var_os("KEYWHEEL_NODE_SDK").map(|folder| common::from_root(folder).join("node_modules"));
     let Some(modules) = modules.filter(|modules| modules.join("oci-keymanagement").is_dir()) else {
         let required = std::env::var("KEYWHEEL_REQUIRE").unwrap_or_default();
         let text =

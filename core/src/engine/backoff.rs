@@ -21,6 +21,12 @@ impl Pace {
         interval
     }
 
+    /// When to try again after "too many requests": later each time, whatever else happens in between.
+    pub(super) fn after_throttle(&mut self, engine: &Engine, error: &Error) -> Timestamp {
+        self.looks += 1;
+        engine.not_before(error, self.looks)
+    }
+
     /// Something moved: look often again.
     pub(super) fn reset(&mut self) {
         self.looks = 0;

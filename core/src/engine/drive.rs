@@ -85,6 +85,11 @@ impl Engine {
                         return Err(error);
                     }
                     Err(error) if is_ours(&error) => return Err(error),
+                    // Requeued: no attempt counted, nothing to write down.
+                    Err(error) if error.kind() == ErrorKind::Throttled => {
+                        let until = pace.after_throttle(self, &error);
+                        return self.wait(main, held, until, deadline, "too many requests").await.map(|()| None);
+                    }
                     Err(error) => self.failure(main, &effect, &error)?,
                 };
                 self.follow(main, held, conclusion, pace, deadline).await?;
@@ -122,7 +127,10 @@ impl Engine {
 
     pub(super) fn failure(&self, main: &Book<State>, effect: &Effect, error: &Error) -> Result<Conclusion> {
         let state = self.state(main)?;
-        let tries = state.failures.get(effect.name()).map_or(0, |failure| failure.attempts);
+        let failed = state.failures.get(effect.name()).map_or(0, |failure| failure.attempts);
+        // A mint that is refused again and again (429) waits longer each time, although it counts no try.
+        let refused = state.active_leg().map_or(0, |(_, leg)| leg.refused_in_a_row());
+        let tries = failed.max(refused);
         let not_before = self.not_before(error, tries);
         tracing::warn!(effect = effect.name(), %error, "an effect failed");
         Ok(conclude_failure(state, effect, error, not_before, &self.settings))

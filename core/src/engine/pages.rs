@@ -42,6 +42,16 @@ enum Answer {
     Polled(Vec<(u32, WorkRequestId, ResourceId)>, Result<Reply<Vec<TicketReport>>>),
 }
 
+impl Answer {
+    fn error(&self) -> Option<&Error> {
+        match self {
+            Self::Begun(_, answer) => answer.as_ref().err(),
+            Self::Found(_, answer) | Self::Polled(_, answer) => answer.as_ref().err(),
+            Self::Observed(_, answer) => answer.as_ref().err(),
+        }
+    }
+}
+
 impl Engine {
     /// Drives pages; returns when they are closed, time is up, or somebody paused.
     pub(super) async fn rekey_pages(
@@ -102,6 +112,8 @@ impl Engine {
         let mut polling = false;
         let mut poll_at = self.ports.clock.now();
         let mut pace = Pace::default();
+        let mut throttle = Pace::default();
+        let mut cool_until = poll_at;
         let mut running = FuturesUnordered::new();
         loop {
             let now = self.ports.clock.now();
@@ -117,7 +129,11 @@ impl Engine {
             }
             let mut next = decision.next;
             let mut to_begin = Vec::new();
-            for effect in decision.effects {
+            let is_cooling = now < cool_until;
+            if is_cooling {
+                next = Some(cool_until);
+            }
+            for effect in decision.effects.into_iter().filter(|_| !is_cooling) {
                 match effect {
                     PageEffect::Begin { item, step } if !is_late => to_begin.push((item, step)),
                     PageEffect::Find { item, since } if !is_late => {
@@ -211,6 +227,12 @@ impl Engine {
             let mut facts = Vec::new();
             let mut answered = first;
             while let Some(answer) = answered {
+                match answer.error() {
+                    Some(error) if error.kind() == ErrorKind::Throttled => {
+                        cool_until = cool_until.max(throttle.after_throttle(self, error));
+                    }
+                    _ => throttle.reset(),
+                }
                 let (done, came) = self.conclude_answer(self.page(&book)?, answer, target);
                 if done.is_empty() {
                     polling = false;
@@ -279,6 +301,12 @@ impl Engine {
                     facts.extend(conclude_polled(*item, &polled, target.in_use_since, later));
                 }
                 (Vec::new(), facts)
+            }
+            // A read that was throttled is simply asked again; only a refused step must be written down.
+            Answer::Found(item, Err(error)) | Answer::Observed(item, Err(error))
+                if error.kind() == ErrorKind::Throttled =>
+            {
+                (vec![item], Vec::new())
             }
             Answer::Begun(item, Err(error)) | Answer::Found(item, Err(error)) | Answer::Observed(item, Err(error)) => {
                 let later = self.later(state, item, Some(&error));

@@ -124,6 +124,13 @@ impl Leg {
         self.attempts.last().filter(|attempt| matches!(attempt.outcome, MintOutcome::InDoubt { .. }))
     }
 
+    /// How many mints in a row were refused, up to now.
+    #[must_use]
+    pub fn refused_in_a_row(&self) -> u32 {
+        let refused = self.attempts.iter().rev().take_while(|attempt| attempt.outcome == MintOutcome::Refused);
+        u32::try_from(refused.count()).unwrap_or(u32::MAX)
+    }
+
     /// The union of all baselines of this leg's first generation: what nobody minted for us.
     #[must_use]
     pub fn first_baseline(&self) -> BTreeSet<String> {

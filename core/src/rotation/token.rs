@@ -86,6 +86,9 @@ mod tests {
     #[test]
     fn names_are_frozen() {
         assert_eq!(rid(&name(1)).as_str(), "w3wo6m6tplbnadjh");
-        assert_eq!(retry_token(&name(1), 1, "create_version", 1).as_str(), "FROZEN");
+        assert_eq!(
+            retry_token(&name(1), 1, "create_version", 1).as_str(),
+            "3_PA41QdjpOF1R-Oij4PXmBKrN6zHvCoWBiaO_DwoJU"
+        );
     }
 }

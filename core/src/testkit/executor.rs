@@ -51,10 +51,8 @@ pub type Task<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
 
 /// Runs several tasks beside each other, in order, until all have ended.
 pub fn run_all<T>(clock: &ManualClock, tasks: Vec<Task<'_, T>>) -> Vec<T> {
-    let mut tasks: Vec<_> = tasks
-        .into_iter()
-        .map(|task| (Some(task), Arc::new(Flag(AtomicBool::new(true))), None))
-        .collect();
+    let mut tasks: Vec<_> =
+        tasks.into_iter().map(|task| (Some(task), Arc::new(Flag(AtomicBool::new(true))), None)).collect();
     loop {
         let mut moved = false;
         for (task, flag, result) in &mut tasks {

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use super::crash::Points;
 use super::executor;
+use crate::Rotator;
 use crate::memory::{BucketSeed, ManualClock, MemoryJournal, SeededRandom, World, WorldSettings};
 use crate::model::{CompartmentId, KeyId, KeyVersionId, Region, ResourceId, Settings, Timestamp, VaultId};
 use crate::ports::Ports;
-use crate::Rotator;
 
 /// The lab's home region.
 pub const HOME: &str = "us-ashburn-1";

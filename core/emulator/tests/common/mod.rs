@@ -6,3 +6,12 @@
 pub(crate) mod client;
 pub(crate) mod lab;
 pub(crate) mod signer;
+
+/// A path that a person gave, seen from the repository's root, where people type; a bare name stays one.
+pub(crate) fn from_root(path: std::ffi::OsString) -> std::path::PathBuf {
+    let path = std::path::PathBuf::from(path);
+    if path.components().count() < 2 {
+        return path;
+    }
+    std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(path)
+}
