@@ -3,9 +3,11 @@
 //! Nothing is decided here and nothing waits here that the rotator does not wait for. A binding adds its
 //! language's manners (exceptions, promises) and no logic; whatever needs logic belongs in core.
 
+mod door;
 mod error;
 mod free;
 
+pub use door::{Door, METHODS};
 pub use error::Failure;
 pub use free::METHODS as FREE_METHODS;
 
