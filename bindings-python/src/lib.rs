@@ -35,6 +35,7 @@ mod _keywheel {
     impl Door {
         /// Opens the door of a config file: the door, or the failure as JSON.
         #[staticmethod]
+        #[allow(clippy::needless_pass_by_value, reason = "arguments come out of Python by value")]
         fn open(py: Python<'_>, config: PathBuf) -> (Option<Self>, Option<String>) {
             match py.detach(|| keywheel_bridge::Door::open(&config)) {
                 Ok(door) => (Some(Self(door)), None),
