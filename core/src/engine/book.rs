@@ -105,7 +105,7 @@ impl<S: Fold> Book<S> {
             for line in &lines {
                 if let Some(Recorded { entry, fact }) = self.replay.line(line)? {
                     let state = S::fold(self.state.take(), &self.stream, entry.at, &entry.hash, &fact);
-                    self.state = Some(state.map_err(|why| corrupt(&self.stream, entry.seq, &why))?);
+                    self.state = Some(state.map_err(|why| corrupt(&self.stream, entry.seq, why))?);
                 }
             }
             if lines.len() < PAGE_LINES {

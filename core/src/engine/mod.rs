@@ -83,7 +83,7 @@ impl Engine {
 }
 
 /// A violation while reading is a corrupt journal: somebody wrote what no keywheel writes.
-fn corrupt(stream: &crate::model::StreamId, seq: u64, why: &impl ToString) -> Error {
+fn corrupt(stream: &crate::model::StreamId, seq: u64, why: impl ToString) -> Error {
     Error::new(crate::ErrorKind::Corrupt, "read_journal", why.to_string()).with("stream", stream).with("seq", seq)
 }
 

@@ -2,7 +2,6 @@
 //!
 //! Each write runs in a savepoint of its own, so one that conflicts does not fail its neighbours. Nothing is
 //! answered before COMMIT has returned. What the writes are is not known here.
-#![allow(clippy::disallowed_methods, reason = "a SQLite connection lives on a thread of its own, not in the caller's task")]
 
 use std::sync::mpsc;
 use std::thread;
