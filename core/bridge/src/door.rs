@@ -2,6 +2,8 @@
 //!
 //! One row for each call of `blocking::Rotator`. A rotation may be named by the beginning of its id.
 
+use std::path::Path;
+
 use keywheel::blocking::Rotator;
 use keywheel::model::{KeyId, RotationId, Timestamp};
 use serde::Deserialize;
@@ -67,6 +69,18 @@ struct Cancel {
 }
 
 impl Door {
+    /// A door to the rotator that a config file describes, with a runtime of its own.
+    ///
+    /// Reads files and opens the journal; sends nothing.
+    pub fn open(config: &Path) -> Result<Self, Box<Failure>> {
+        let config = config.to_owned();
+        let open = move || {
+            let rotator = Rotator::made_by(async move { keywheel::Rotator::from_config(config).await })?;
+            Ok(Self::over(rotator))
+        };
+        contained("open", open)
+    }
+
     /// A door to a rotator that somebody else made.
     #[must_use]
     pub fn over(rotator: Rotator) -> Self {
@@ -206,6 +220,14 @@ mod tests {
         assert_eq!(answer(&door, "dependents", &rotation).as_array().map(Vec::len), Some(3));
         assert_eq!(answer(&door, "rotate", &json!({ "key": lab.key }))["rotated"], "not_due");
         assert_eq!(answer(&door, "rotate_due", &json!({})), json!([]));
+    }
+
+    #[test]
+    fn a_config_that_is_not_there_opens_no_door() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let failure = Door::open(&folder.path().join("keywheel.toml")).err().expect("there is no such file");
+        assert_eq!((failure.kind.as_str(), failure.landed.as_str()), ("config", "no"), "{}", failure.message);
+        assert!(failure.message.contains("keywheel.toml"), "{}", failure.message);
     }
 
     #[test]

@@ -22,7 +22,7 @@ pub fn call(method: &str, arguments: &str) -> Answer {
 }
 
 /// Runs `work` so that a panic becomes a failure instead of unwinding into a foreign stack.
-fn contained(method: &str, work: impl FnOnce() -> Answer) -> Answer {
+fn contained<T>(method: &str, work: impl FnOnce() -> Result<T, Box<Failure>>) -> Result<T, Box<Failure>> {
     std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)).unwrap_or_else(|panic| {
         let text = panic
             .downcast_ref::<&str>()
@@ -39,7 +39,7 @@ mod tests {
 
     #[test]
     fn a_panic_arrives_as_a_bug_and_not_as_an_abort() {
-        let failure = contained("due", || panic!("a broken invariant")).expect_err("it panicked");
+        let failure = contained::<()>("due", || panic!("a broken invariant")).expect_err("it panicked");
         assert_eq!((failure.kind.as_str(), failure.operation.as_str()), ("bug", "due"));
         assert_eq!(failure.landed, "maybe", "nobody knows how far it came");
         assert!(failure.message.contains("a broken invariant"), "{}", failure.message);
