@@ -166,3 +166,60 @@ fn people_are_told_once_with_the_head_of_the_chain() {
     assert!(entries.iter().all(|entry| !entry.text.contains("\"mint_intended\"")), "intents are not audited");
     assert!(entries.iter().any(|entry| entry.text.contains("\"completed\"")));
 }
+
+/// A key store that makes fewer promises than the one under it.
+struct Promising(keywheel::ports::Ports, keywheel::ports::KeyStorePromises);
+
+impl Promising {
+    fn rotator(self, settings: &keywheel::model::Settings) -> Rotator {
+        let inner = Arc::clone(&self.0.key_store);
+        let mut store = keywheel::testkit::doubles::MockKeyStore::new();
+        store.expect_promises().return_const(self.1);
+        let source = Arc::clone(&inner);
+        store.expect_describe_key().returning(move |key| source.describe_key(key).now_or_never().expect("in memory"));
+        let source = Arc::clone(&inner);
+        store.expect_describe_vault().returning(move |v| source.describe_vault(v).now_or_never().expect("in memory"));
+        let source = Arc::clone(&inner);
+        store
+            .expect_list_versions()
+            .returning(move |key, cursor| source.list_versions(key, cursor).now_or_never().expect("in memory"));
+        store.expect_usage().returning(move |vault| inner.usage(vault).now_or_never().expect("in memory"));
+        Rotator::with_ports(settings.clone(), keywheel::ports::Ports { key_store: Arc::new(store), ..self.0 })
+    }
+}
+
+#[test]
+fn without_token_and_fence_nothing_is_minted_and_without_one_only_by_name() {
+    use keywheel::model::Risk;
+    use keywheel::ports::KeyStorePromises;
+    let lab = Lab::with_buckets(1);
+    let wish = Request { key: lab.key.clone(), when: When::IfDue, actor: None };
+    let start = |retry_token, date_fence, accepted: &[Risk]| {
+        let mut settings = lab.settings.clone();
+        settings.policy.accept_risks = accepted.iter().copied().collect();
+        let promises = KeyStorePromises { retry_token, date_fence, if_match: true };
+        lab.run(Promising(lab.ports(), promises).rotator(&settings).start(&wish))
+    };
+    let both = [Risk::NoDateFence, Risk::NoRetryToken];
+    assert_eq!(start(false, false, &both).expect_err("nothing guards").kind(), ErrorKind::Refused);
+    let error = start(true, false, &[Risk::NoRetryToken]).expect_err("another risk was accepted");
+    assert!(error.to_string().contains("NoDateFence"), "{error}");
+    assert!(matches!(start(true, false, &[Risk::NoDateFence]), Ok(Started::Open(_))));
+}
+
+#[test]
+fn what_search_shows_late_is_found_by_list_and_search_is_asked_before_the_end() {
+    let mut lab = Lab::with_buckets(2);
+    lab.settings.tag = Some(keywheel::model::TagSelector {
+        namespace: None,
+        key: "backup-encryption".to_owned(),
+        value: "enabled".to_owned(),
+    });
+    let home = keywheel::model::Region::parse(keywheel::testkit::HOME).expect("valid");
+    let fresh = lab.world.add_bucket(&home, &lab.compartments[0], "fresh").key(&lab.key);
+    let fresh = fresh.tag("backup-encryption", "enabled").created(lab.clock.now()).done();
+    lab.buckets.push(fresh);
+    lab.run(lab.rotator().rotate(&lab.key)).expect("nothing goes wrong");
+    assert!(lab.world.not_yets(NotYet::Search) > 0, "search showed it at once: its lag was never met");
+    assert_eq!(lab.not_on(&lab.current()), []);
+}

@@ -13,7 +13,7 @@ use super::problem::Problem;
 use super::reader::{Table, line_of};
 use super::{Config, Notices, OciAccess};
 use crate::model::{
-    Ambiguity, Budgets, CompartmentId, KeyId, Margins, Policy, Region, ResourceId, Scope, Settings, TagSelector,
+    Ambiguity, Budgets, CompartmentId, KeyId, Margins, Policy, Region, ResourceId, Risk, Scope, Settings, TagSelector,
     TopicId, VaultId,
 };
 
@@ -181,6 +181,12 @@ fn policy(mut table: Table<'_>, is_test: bool, found: &mut Found) -> Policy {
         _ => Err("it is not one of the two ways"),
     };
     policy.ambiguity = table.parsed("ambiguity", words, "write \"standard\" or \"strict\"", found).unwrap_or_default();
+    let risks = |text: &str| match text {
+        "no_date_fence" => Ok(Risk::NoDateFence),
+        "no_retry_token" => Ok(Risk::NoRetryToken),
+        _ => Err("it is not a risk that can be accepted"),
+    };
+    policy.accept_risks = table.list("accept_risks", risks, "write \"no_date_fence\" or \"no_retry_token\"", found);
     table.finish(found);
     policy
 }
