@@ -22,4 +22,73 @@ async function verifyStream(lines) {
   return answered(native.call('verify_stream', JSON.stringify({ lines: [...lines] })))
 }
 
-module.exports = { KeywheelError, verifyStream, version }
+/** A rotator for the tenancy and the journal that a `keywheel.toml` names. */
+class Rotator {
+  #door
+
+  /** Private: `Rotator.open` makes them. */
+  constructor(door) {
+    if (!(door instanceof native.Door)) throw new TypeError('use: await Rotator.open(config)')
+    this.#door = door
+  }
+
+  static async open(config) {
+    const opened = await native.open(String(config))
+    if (typeof opened === 'string') throw new KeywheelError(JSON.parse(opened))
+    return new Rotator(opened)
+  }
+
+  #call(method, args = {}) {
+    return answered(this.#door.call(method, JSON.stringify(args)))
+  }
+
+  async due() {
+    return this.#call('due')
+  }
+
+  async plan(key) {
+    return this.#call('plan', { key })
+  }
+
+  async rotate(key) {
+    return this.#call('rotate', { key })
+  }
+
+  async rotateDue() {
+    return this.#call('rotate_due')
+  }
+
+  async list() {
+    return this.#call('list')
+  }
+
+  async history(key) {
+    return this.#call('history', { key })
+  }
+
+  async status(rotation) {
+    return this.#call('status', { rotation })
+  }
+
+  async dependents(rotation) {
+    return this.#call('dependents', { rotation })
+  }
+
+  async pause(rotation, why) {
+    await this.#call('pause', { rotation, why })
+  }
+
+  async resume(rotation) {
+    return this.#call('resume', { rotation })
+  }
+
+  async cancel(rotation, until) {
+    await this.#call('cancel', { rotation, until })
+  }
+
+  async verifyJournal() {
+    return (await this.#call('verify_journal')).lines
+  }
+}
+
+module.exports = { KeywheelError, Rotator, verifyStream, version }

@@ -1,5 +1,5 @@
 // The same calls and classes for ES modules; everything is made in index.cjs.
 import keywheel from './index.cjs'
 
-export const { KeywheelError, verifyStream, version } = keywheel
+export const { KeywheelError, Rotator, verifyStream, version } = keywheel
 export default keywheel

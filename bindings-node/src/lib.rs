@@ -4,7 +4,7 @@
 //! here, and nothing that runs on the event loop's thread may wait.
 
 use keywheel_bridge::Answer;
-use napi::bindgen_prelude::AsyncTask;
+use napi::bindgen_prelude::{AsyncTask, Either};
 use napi::{Env, Result, Task};
 use napi_derive::napi;
 
@@ -28,6 +28,7 @@ impl From<Answer> for Landed {
 
 /// One call, on its way through a worker thread.
 pub struct Call {
+    door: Option<keywheel_bridge::Door>,
     method: String,
     arguments: String,
 }
@@ -37,7 +38,11 @@ impl Task for Call {
     type JsValue = Landed;
 
     fn compute(&mut self) -> Result<Landed> {
-        Ok(keywheel_bridge::call(&self.method, &self.arguments).into())
+        Ok(match &self.door {
+            Some(door) => door.call(&self.method, &self.arguments),
+            None => keywheel_bridge::call(&self.method, &self.arguments),
+        }
+        .into())
     }
 
     fn resolve(&mut self, _: Env, landed: Landed) -> Result<Landed> {
@@ -48,5 +53,45 @@ impl Task for Call {
 /// Calls a function that needs no rotator.
 #[napi]
 pub fn call(method: String, arguments: String) -> AsyncTask<Call> {
-    AsyncTask::new(Call { method, arguments })
+    AsyncTask::new(Call { door: None, method, arguments })
+}
+
+/// A rotator behind strings.
+#[napi]
+pub struct Door(keywheel_bridge::Door);
+
+#[napi]
+impl Door {
+    /// Calls a method of the rotator.
+    #[napi]
+    pub fn call(&self, method: String, arguments: String) -> AsyncTask<Call> {
+        AsyncTask::new(Call { door: Some(self.0.clone()), method, arguments })
+    }
+}
+
+/// A door being opened on a worker thread.
+pub struct Open {
+    config: String,
+}
+
+impl Task for Open {
+    type Output = Either<Door, String>;
+    type JsValue = Either<Door, String>;
+
+    fn compute(&mut self) -> Result<Self::Output> {
+        Ok(match keywheel_bridge::Door::open(self.config.as_ref()) {
+            Ok(door) => Either::A(Door(door)),
+            Err(failure) => Either::B(failure.to_json()),
+        })
+    }
+
+    fn resolve(&mut self, _: Env, opened: Self::Output) -> Result<Self::JsValue> {
+        Ok(opened)
+    }
+}
+
+/// Opens the door of a config file: the door, or the failure as JSON.
+#[napi]
+pub fn open(config: String) -> AsyncTask<Open> {
+    AsyncTask::new(Open { config })
 }

@@ -17,11 +17,35 @@ fn landed(answer: Answer) -> (bool, String) {
 /// The native module; private, its names may change at any time.
 #[pymodule]
 mod _keywheel {
+    use std::path::PathBuf;
+
     use super::*;
 
     /// Calls a function that needs no rotator.
     #[pyfunction]
     fn call(py: Python<'_>, method: &str, arguments: &str) -> (bool, String) {
         py.detach(|| landed(keywheel_bridge::call(method, arguments)))
+    }
+
+    /// A rotator behind strings.
+    #[pyclass(frozen)]
+    struct Door(keywheel_bridge::Door);
+
+    #[pymethods]
+    impl Door {
+        /// Opens the door of a config file: the door, or the failure as JSON.
+        #[staticmethod]
+        #[allow(clippy::needless_pass_by_value, reason = "arguments come out of Python by value")]
+        fn open(py: Python<'_>, config: PathBuf) -> (Option<Self>, Option<String>) {
+            match py.detach(|| keywheel_bridge::Door::open(&config)) {
+                Ok(door) => (Some(Self(door)), None),
+                Err(failure) => (None, Some(failure.to_json())),
+            }
+        }
+
+        /// Calls a method of the rotator.
+        fn call(&self, py: Python<'_>, method: &str, arguments: &str) -> (bool, String) {
+            py.detach(|| landed(self.0.call(method, arguments)))
+        }
     }
 }

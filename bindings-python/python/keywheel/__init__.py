@@ -5,7 +5,8 @@ Errors are `KeywheelError` with `kind`, `retry` and `landed`.
 """
 
 from ._api import verify_stream, version
+from ._rotator import Rotator
 from .errors import KeywheelError
 
-__all__ = ["KeywheelError", "verify_stream", "version"]
+__all__ = ["KeywheelError", "Rotator", "verify_stream", "version"]
 __version__ = version()

@@ -34,7 +34,7 @@ pub(crate) fn write(method: &str, answer: &impl Serialize) -> Answer {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Nothing {}
+pub(crate) struct Nothing {}
 
 #[derive(Serialize)]
 struct Version {

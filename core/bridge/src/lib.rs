@@ -3,9 +3,11 @@
 //! Nothing is decided here and nothing waits here that the rotator does not wait for. A binding adds its
 //! language's manners (exceptions, promises) and no logic; whatever needs logic belongs in core.
 
+mod door;
 mod error;
 mod free;
 
+pub use door::{Door, METHODS};
 pub use error::Failure;
 pub use free::METHODS as FREE_METHODS;
 
@@ -20,7 +22,7 @@ pub fn call(method: &str, arguments: &str) -> Answer {
 }
 
 /// Runs `work` so that a panic becomes a failure instead of unwinding into a foreign stack.
-fn contained(method: &str, work: impl FnOnce() -> Answer) -> Answer {
+fn contained<T>(method: &str, work: impl FnOnce() -> Result<T, Box<Failure>>) -> Result<T, Box<Failure>> {
     std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)).unwrap_or_else(|panic| {
         let text = panic
             .downcast_ref::<&str>()
@@ -37,7 +39,7 @@ mod tests {
 
     #[test]
     fn a_panic_arrives_as_a_bug_and_not_as_an_abort() {
-        let failure = contained("due", || panic!("a broken invariant")).expect_err("it panicked");
+        let failure = contained::<()>("due", || panic!("a broken invariant")).expect_err("it panicked");
         assert_eq!((failure.kind.as_str(), failure.operation.as_str()), ("bug", "due"));
         assert_eq!(failure.landed, "maybe", "nobody knows how far it came");
         assert!(failure.message.contains("a broken invariant"), "{}", failure.message);
