@@ -223,3 +223,18 @@ fn what_search_shows_late_is_found_by_list_and_search_is_asked_before_the_end() 
     assert!(lab.world.not_yets(NotYet::Search) > 0, "search showed it at once: its lag was never met");
     assert_eq!(lab.not_on(&lab.current()), []);
 }
+
+#[test]
+fn a_conflict_that_the_cloud_reports_is_a_failed_try_and_not_a_lost_race() {
+    let lab = Lab::with_buckets(1);
+    let settings = &lab.settings;
+    lab.world.faults(keywheel::memory::FaultPlan::new().status_before(
+        "replication",
+        keywheel::memory::Strikes::Every,
+        409,
+        "IncorrectState",
+    ));
+    let rotated = lab.run(lab.rotator().rotate(&lab.key)).expect("a spent budget is no error");
+    let Rotated::Paused { why, .. } = rotated else { panic!("{rotated:?}") };
+    assert!(why.contains(&format!("failed {} times", settings.budgets.attempts)), "{why}");
+}

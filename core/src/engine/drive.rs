@@ -55,7 +55,7 @@ impl Engine {
                     return Ok(Driven::Rest(rest));
                 }
                 Ok(None) => {}
-                Err(error) if error.kind() == ErrorKind::Conflict => {
+                Err(error) if is_overtaken(&error) => {
                     // The epoch first, then the fold: a pause that raised the epoch is then in what we fold.
                     self.renew(held).await?;
                     main.catch_up(self).await?;
@@ -83,9 +83,7 @@ impl Engine {
                 let conclusion = match self.perform(main, held, &effect, deadline).await {
                     Ok(conclusion) => conclusion,
                     // The journal's own troubles are not the effect's: start over, or stop.
-                    Err(error) if error.operation() == "append" || error.kind() == ErrorKind::Conflict => {
-                        return Err(error);
-                    }
+                    Err(error) if error.operation() == "append" || is_overtaken(&error) => return Err(error),
                     Err(error) if is_ours(&error) => return Err(error),
                     // Requeued: no attempt counted, nothing to write down.
                     Err(error) if error.kind() == ErrorKind::Throttled => {
@@ -249,4 +247,10 @@ impl Engine {
 /// Errors that trying again cannot mend and that say nothing about the cloud.
 fn is_ours(error: &Error) -> bool {
     matches!(error.kind(), ErrorKind::Bug | ErrorKind::Corrupt | ErrorKind::Fork)
+}
+
+/// Somebody else appended first, or took over. A conflict that the cloud reports (409, 412) has a status and is
+/// a failed try like any other.
+fn is_overtaken(error: &Error) -> bool {
+    error.kind() == ErrorKind::Conflict && error.status().is_none()
 }
