@@ -105,3 +105,25 @@ fn a_release_build_has_no_lab() {
     assert_eq!(keywheel(dir.path(), &["demo"]).status.code(), Some(2));
     assert!(!text(&keywheel(dir.path(), &["--help"]).stdout).contains("emulate"));
 }
+
+/// Pieces of the paths of operations that keywheel must not be able to name (design §8).
+#[cfg(not(feature = "lab"))]
+const FORBIDDEN: [&str; 6] = [
+    "exportKey",
+    "generateDataEncryptionKey",
+    "20180608/decrypt",
+    "scheduleDeletion",
+    "scheduleKeyDeletion",
+    "secretbundles",
+];
+
+#[cfg(not(feature = "lab"))]
+#[test]
+fn a_release_build_contains_no_forbidden_path() {
+    let binary = std::fs::read(env!("CARGO_BIN_EXE_keywheel")).expect("the program is a file");
+    let contains = |text: &str| binary.windows(text.len()).any(|window| window == text.as_bytes());
+    assert!(contains("actions/reencrypt"), "the scan sees the paths that are there");
+    for path in FORBIDDEN {
+        assert!(!contains(path), "{path} is in the binary");
+    }
+}

@@ -77,7 +77,7 @@ async fn random_deaths(seed: u64) {
     let mut chance = Chance(seed);
     let mut args = vec!["rotate", "--yes", "--json"];
     for _ in 0..3 {
-        if !rig.kill_after_lines(&args, 1 + chance.below(60)).await {
+        if !rig.kill_after_lines(&args, 1 + chance.below(150)).await {
             break;
         }
         // Killed before anything was opened, there is nothing to resume: the rotation starts over.
@@ -91,8 +91,8 @@ async fn random_deaths(seed: u64) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn twenty_rotations_killed_at_random_moments_all_end_well() {
-    for batch in 0..4 {
-        let deaths = (0..5).map(|number| tokio::spawn(random_deaths(batch * 5 + number)));
+    for batch in 0..2 {
+        let deaths = (0..10).map(|number| tokio::spawn(random_deaths(batch * 10 + number)));
         for death in deaths.collect::<Vec<_>>() {
             death.await.expect("a rotation ends well");
         }

@@ -166,3 +166,20 @@ async fn a_person_on_a_terminal_sees_the_plan_and_is_asked() {
     assert!(said(&yes).contains("\u{1b}[32mclean"), "on a terminal there are colours: {}", said(&yes));
     rig.assert_sound().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_demo_is_killed_and_resumes_and_has_nothing_due_when_run_again() {
+    let rig = Rig::start().await;
+    let dir = rig.folder.0.join("demo").display().to_string();
+    let first = rig.run(&["demo", "--dir", &dir]).await;
+    assert_eq!(first.status.code(), Some(0), "{}", said(&first));
+    for words in
+        ["kill -9: the process is gone", "completed, clean", "1 version minted, 200 of 200", "instead of 7m30s"]
+    {
+        assert!(said(&first).contains(words), "{words:?} in {}", said(&first));
+    }
+    let again = rig.run(&["demo", "--dir", &dir]).await;
+    assert_eq!(again.status.code(), Some(0), "{}", said(&again));
+    assert!(said(&again).contains("nothing is due"), "{}", said(&again));
+    assert!(!said(&again).contains("kill -9"), "{}", said(&again));
+}

@@ -13,7 +13,7 @@ use super::problem::Problem;
 use super::reader::{Table, line_of};
 use super::{Config, Notices, OciAccess};
 use crate::model::{
-    Ambiguity, Budgets, CompartmentId, KeyId, Margins, Policy, Region, ResourceId, Scope, Settings, TagSelector,
+    Ambiguity, Budgets, CompartmentId, KeyId, Margins, Policy, Region, ResourceId, Risk, Scope, Settings, TagSelector,
     TopicId, VaultId,
 };
 
@@ -55,11 +55,10 @@ pub(super) fn read(text: &str, path: &Path, home: Option<&Path>, found: &mut Fou
     let budgets = limits(root.table("limits", found), found);
     let margins = margins(root.table("margins", found), is_test, found);
     let notices = notices(root.table("notices", found), found);
-    let audit_file = audit(root.table("audit", found), &paths, found);
     root.finish(found);
 
     let settings = Settings { policy, scope, tag, margins, budgets, is_test };
-    Some(Config { path: path.to_owned(), oci, journal, settings, notices, audit_file, endpoints })
+    Some(Config { path: path.to_owned(), oci, journal, settings, notices, endpoints })
 }
 
 struct Paths<'a> {
@@ -181,6 +180,12 @@ fn policy(mut table: Table<'_>, is_test: bool, found: &mut Found) -> Policy {
         _ => Err("it is not one of the two ways"),
     };
     policy.ambiguity = table.parsed("ambiguity", words, "write \"standard\" or \"strict\"", found).unwrap_or_default();
+    let risks = |text: &str| match text {
+        "no_date_fence" => Ok(Risk::NoDateFence),
+        "no_retry_token" => Ok(Risk::NoRetryToken),
+        _ => Err("it is not a risk that can be accepted"),
+    };
+    policy.accept_risks = table.list("accept_risks", risks, "write \"no_date_fence\" or \"no_retry_token\"", found);
     table.finish(found);
     policy
 }
@@ -296,10 +301,4 @@ fn notices(mut table: Table<'_>, found: &mut Found) -> Notices {
     let stderr = table.flag("stderr", true, found);
     table.finish(found);
     Notices { topic: topic.zip(region), stderr }
-}
-
-fn audit(mut table: Table<'_>, paths: &Paths<'_>, found: &mut Found) -> Option<PathBuf> {
-    let file = paths.read(&mut table, "file", found);
-    table.finish(found);
-    file
 }

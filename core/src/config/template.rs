@@ -181,6 +181,7 @@ cryptoperiod = \"90d\"          # a version older than this is due
 rotate_when_empty = false     # rotate a key that protects nothing we can see
 exclude = []                  # OCIDs of resources to leave on the version they have
 ambiguity = \"standard\"        # \"strict\": also after a refusal, wait as after a lost answer
+accept_risks = []             # promises of a key store to do without, by name: \"no_date_fence\", \"no_retry_token\"
 
 ";
 
@@ -199,9 +200,6 @@ const NOTICES: &str = "\
 # topic = \"ocid1.onstopic…\"   # an OCI Notifications topic
 # topic_region = \"us-ashburn-1\"
 stderr = true                 # also on standard error
-
-[audit]
-# file = \"audit.jsonl\"        # a copy of the journal's facts, one JSON line each
 ";
 
 const MARGINS: &str = "

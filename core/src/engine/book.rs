@@ -6,6 +6,7 @@
 use crate::journal::{Facts, PAGE_LINES, Recorded, Replay, Stamp, seal_facts};
 use crate::model::{LineHash, RotationId, StreamId, Timestamp};
 use crate::ports::{Append, Fence, JournalExt};
+use crate::rotation::meta::{Cursors, MetaFact};
 use crate::rotation::registry::{Registry, RegistryFact};
 use crate::rotation::vault::{Ledger, VaultFact};
 use crate::rotation::{self, page};
@@ -82,6 +83,16 @@ impl Fold for Ledger {
     }
 }
 
+impl Fold for Cursors {
+    type Fact = MetaFact;
+
+    fn fold(state: Option<Self>, _: &StreamId, _: Timestamp, _: &LineHash, fact: &Self::Fact) -> Result<Self, String> {
+        let mut cursors = state.unwrap_or_default();
+        cursors.apply(fact);
+        Ok(cursors)
+    }
+}
+
 /// A stream with its state.
 pub(super) struct Book<S: Fold> {
     stream: StreamId,
@@ -105,7 +116,7 @@ impl<S: Fold> Book<S> {
             for line in &lines {
                 if let Some(Recorded { entry, fact }) = self.replay.line(line)? {
                     let state = S::fold(self.state.take(), &self.stream, entry.at, &entry.hash, &fact);
-                    self.state = Some(state.map_err(|why| corrupt(&self.stream, entry.seq, why))?);
+                    self.state = Some(state.map_err(|why| corrupt(&self.stream, entry.seq, &why))?);
                 }
             }
             if lines.len() < PAGE_LINES {

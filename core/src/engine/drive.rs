@@ -31,7 +31,9 @@ impl Engine {
         let held = self.claim(&scope).await?;
         let driven = self.drive_held(rid, &held, deadline).await;
         self.release(&held).await;
-        driven
+        let driven = driven?;
+        self.feed_sinks(rid).await?;
+        Ok(driven)
     }
 
     async fn drive_held(&self, rid: &RotationId, held: &Held, deadline: Option<Timestamp>) -> Result<Driven> {

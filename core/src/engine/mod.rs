@@ -3,6 +3,7 @@
 //! Intent on disk, then the effect, then the outcome on disk. The engine never decides and never spawns:
 //! everything runs in the caller's task, so dropping the future is a crash, and a crash is safe.
 
+mod audit;
 mod backoff;
 mod book;
 mod claim;
@@ -83,7 +84,7 @@ impl Engine {
 }
 
 /// A violation while reading is a corrupt journal: somebody wrote what no keywheel writes.
-fn corrupt(stream: &crate::model::StreamId, seq: u64, why: impl ToString) -> Error {
+fn corrupt(stream: &crate::model::StreamId, seq: u64, why: &impl ToString) -> Error {
     Error::new(crate::ErrorKind::Corrupt, "read_journal", why.to_string()).with("stream", stream).with("seq", seq)
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::book::Book;
 use super::claim::Held;
 use super::{Done, Engine};
-use crate::model::{Key, KeyVersion, Kind, RekeyClass, Timestamp};
+use crate::model::{Key, KeyVersion, Kind, RekeyClass, Risk, Timestamp};
 use crate::ports::{KeyStoreExt, Reply, VersionMint};
 use crate::rotation::{
     self, Conclusion, Effect, Fact, Preflight, State, Survey, conclude_created, conclude_flip, conclude_replicas,
@@ -120,7 +120,10 @@ impl Engine {
         };
         let now = self.ports.clock.now();
         let clock_offset = self.server_time().offset();
-        Ok(rotation::Seen { key, vault, versions, usage, ledger, clock_offset, now })
+        let promises = self.ports.key_store.promises();
+        let missing = [(promises.retry_token, Risk::NoRetryToken), (promises.date_fence, Risk::NoDateFence)];
+        let missing_promises = missing.into_iter().filter(|(made, _)| !made).map(|(_, risk)| risk).collect();
+        Ok(rotation::Seen { key, vault, versions, usage, ledger, clock_offset, now, missing_promises })
     }
 
     async fn preflight(&self, main: &mut Book<State>) -> Result<Conclusion> {

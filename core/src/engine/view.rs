@@ -236,7 +236,7 @@ impl Engine {
             let lines = self.ports.journal.read(stream, replay.head().next_seq, PAGE_LINES).await?;
             let mut chain = crate::journal::Chain::from_head(stream.clone(), replay.head().clone());
             for line in &lines {
-                let entry = chain.push(line).map_err(|error| corrupt(stream, line.seq, error))?;
+                let entry = chain.push(line).map_err(|error| corrupt(stream, line.seq, &error))?;
                 drop(entry);
                 texts.push(line.text.clone());
             }

@@ -2,6 +2,7 @@
 
 use super::Facts;
 use crate::rotation::Fact;
+use crate::rotation::meta::MetaFact;
 use crate::rotation::page::PageFact;
 use crate::rotation::registry::RegistryFact;
 use crate::rotation::vault::VaultFact;
@@ -27,5 +28,12 @@ impl Facts for RegistryFact {
 impl Facts for VaultFact {
     fn must(&self) -> bool {
         true
+    }
+}
+
+impl Facts for MetaFact {
+    /// A cursor that is not understood only means that entries are sent again.
+    fn must(&self) -> bool {
+        false
     }
 }

@@ -19,6 +19,8 @@ pub enum FindingKind {
     HistoryUnknown,
     /// The vault is close to its version limit.
     QuotaLow,
+    /// A promise of the key store is missing and the owner accepted that.
+    RiskAccepted,
     /// Margins are shorter than in production.
     ShortenedMargins,
     /// A tagged resource is not under our key.

@@ -165,6 +165,17 @@ pub enum Ambiguity {
     Strict,
 }
 
+/// A promise that a key store does not make and that the owner accepts to do without (protocol.md).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Risk {
+    /// Requests are not refused by their date (A3): only the retry token guards against a second version.
+    NoDateFence,
+    /// Repeated sends are not recognised (A1): only the date fence guards against a second version.
+    NoRetryToken,
+}
+
 /// How keys are to be rotated.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -179,6 +190,9 @@ pub struct Policy {
     pub exclude: BTreeSet<ResourceId>,
     /// Lost answers.
     pub ambiguity: Ambiguity,
+    /// Promises of the key store that the owner does without, each by name; stated in every report.
+    #[serde(default)]
+    pub accept_risks: BTreeSet<Risk>,
 }
 
 impl Policy {
@@ -191,6 +205,7 @@ impl Policy {
             rotate_when_empty: false,
             exclude: BTreeSet::new(),
             ambiguity: Ambiguity::default(),
+            accept_risks: BTreeSet::new(),
         }
     }
 }

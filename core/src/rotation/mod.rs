@@ -10,6 +10,7 @@ mod decide;
 mod due;
 mod effect;
 mod fact;
+pub mod meta;
 mod mint;
 pub mod page;
 mod preflight;

@@ -8,8 +8,8 @@ use super::fact::{Checked, LegPlan, PassEnded, Paused};
 use super::vault::Ledger;
 use crate::Error;
 use crate::model::{
-    Finding, FindingKind, Key, KeyState, KeyVersion, Kind, Origin, ProtectionMode, RekeyClass, Settings, Strategy,
-    Timestamp, Vault, VaultState, VaultType, VaultUsage,
+    Finding, FindingKind, Key, KeyState, KeyVersion, Kind, Origin, ProtectionMode, RekeyClass, Risk, Settings,
+    Strategy, Timestamp, Vault, VaultState, VaultType, VaultUsage,
 };
 
 /// What was read before anything is written.
@@ -29,6 +29,8 @@ pub struct Seen {
     pub clock_offset: Option<jiff::SignedDuration>,
     /// The local clock.
     pub now: Timestamp,
+    /// Promises of the key store that are missing.
+    pub missing_promises: BTreeSet<Risk>,
 }
 
 /// Whether the rotation may go on.
@@ -44,6 +46,9 @@ pub enum Preflight {
 #[must_use]
 pub fn refusal(seen: &Seen, settings: &Settings) -> Option<Error> {
     let (key, vault) = (&seen.key, &seen.vault);
+    if let Some(error) = promise_refusal(seen, settings) {
+        return Some(error);
+    }
     let refuse = |message: String| Some(Error::refused("preflight", message).with("key", &key.id));
     if let Some(offset) = seen.clock_offset.filter(|offset| offset.unsigned_abs() > settings.margins.clock_offset_max) {
         return refuse(format!(
@@ -102,6 +107,16 @@ pub fn refusal(seen: &Seen, settings: &Settings) -> Option<Error> {
         ));
     }
     quota_refusal(seen, settings).and_then(refuse)
+}
+
+/// Fence and token: full. One of them: only with the named risk accepted. Neither: no mint, whatever is accepted.
+fn promise_refusal(seen: &Seen, settings: &Settings) -> Option<Error> {
+    let refuse = |message: String| Some(Error::refused("preflight", message).with("key", &seen.key.id));
+    if seen.missing_promises.len() > 1 {
+        return refuse("this key store promises neither retry tokens nor a date fence: nothing would guard against a second version".to_owned());
+    }
+    let missing = seen.missing_promises.difference(&settings.policy.accept_risks).next()?;
+    refuse(format!("this key store lacks a promise ({missing:?}); name it in policy.accept_risks to do without it"))
 }
 
 fn is_newer(version: &KeyVersion, seen: &Seen) -> bool {
@@ -181,6 +196,11 @@ pub fn preflight(
             ),
         });
     }
+    findings.extend(seen.missing_promises.iter().map(|risk| Finding {
+        kind: FindingKind::RiskAccepted,
+        subject: seen.key.id.to_string(),
+        text: format!("{risk:?}: the owner accepted to mint with one guard instead of two (policy.accept_risks)"),
+    }));
     Preflight::Go(Box::new(Checked {
         legs: vec![LegPlan { strategy: Strategy::NewVersion, kinds }],
         dependents: total,

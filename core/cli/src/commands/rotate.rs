@@ -7,7 +7,7 @@
 use std::io::Write as _;
 use std::time::Duration;
 
-use keywheel::model::{DueKey, KeyId, Request, When};
+use keywheel::model::{DueKey, KeyId, Request, RotationId, When};
 use keywheel::{Error, ErrorKind, Result, Rotated, Rotator, Started};
 
 use crate::args::{ResumeArgs, RotateArgs};
@@ -87,13 +87,18 @@ pub(crate) async fn resume(rotator: &Rotator, args: &ResumeArgs, output: &Output
             }
         },
     };
-    let rotated = watch(output, rotator, async {
-        match args.run_for {
-            Some(time) => rotator.run_for(&rotation, time).await,
-            None => rotator.resume(&rotation).await,
-        }
-    });
+    let rotated = watch(output, rotator, resumed(rotator, rotation, args.run_for));
     Ok(output.rotated(None, &rotated.await?))
+}
+
+/// Resumes, for a while if one was named.
+async fn resumed(rotator: &Rotator, rotation: RotationId, time: Option<Duration>) -> Result<Rotated> {
+    let Some(time) = time else { return rotator.resume(&rotation).await };
+    if rotator.status(&rotation).await?.summary.paused.is_none() {
+        return rotator.run_for(&rotation, time).await;
+    }
+    // Dropping the future in the middle is a crash, and a crash is safe.
+    tokio::time::timeout(time, rotator.resume(&rotation)).await.unwrap_or(Ok(Rotated::OutOfTime { rotation }))
 }
 
 /// Rotates one key: as the paved path does, or by hand where a wish or a limit of time was named.

@@ -28,7 +28,7 @@ use crate::render::{Colour, Output};
 const BUCKETS: u32 = 200;
 const COMPARTMENTS: u32 = 8;
 /// The child dies once this share of the buckets, in percent, has been re-keyed.
-const KILL_AT_PERCENT: usize = 40;
+const KILL_AT_PERCENT: usize = 60;
 
 /// `keywheel demo`.
 pub(crate) async fn run(args: &DemoArgs, output: &Output) -> Result<Exit> {

@@ -46,7 +46,7 @@ impl Folder {
     pub(crate) fn forget(&self) -> Result<()> {
         let journal = self.journal();
         let beside = |suffix: &str| PathBuf::from(format!("{}{suffix}", journal.display()));
-        for path in [self.state(), journal.clone(), beside("-wal"), beside("-shm"), self.0.join("audit.jsonl")] {
+        for path in [self.state(), journal.clone(), beside("-wal"), beside("-shm")] {
             match std::fs::remove_file(&path) {
                 Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(failed(&path, error)),
                 _ => {}
@@ -76,7 +76,7 @@ impl Folder {
                 key: "backup-encryption".to_owned(),
                 value: "enabled".to_owned(),
             }),
-            budgets: Budgets { in_flight: 48, ..Settings::lab().budgets },
+            budgets: Budgets { in_flight: 48, page_size: 10, ..Settings::lab().budgets },
             ..Template::default()
         };
         std::fs::write(self.config(), template.render()).map_err(|error| failed(&self.config(), error))

@@ -77,7 +77,7 @@ impl Rig {
         folder.write_config(&written.config_path, endpoints, found).expect("a config");
         let superseded = tenancy.world.current_version(&tenancy.key);
         let rig = Self { emulator, tenancy, folder, superseded, _dir: dir };
-        rig.edit_config("page_size = 1000 ", "page_size = 4 ");
+        rig.edit_config("page_size = 10 ", "page_size = 4 ");
         rig
     }
 

@@ -1,6 +1,7 @@
 //! A far end for tests: a loopback HTTP/1.1 server that counts connections, keeps every request, checks
 //! every signature, and answers what it is told. Never compiled into anything else.
 #![allow(clippy::disallowed_methods, reason = "a test server has tasks of its own")]
+#![allow(clippy::disallowed_methods, reason = "a far end for tests, with a task per connection")]
 
 use std::collections::BTreeMap;
 use std::fs;

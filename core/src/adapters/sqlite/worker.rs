@@ -91,6 +91,7 @@ impl<T: Send, F: FnOnce(&Connection) -> Result<T> + Send> Write for Task<T, F> {
 }
 
 /// Starts the thread; it ends when all senders are gone or it is told to close.
+#[allow(clippy::disallowed_methods, reason = "the one thread that this adapter owns")]
 pub(super) fn start(connection: Connection) -> std::io::Result<mpsc::Sender<Job>> {
     let (sender, receiver) = mpsc::channel();
     thread::Builder::new().name("keywheel-journal".to_owned()).spawn(move || run(connection, &receiver))?;

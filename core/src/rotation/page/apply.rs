@@ -67,7 +67,7 @@ fn apply_to_item(progress: &mut Progress, at: Timestamp, steps: usize, fact: &Pa
             match (&progress.step, failed.in_doubt) {
                 // A read failed, or a doubt stays one: the step keeps its place.
                 (StepState::Intended, true) | (StepState::Completed(..), _) => {
-                    progress.failures += u32::from(failed.counted)
+                    progress.failures += u32::from(failed.counted);
                 }
                 (StepState::Idle, _) => progress.failures += u32::from(failed.counted),
                 // Refused, or its work request failed or was lost: the step is to be done again.

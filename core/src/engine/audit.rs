@@ -1,0 +1,80 @@
+//! Feeding audit sinks from the journal: at least once, in order, from a cursor that is itself a fact.
+//!
+//! The journal is the trail; a sink that fails is fed again at the next drive and never holds a rotation up.
+//! Only a fork, two histories for one place, stops us: somebody rewrote the journal or the sink.
+
+use super::book::Book;
+use super::{Done, Engine};
+use crate::journal::{Chain, PAGE_LINES};
+use crate::model::{RotationId, StreamId};
+use crate::ports::AuditEntry;
+use crate::rotation::meta::{Cursors, MetaFact};
+use crate::{ErrorKind, Result};
+
+impl Engine {
+    /// Feeds every sink with what a rotation's streams have that it has not.
+    pub(super) async fn feed_sinks(&self, rid: &RotationId) -> Done {
+        if self.ports.audit.is_empty() {
+            return Ok(());
+        }
+        let main = self.main_book(rid).await?;
+        let pages = self.state(&main)?.pages.keys().map(|page| StreamId::page(rid, *page));
+        let streams: Vec<StreamId> = std::iter::once(StreamId::rotation(rid)).chain(pages).collect();
+        let mut cursors = Book::<Cursors>::open(self, StreamId::meta()).await?;
+        for index in 0..self.ports.audit.len() {
+            for stream in &streams {
+                match self.feed(&mut cursors, index, stream).await {
+                    Err(error) if matches!(error.kind(), ErrorKind::Fork | ErrorKind::Corrupt | ErrorKind::Bug) => {
+                        return Err(error);
+                    }
+                    Err(error) => {
+                        tracing::warn!(sink = self.ports.audit[index].name(), %error, "fed again at the next drive");
+                        break;
+                    }
+                    Ok(()) => {}
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn feed(&self, cursors: &mut Book<Cursors>, index: usize, stream: &StreamId) -> Done {
+        let sink = &self.ports.audit[index];
+        let name = sink.name();
+        let mut chain = Chain::new(stream.clone());
+        let fed = cursors.state().map_or(0, |cursors| cursors.next(&name, stream));
+        loop {
+            let lines = self.ports.journal.read(stream, chain.head().next_seq, PAGE_LINES).await?;
+            let mut entries = Vec::new();
+            for line in &lines {
+                let entry = chain.push(line)?;
+                // Intents are not audited: what came of them is.
+                if entry.seq >= fed && !entry.fact.ends_with("_intended") {
+                    let (id, stream, text) = (line.hash.clone(), stream.clone(), line.text.clone());
+                    entries.push(AuditEntry { id, stream, seq: entry.seq, at: entry.at, text });
+                }
+            }
+            if !entries.is_empty() {
+                sink.record(&entries).await?;
+            }
+            if lines.len() < PAGE_LINES {
+                break;
+            }
+        }
+        let next_seq = chain.head().next_seq;
+        if next_seq > fed {
+            let fact = MetaFact::SinkAdvanced { sink: name, stream: stream.clone(), next_seq };
+            self.advance(cursors, fact).await?;
+        }
+        Ok(())
+    }
+
+    async fn advance(&self, cursors: &mut Book<Cursors>, fact: MetaFact) -> Result<()> {
+        loop {
+            match cursors.append(self, None, std::slice::from_ref(&fact)).await {
+                Err(error) if error.kind() == ErrorKind::Conflict => {}
+                other => return other,
+            }
+        }
+    }
+}
