@@ -282,7 +282,8 @@ fn arrow(room: &str, allowed: &[&str], target: &str, in_test: bool) -> Result<()
 /// Complains about a file without its opening paragraph, over the wall, or unfinished.
 fn shape(relative: &str, source: &str) -> Vec<String> {
     let mut complaints = Vec::new();
-    if !source.starts_with("//! ") {
+    // The front page opens with the README.
+    if !source.starts_with("//! ") && !source.starts_with("#![doc = include_str!(") {
         complaints.push(format!("{relative}: does not open with `//!`: say what lives here and what must never"));
     }
     let lines = source.lines().count();
@@ -471,6 +472,7 @@ fn super_out_of_a_room_is_seen() {
 #[test]
 fn a_file_without_a_head_or_over_the_wall_or_unfinished_is_seen() {
     assert_eq!(shape("a.rs", "//! Fine.\n"), Vec::<String>::new());
+    assert_eq!(shape("lib.rs", "#![doc = include_str!(\"../README.md\")]\n"), Vec::<String>::new());
     assert_eq!(shape("a.rs", "use std::fmt;\n").len(), 1);
     assert_eq!(shape("a.rs", &format!("//! Long.\n{}", "\n".repeat(LINES_MAX))).len(), 1);
     assert_eq!(shape("a.rs", "//! Open.\nfn f() { todo!() }\nfn g() { unimplemented!() }\n").len(), 2);

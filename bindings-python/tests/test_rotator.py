@@ -1,0 +1,85 @@
+"""A rotation from Python, from due to report, over HTTP against the emulator.
+
+Needs the installed wheel and `KEYWHEEL_LAB`, a lab build of the `keywheel` program; `make test` sets it.
+"""
+
+import json
+import os
+import pathlib
+import subprocess
+import tempfile
+import threading
+import unittest
+
+import keywheel
+
+LAB = os.environ.get("KEYWHEEL_LAB")
+BUCKETS = 6
+
+
+class WithoutEmulator(unittest.TestCase):
+    def test_a_config_that_is_not_there_is_a_keywheel_error(self) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            with self.assertRaises(keywheel.KeywheelError) as caught:
+                keywheel.Rotator(pathlib.Path(folder) / "keywheel.toml")
+        self.assertEqual((caught.exception.kind, caught.exception.landed), ("config", "no"))
+        self.assertIn("keywheel.toml", str(caught.exception))
+
+
+@unittest.skipUnless(LAB, "KEYWHEEL_LAB names no lab build of keywheel: cargo build -p keywheel-cli --features lab")
+class Rotation(unittest.TestCase):
+    def setUp(self) -> None:
+        assert LAB is not None
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        emulate = [LAB, "--json", "emulate", "--dir", folder.name, "--buckets", str(BUCKETS), "--for", "5m"]
+        emulator = subprocess.Popen(emulate, stdout=subprocess.PIPE, text=True)
+        self.addCleanup(emulator.wait)
+        self.addCleanup(emulator.kill)
+        assert emulator.stdout is not None
+        self.addCleanup(emulator.stdout.close)
+        self.lab = json.loads(emulator.stdout.readline())
+
+    def test_a_key_is_rotated_reported_and_not_due_again(self) -> None:
+        rotator, key = keywheel.Rotator(self.lab["keywheel_config"]), self.lab["key"]
+        due = rotator.due()
+        self.assertEqual([(row["key"], row["due"]["state"]) for row in due], [(key, "due")])
+        plan = rotator.plan(key)
+        self.assertEqual((plan["dependents"], plan["refusal"]), ({"bucket": BUCKETS}, None))
+        self.assertEqual(rotator.list(), [])
+
+        # In a thread: a second call goes through the same rotator while the first one waits.
+        results: list[object] = []
+        thread = threading.Thread(target=lambda: results.append(rotator.rotate(key)))
+        thread.start()
+        while thread.is_alive() and not rotator.history():
+            pass
+        thread.join()
+
+        (rotated,) = results
+        assert isinstance(rotated, dict)
+        self.assertEqual((rotated["rotated"], rotated["verdict"]), ("completed", "clean"))
+        self.assertEqual(rotated["census"], {"ours": 1, "presumed": 0, "others": 0})
+        (summary,) = rotator.history(key)
+        report = rotator.status(summary["rotation"][:8])
+        self.assertEqual(report["chain_head"], rotated["chain_head"])
+        self.assertTrue(report["is_test"])
+        outcomes = [row["outcome"] for row in rotator.dependents(summary["rotation"])]
+        self.assertEqual([outcome and outcome["outcome"] for outcome in outcomes], ["rekeyed"] * BUCKETS)
+        self.assertGreater(rotator.verify_journal(), BUCKETS)
+
+        self.assertEqual(rotator.rotate(key)["rotated"], "not_due")
+        self.assertEqual(rotator.rotate_due(), [])
+
+    def test_a_refusal_arrives_with_kind_and_landed(self) -> None:
+        rotator = keywheel.Rotator(self.lab["keywheel_config"])
+        with self.assertRaises(keywheel.KeywheelError) as caught:
+            rotator.plan("my key")
+        self.assertEqual((caught.exception.kind, caught.exception.landed), ("refused", "no"))
+        with self.assertRaises(keywheel.KeywheelError) as caught:
+            rotator.status("zzzzzzzz")
+        self.assertEqual(caught.exception.kind, "not_found")
+
+
+if __name__ == "__main__":
+    unittest.main()
