@@ -12,7 +12,9 @@ use super::{Done, Engine};
 use crate::model::{RotationId, StreamId, Timestamp};
 use crate::rotation::registry::RegistryFact;
 use crate::rotation::vault::VaultFact;
-use crate::rotation::{Conclusion, Decision, Effect, Fact, Phase, Rest, State, conclude_failure, decide};
+use crate::rotation::{
+    Conclusion, Decision, Effect, Fact, Leg, Phase, Rest, State, awaits_answer, conclude_failure, decide,
+};
 use crate::{Error, ErrorKind, Result};
 
 /// How a drive ended.
@@ -114,8 +116,9 @@ impl Engine {
             self.record(main, held, conclusion.facts).await?;
         }
         if let Some(Effect::Mint { leg }) = conclusion.then {
+            let date = self.state(main)?.leg(leg).and_then(Leg::open_attempt).map(|attempt| attempt.intent.date);
             let outcome = self.mint(main, leg).await?;
-            self.record_outcome(main, held, outcome.facts).await?;
+            self.record_outcome(main, held, leg, date, outcome.facts).await?;
         }
         if let Some((until, why)) = conclusion.not_yet {
             let interval = pace.next(self);
@@ -144,13 +147,23 @@ impl Engine {
     }
 
     /// Appends what an effect came to. It must not be lost to somebody's pause: the epoch is read anew and the
-    /// append tried again, as long as the claim is ours.
-    async fn record_outcome(&self, main: &mut Book<State>, held: &Held, facts: Vec<Fact>) -> Done {
+    /// append tried again, as long as the claim is ours and the journal still waits for the answer to this very mint.
+    async fn record_outcome(
+        &self,
+        main: &mut Book<State>,
+        held: &Held,
+        leg: u32,
+        date: Option<Timestamp>,
+        facts: Vec<Fact>,
+    ) -> Done {
         match self.record(main, held, facts.clone()).await {
             Err(error) if error.kind() == ErrorKind::Conflict => {
                 self.renew(held).await?;
                 main.catch_up(self).await?;
-                self.record(main, held, facts).await
+                match date.filter(|date| self.state(main).is_ok_and(|state| awaits_answer(state, leg, *date))) {
+                    Some(_) => self.record(main, held, facts).await,
+                    None => Ok(()),
+                }
             }
             other => other,
         }

@@ -103,7 +103,11 @@ pub fn conclude_flip(state: &State, number: u32, survey: &Survey, settings: &Set
         if current.id == target.version {
             return Conclusion::facts(vec![in_use(current.id.clone())]);
         }
-        if current.time_created > target.time_created {
+        // A target that is gone gives way to whatever else superseded the version before it.
+        let target_is_gone = survey.versions.iter().any(|v| v.id == target.version && v.state.is_going());
+        let old = survey.versions.iter().find(|version| version.id == state.opened.name.superseded);
+        let supersedes = old.is_some_and(|old| current.time_created > old.time_created);
+        if current.time_created > target.time_created || target_is_gone && supersedes {
             let retargeted = Fact::Retargeted(Adopted {
                 leg: number,
                 version: current.id.clone(),

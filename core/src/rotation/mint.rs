@@ -46,6 +46,12 @@ pub fn conclude_survey(state: &State, number: u32, survey: &Survey, settings: &S
             Err(why) => return Conclusion::pause(why, "two versions share one time; choose one by hand"),
         },
     };
+    if candidate.time_created <= old.time_created {
+        return Conclusion::pause(
+            format!("the current version {} is no newer than {superseded}", candidate.id),
+            "keywheel never moves data to older material; look at Oracle's audit log, then cancel or resume",
+        );
+    }
     if !candidate.is_usable() {
         return Conclusion::pause(
             format!("the current version {} is {:?} and {:?}", candidate.id, candidate.state, candidate.origin),
@@ -106,17 +112,23 @@ pub fn conclude_settle(state: &State, number: u32, survey: &Survey, settings: &S
     let Some(server_date) = survey.server_date else {
         return Conclusion::not_yet("the answer carried no date to settle by");
     };
+    let seen: BTreeSet<KeyVersionId> = usable.iter().map(|version| version.id.clone()).collect();
+    let sighted = (!seen.is_subset(&leg.sighted))
+        .then(|| Fact::Sighted(Sighted { leg: number, generation: attempt.intent.generation, versions: seen }));
     if server_date <= quiet_from {
-        let seen: BTreeSet<KeyVersionId> = usable.iter().map(|version| version.id.clone()).collect();
         let until = survey.local_for(quiet_from + Duration::from_secs(1));
-        if seen.is_subset(&leg.sighted) {
-            return Conclusion::wait(until, "the quiet period of a mint whose answer was lost");
-        }
-        let sighted = Sighted { leg: number, generation: attempt.intent.generation, versions: seen };
-        return Conclusion::facts(vec![Fact::Sighted(sighted)]);
+        return match sighted {
+            Some(sighted) => Conclusion::facts(vec![sighted]),
+            None => Conclusion::wait(until, "the quiet period of a mint whose answer was lost"),
+        };
     }
     match newest(&usable) {
-        Ok(Some(version)) => adopt(state, number, leg, version, survey),
+        Ok(Some(version)) => {
+            let mut conclusion = adopt(state, number, leg, version, survey);
+            // Sighted is remembered: if this target is lost, its token is known to be spent.
+            conclusion.facts.splice(0..0, sighted);
+            conclusion
+        }
         Ok(None) => Conclusion::facts(vec![Fact::MintSettled { leg: number, generation: attempt.intent.generation }]),
         Err(why) => Conclusion::pause(why, "two versions share one time; choose one by hand"),
     }
@@ -143,6 +155,15 @@ pub fn conclude_created(state: &State, number: u32, version: &KeyVersion, reques
         census: Census { ours: 1, ..Census::default() },
     };
     Conclusion::facts(vec![Fact::Created(created), Fact::Adopted(adopted)])
+}
+
+/// Whether the answer to the mint journaled with this date may still be written down. An outcome speaks of the
+/// journal's last mint; once another was journaled, or this one was settled, a late answer must not be taken for
+/// its outcome (a refusal of ours would close somebody else's open mint).
+#[must_use]
+pub fn awaits_answer(state: &State, number: u32, date: Timestamp) -> bool {
+    let attempt = state.leg(number).filter(|leg| leg.target.is_none()).and_then(Leg::open_attempt);
+    attempt.is_some_and(|attempt| attempt.intent.date == date)
 }
 
 fn adopt(state: &State, number: u32, leg: &Leg, version: &KeyVersion, survey: &Survey) -> Conclusion {

@@ -29,7 +29,7 @@ pub use fact::{
     MintIntended, MintRefused, NoticeIntended, NoticeSent, Opened, PageClosed, PageOpened, PassEnded, Paused,
     Replicated, Sighted,
 };
-pub use mint::{conclude_created, conclude_settle, conclude_survey};
+pub use mint::{awaits_answer, conclude_created, conclude_settle, conclude_survey};
 pub use preflight::{Preflight, Seen, preflight, refusal};
 pub use state::{Leg, LegPhase, MintAttempt, MintOutcome, PageRef, Phase, State};
 pub use token::{lineage_root, retry_token, rid};
