@@ -78,6 +78,8 @@ pub struct MintAttempt {
     pub at: Timestamp,
     /// How it ended so far.
     pub outcome: MintOutcome,
+    /// `InvalidatedRetryToken` was said: its token is used up, also after it was settled.
+    pub invalidated: bool,
 }
 
 /// One leg.
