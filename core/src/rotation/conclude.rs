@@ -120,10 +120,8 @@ pub fn conclude_flip(state: &State, number: u32, survey: &Survey, settings: &Set
     }
     let listed = survey.versions.iter().find(|version| version.id == target.version);
     let waited = survey.local.duration_since(since);
-    let is_lost = match listed {
-        Some(version) => version.state.is_going() || version.state == KeyState::Disabled,
-        None => waited > signed(settings.margins.list_lag),
-    };
+    // One that is not listed may be hidden by a lag; to mint another for it would trust that lag with all we have.
+    let is_lost = listed.is_some_and(|version| version.state.is_going() || version.state == KeyState::Disabled);
     if is_lost && survey.key.current_version == state.opened.name.superseded {
         return Conclusion::facts(vec![Fact::TargetLost { leg: number, version: target.version.clone() }]);
     }
