@@ -56,12 +56,14 @@ pub(crate) struct Bounds {
 }
 
 impl Bounds {
-    pub(crate) fn small() -> Self {
-        Self { horizon: 3, foreign: 0, refusals: 1 }
+    /// A few seconds: one lost mint, its settling, one more; refusals only where they matter.
+    pub(crate) fn small(holds: Holds) -> Self {
+        Self { horizon: 3, foreign: 0, refusals: u8::from(!holds.refusal) }
     }
 
+    /// A stranger mints too, and the service refuses for passing reasons.
     pub(crate) fn full() -> Self {
-        Self { horizon: 4, foreign: 1, refusals: 1 }
+        Self { horizon: 3, foreign: 1, refusals: 1 }
     }
 }
 
