@@ -45,6 +45,7 @@ struct Rule {
     operation: &'static str,
     strikes: Strikes,
     seen: u32,
+    hits: u32,
     fault: Fault,
 }
 
@@ -87,7 +88,7 @@ impl FaultPlan {
         let operation = super::operations::named(name)
             .unwrap_or_else(|| panic!("a fault names an operation of World; there is no {operation:?}"))
             .name;
-        self.rules.push(Rule { operation, strikes: strikes.into(), seen: 0, fault });
+        self.rules.push(Rule { operation, strikes: strikes.into(), seen: 0, hits: 0, fault });
         self
     }
 
@@ -177,6 +178,11 @@ impl FaultPlan {
         self
     }
 
+    /// How often each fault struck, in the order they were named.
+    pub(super) fn hits(&self) -> Vec<u32> {
+        self.rules.iter().map(|rule| rule.hits).collect()
+    }
+
     /// Counts one call and returns what strikes it.
     pub(super) fn strike(&mut self, operation: &'static str) -> Struck {
         let mut struck = Struck::default();
@@ -188,6 +194,7 @@ impl FaultPlan {
                 Strikes::Nth(nth) => rule.seen == nth,
             };
             if hits {
+                rule.hits += 1;
                 struck.0.push(rule.fault.clone());
             }
         }

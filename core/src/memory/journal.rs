@@ -31,11 +31,21 @@ pub enum Failure {
 /// Decides for each append whether and how it fails.
 pub type FailureHook = Box<dyn FnMut(&Append) -> Option<Failure> + Send>;
 
+/// Says how far the world outside has come, when a line is stored.
+pub type Marker = Box<dyn Fn() -> u64 + Send + Sync>;
+
 /// Lines in memory.
 #[derive(Default)]
 pub struct MemoryJournal {
     state: Mutex<State>,
     hook: Mutex<Option<FailureHook>>,
+    tape: Mutex<Option<Tape>>,
+}
+
+/// Every line that was ever stored, in order, each with the marker's word at that moment.
+struct Tape {
+    marker: Marker,
+    lines: Vec<(u64, Arc<SealedLine>)>,
 }
 
 #[derive(Default, Clone)]
@@ -61,7 +71,7 @@ impl MemoryJournal {
         let mut state = self.state().clone();
         state.failures.clear();
         state.stale_reads = 0;
-        Arc::new(Self { state: Mutex::new(state), hook: Mutex::default() })
+        Arc::new(Self { state: Mutex::new(state), hook: Mutex::default(), tape: Mutex::default() })
     }
 
     /// Lets the next append fail; several calls queue.
@@ -72,6 +82,34 @@ impl MemoryJournal {
     /// Asks `hook` before each append that no queued failure is waiting for; it must not call this journal.
     pub fn fail_when(&self, hook: impl FnMut(&Append) -> Option<Failure> + Send + 'static) {
         *self.hook.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(hook));
+    }
+
+    /// Keeps a tape of every line stored from now on, each with the marker's word; it must not call this journal.
+    /// Lines that a restored backup has lost stay on it.
+    pub fn keep_tape(&self, marker: Marker) {
+        *self.tape_guard() = Some(Tape { marker, lines: Vec::new() });
+    }
+
+    /// The tape, oldest line first; empty if none is kept.
+    #[must_use]
+    pub fn tape(&self) -> Vec<(u64, Arc<SealedLine>)> {
+        self.tape_guard().as_ref().map(|tape| tape.lines.clone()).unwrap_or_default()
+    }
+
+    /// Forgets every claim, as a backend that lost them would; epochs stay.
+    pub fn lose_claims(&self) {
+        self.state().claims.clear();
+    }
+
+    fn tape_guard(&self) -> MutexGuard<'_, Option<Tape>> {
+        self.tape.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write_tape(&self, lines: &[SealedLine]) {
+        if let Some(tape) = self.tape_guard().as_mut() {
+            let mark = (tape.marker)();
+            tape.lines.extend(lines.iter().cloned().map(|line| (mark, Arc::new(line))));
+        }
     }
 
     /// Forgets all failures that were asked for.
@@ -221,9 +259,13 @@ impl Journal for MemoryJournal {
                 .with("stream", &append.lines[0].stream)
         };
         match failure {
-            None => Ok(state.store(append)),
+            None => {
+                self.write_tape(&append.lines);
+                Ok(state.store(append))
+            }
             Some(Failure::AmbiguousNotStored) => Err(in_doubt()),
             Some(Failure::AmbiguousStored) => {
+                self.write_tape(&append.lines);
                 state.store(append);
                 Err(in_doubt())
             }

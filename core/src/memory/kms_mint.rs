@@ -56,6 +56,7 @@ pub(super) struct Mint {
     pub(super) origin: Origin,
     pub(super) is_auto_rotated: bool,
     pub(super) by: Arc<str>,
+    pub(super) token: Option<String>,
 }
 
 impl State {
@@ -70,6 +71,7 @@ impl State {
             origin: Origin::Internal,
             is_auto_rotated: false,
             by,
+            token: None,
         }
     }
 
@@ -95,6 +97,7 @@ impl State {
             replication,
             deletion: None,
             minted_by: mint.by,
+            token: mint.token,
         }
     }
 
@@ -161,6 +164,7 @@ impl State {
         }
         self.check_quota(&record.vault, &record.shape, record.protection)?;
         let mut mint = self.mint_now(ctx.now, ctx.call.caller.principal.clone());
+        mint.token = ctx.call.token.clone();
         if let Some(by) = ctx.struck.pick(|f| if let Fault::FlipLate(by) = f { Some(*by) } else { None }) {
             mint.flip_delay += by;
         }

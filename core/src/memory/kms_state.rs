@@ -34,6 +34,8 @@ pub(super) struct VersionRecord {
     pub(super) replication: Option<(String, Timestamp)>,
     pub(super) deletion: Option<Timestamp>,
     pub(super) minted_by: Arc<str>,
+    /// The retry token that made it.
+    pub(super) token: Option<String>,
 }
 
 impl VersionRecord {

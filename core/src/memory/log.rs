@@ -31,6 +31,8 @@ pub enum Note {
     Lost,
     /// The answer was "not yet".
     NotYet(NotYet),
+    /// A work request was accepted that will complete without moving anything.
+    SilentNoOp,
     /// A retry token was recognised: the first answer was given again.
     TokenReplay,
 }
@@ -54,6 +56,10 @@ pub struct LogEntry {
     pub status: u16,
     /// OCI's error code; empty for a good answer.
     pub code: &'static str,
+    /// Retry token of the request, where it had one.
+    pub token: Option<String>,
+    /// Date the request was signed with, where that was said.
+    pub date: Option<Timestamp>,
     /// What was remarkable.
     pub note: Option<Note>,
     /// The service's name for the request.

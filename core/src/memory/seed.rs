@@ -225,6 +225,7 @@ impl KeySeed<'_> {
             origin,
             is_auto_rotated: false,
             by: "seed".into(),
+            token: None,
         }
     }
 

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashMap};
 use super::answer::{Call, Listing, No, PageQuery, Told, Yes};
 use super::buckets::BucketAddress;
 use super::faults::Fault;
-use super::log::NotYet;
+use super::log::{NotYet, Note};
 use super::operations as op;
 use super::paging::page_of;
 use super::world::{Ctx, State, World};
@@ -75,6 +75,22 @@ struct Record {
     ends: Timestamp,
     is_failing: bool,
     is_forgotten: bool,
+    is_no_op: bool,
+}
+
+/// What a work request really was, forgotten or not.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WorkTruth {
+    /// The bucket's OCID.
+    pub bucket: ResourceId,
+    /// When it was accepted.
+    pub accepted: Timestamp,
+    /// When it ended, or will.
+    pub ends: Timestamp,
+    /// Whether it ends FAILED.
+    pub is_failing: bool,
+    /// Whether it completes without moving anything.
+    pub is_no_op: bool,
 }
 
 /// What a work request will have done to its bucket.
@@ -149,7 +165,8 @@ impl State {
         let number = self.next_id();
         let id = WorkRequestId::parse(format!("wr{}-{number:010}", self.settings.seed)).expect("letters and digits");
         let record = self.buckets.by_id.get_mut(&bucket).expect("found by its address");
-        if !is_failing && !ctx.struck.has(&Fault::SilentNoOp) {
+        let is_no_op = ctx.struck.has(&Fault::SilentNoOp);
+        if !is_failing && !is_no_op {
             record.rewraps.push(Rewrap { key, accepted: ctx.now, starts, ends });
         }
         let work = Record {
@@ -162,11 +179,13 @@ impl State {
             ends,
             is_failing,
             is_forgotten: ctx.struck.has(&Fault::LoseWorkRequest),
+            is_no_op,
         };
         let place = (at.region.clone(), work.compartment.clone());
         self.buckets.work.listed.entry(place).or_default().push(id.clone());
         self.buckets.work.records.insert(id.clone(), work);
-        Ok(Yes::new(id))
+        let yes = Yes::new(id);
+        Ok(if is_no_op { yes.note(Note::SilentNoOp) } else { yes })
     }
 }
 
@@ -207,6 +226,20 @@ impl World {
             let is_live = |info: &WorkRequestInfo| info.time_finished.is_none();
             let not_yet = listing.items.iter().any(is_live).then_some(NotYet::WorkRequest);
             Ok(Yes::new(listing).not_yet(not_yet))
+        })
+    }
+
+    /// The auditor's truth about a work request.
+    #[must_use]
+    pub fn work_truth(&self, id: &WorkRequestId) -> Option<WorkTruth> {
+        let state = self.lock();
+        let work = state.buckets.work.records.get(id)?;
+        Some(WorkTruth {
+            bucket: work.bucket.clone(),
+            accepted: work.accepted,
+            ends: work.ends,
+            is_failing: work.is_failing,
+            is_no_op: work.is_no_op,
         })
     }
 

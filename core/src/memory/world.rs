@@ -38,14 +38,16 @@ pub(super) struct State {
     pub(super) buckets: Buckets,
     pub(super) index: Index,
     pub(super) topics: Topics,
-    faults: FaultPlan,
+    pub(super) faults: FaultPlan,
     rates: KmsRates,
     denied: BTreeSet<(Arc<str>, CompartmentId)>,
-    denied_operations: BTreeSet<(Arc<str>, &'static str)>,
-    log: VecDeque<LogEntry>,
+    pub(super) denied_operations: BTreeSet<(Arc<str>, &'static str)>,
+    /// Retry tokens that the service declared used up; it never takes that back.
+    invalidated: BTreeSet<String>,
+    pub(super) log: VecDeque<LogEntry>,
     deferred: BTreeMap<(Timestamp, u64), Deferred>,
     ids: u64,
-    requests: u64,
+    pub(super) requests: u64,
     writes: u64,
 }
 
@@ -73,6 +75,7 @@ impl World {
             rates: KmsRates::default(),
             denied: BTreeSet::new(),
             denied_operations: BTreeSet::new(),
+            invalidated: BTreeSet::new(),
             log: VecDeque::new(),
             deferred: BTreeMap::new(),
             ids: 0,
@@ -315,6 +318,9 @@ impl State {
             return Err(No::new(status, code, "the service refused"));
         }
         if ctx.struck.has(&Fault::InvalidateToken) {
+            self.invalidated.extend(ctx.call.token.clone());
+        }
+        if ctx.call.token.as_ref().is_some_and(|token| self.invalidated.contains(token)) {
             return Err(No::new(409, "InvalidatedRetryToken", "the retry token was invalidated; use a new one"));
         }
         if let Some(date) = ctx.call.date {
@@ -365,6 +371,8 @@ impl State {
             principal: ctx.call.caller.principal.clone(),
             status,
             code,
+            token: ctx.call.token.clone(),
+            date: ctx.call.date,
             note,
             request_id: request_id.clone(),
         });

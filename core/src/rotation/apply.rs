@@ -205,7 +205,7 @@ fn apply_to_leg(state: &mut State, recorded: &Recorded, fact: &Fact) -> Result<(
     match fact {
         Fact::MintIntended(intent) if leg.phase == LegPhase::Minting && leg.target.is_none() => {
             let outcome = MintOutcome::InDoubt { invalidated: false };
-            leg.attempts.push(MintAttempt { intent: intent.clone(), at: recorded.at, outcome, invalidated: false });
+            leg.attempts.push(MintAttempt { intent: intent.clone(), at: recorded.at, outcome, is_spent: false });
         }
         Fact::Created(created) => {
             let Some(attempt) = leg.attempts.last_mut() else {
@@ -217,7 +217,7 @@ fn apply_to_leg(state: &mut State, recorded: &Recorded, fact: &Fact) -> Result<(
             let Some(attempt) = leg.attempts.last_mut() else {
                 return refuse(state, "mint outcome", "no intent");
             };
-            attempt.invalidated |= matches!(fact, Fact::MintInDoubt(doubt) if doubt.invalidated);
+            attempt.is_spent |= matches!(fact, Fact::MintInDoubt(doubt) if doubt.invalidated);
             attempt.outcome = match fact {
                 Fact::MintRefused(_) => MintOutcome::Refused,
                 Fact::MintSettled { .. } => MintOutcome::SettledNone,

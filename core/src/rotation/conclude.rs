@@ -120,7 +120,8 @@ pub fn conclude_flip(state: &State, number: u32, survey: &Survey, settings: &Set
     }
     let listed = survey.versions.iter().find(|version| version.id == target.version);
     let waited = survey.local.duration_since(since);
-    // One that is not listed may be hidden by a lag; to mint another for it would trust that lag with all we have.
+    // A version that is not listed is late, not lost: what is scheduled for deletion stays listed, and a mint on
+    // the strength of a slow list (A2) would be a second version.
     let is_lost = listed.is_some_and(|version| version.state.is_going() || version.state == KeyState::Disabled);
     if is_lost && survey.key.current_version == state.opened.name.superseded {
         return Conclusion::facts(vec![Fact::TargetLost { leg: number, version: target.version.clone() }]);

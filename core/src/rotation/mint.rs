@@ -96,7 +96,7 @@ fn next_generation(leg: &Leg, server_time: Timestamp, token_life: Duration) -> u
     let current = last.intent.generation;
     let of_this_generation = || leg.attempts.iter().filter(|attempt| attempt.intent.generation == current);
     let spent = of_this_generation()
-        .any(|attempt| attempt.invalidated || matches!(attempt.outcome, MintOutcome::Created(_)))
+        .any(|attempt| attempt.is_spent || matches!(attempt.outcome, MintOutcome::Created(_)))
         || leg.target.is_none() && !leg.sighted.is_empty();
     let first_date = of_this_generation().map(|attempt| attempt.intent.date).min().unwrap_or(last.intent.date);
     if spent || server_time > first_date + token_life { current + 1 } else { current }

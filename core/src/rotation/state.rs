@@ -78,8 +78,8 @@ pub struct MintAttempt {
     pub at: Timestamp,
     /// How it ended so far.
     pub outcome: MintOutcome,
-    /// `InvalidatedRetryToken` was said: its token is used up, also after it was settled.
-    pub invalidated: bool,
+    /// The service called the token used up. Settling changes the outcome, never this.
+    pub is_spent: bool,
 }
 
 /// One leg.

@@ -5,6 +5,7 @@
 //! there, in a lab binary the process is killed there.
 
 use std::future::pending;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -16,7 +17,7 @@ use crate::model::{
     ReplicaStatus, RunnerId, SealedLine, StreamId, Tags, Timestamp, Vault, VaultId, VaultSummary, VaultUsage,
 };
 use crate::ports::{
-    Append, Begun, CatalogPage, Claim, Cursor, Journal, KeyMint, KeyStore, KeyStorePromises, KindSpec, Notice,
+    Append, Begun, CatalogPage, Claim, Clock, Cursor, Journal, KeyMint, KeyStore, KeyStorePromises, KindSpec, Notice,
     Notifier, Observation, Page, Ports, ReKeyer, Reply, ResourceCatalog, Scopes, Selector, StepRequest, Ticket,
     TicketReport, VersionMint,
 };
@@ -45,9 +46,25 @@ impl At {
 
 type OnHit = Box<dyn Fn(&str) + Send + Sync>;
 
+/// How long a call stays on its way at a point, by the point's call.
+pub type Lag = Box<dyn Fn(&str) -> Duration + Send + Sync>;
+
+/// Whether every mint and every step reaches the world once, as promised, or twice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Effects {
+    /// As promised (A7).
+    Once,
+    /// The same request twice, as a transport that replays would.
+    Twice,
+}
+
 /// The points passed so far, and the one to die at.
 pub struct Points {
     at: At,
+    lag: Option<(Arc<dyn Clock>, Lag)>,
+    effects: Effects,
+    records: bool,
+    count: AtomicUsize,
     passed: Mutex<Vec<String>>,
     hit: Mutex<Option<String>>,
     on_hit: OnHit,
@@ -62,7 +79,38 @@ impl Points {
 
     /// Dies at `at` by doing this first; whatever it does, the call never returns.
     pub fn with_action(at: At, on_hit: impl Fn(&str) + Send + Sync + 'static) -> Arc<Self> {
-        Arc::new(Self { at, passed: Mutex::default(), hit: Mutex::default(), on_hit: Box::new(on_hit) })
+        Arc::new(Self::build(at, Box::new(on_hit)))
+    }
+
+    fn build(at: At, on_hit: OnHit) -> Self {
+        Self {
+            at,
+            lag: None,
+            effects: Effects::Once,
+            records: true,
+            count: AtomicUsize::new(0),
+            passed: Mutex::default(),
+            hit: Mutex::default(),
+            on_hit,
+        }
+    }
+
+    /// Dies at `at`, lets calls travel for as long as `lag` says, and does not remember points by name.
+    #[must_use]
+    pub fn with_lag(at: At, clock: Arc<dyn Clock>, lag: Lag) -> Arc<Self> {
+        Arc::new(Self { lag: Some((clock, lag)), records: false, ..Self::build(at, Box::new(|_| {})) })
+    }
+
+    /// Lets every mint and every step of a dependent reach the world twice.
+    #[must_use]
+    pub fn with_effects(at: At, effects: Effects) -> Arc<Self> {
+        Arc::new(Self { effects, ..Self::build(at, Box::new(|_| {})) })
+    }
+
+    /// How many points were passed.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.count.load(Ordering::Relaxed)
     }
 
     /// Names of all points passed, in order.
@@ -71,29 +119,43 @@ impl Points {
         self.passed.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    fn is_dead(&self) -> bool {
+        self.hit.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+    }
+
     /// The point it died at.
     #[must_use]
     pub fn hit(&self) -> Option<String> {
         self.hit.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    async fn pass(&self, name: String) {
-        if self.hit().is_some() {
+    async fn pass(&self, call: &str, side: &str) {
+        if let Some((clock, lag)) = &self.lag {
+            let on_its_way = lag(call);
+            if !on_its_way.is_zero() {
+                clock.sleep_until(clock.now() + on_its_way).await;
+            }
+        }
+        if self.is_dead() {
             // Dead already: calls in flight beside the one that died do not go on either.
             pending::<()>().await;
         }
         let is_here = {
+            let before = self.count.fetch_add(1, Ordering::Relaxed);
             let mut passed = self.passed.lock().unwrap_or_else(PoisonError::into_inner);
-            passed.push(name.clone());
+            if self.records {
+                passed.push(format!("{call}:{side}"));
+            }
             match &self.at {
-                At::Index(index) => passed.len() == index + 1,
+                At::Index(index) => before == *index,
                 At::Named(wanted, nth) => {
-                    *wanted == name && passed.iter().filter(|point| **point == name).count() == *nth
+                    passed.last() == Some(wanted) && passed.iter().filter(|point| *point == wanted).count() == *nth
                 }
                 At::Nowhere => false,
             }
         };
         if is_here {
+            let name = format!("{call}:{side}");
             *self.hit.lock().unwrap_or_else(PoisonError::into_inner) = Some(name.clone());
             (self.on_hit)(&name);
             pending::<()>().await;
@@ -101,9 +163,9 @@ impl Points {
     }
 
     async fn around<T>(&self, name: &str, call: impl Future<Output = T> + Send) -> T {
-        self.pass(format!("{name}:before")).await;
+        self.pass(name, "before").await;
         let answer = call.await;
-        self.pass(format!("{name}:after")).await;
+        self.pass(name, "after").await;
         answer
     }
 
@@ -166,6 +228,9 @@ impl KeyStore for Over<dyn KeyStore> {
     }
 
     async fn create_version(&self, mint: &VersionMint) -> Result<Reply<KeyVersion>> {
+        if self.points.effects == Effects::Twice {
+            let _ = self.inner.create_version(mint).await;
+        }
         self.points.around("create_version", self.inner.create_version(mint)).await
     }
 
@@ -217,6 +282,9 @@ impl ReKeyer for Over<dyn ReKeyer> {
     }
 
     async fn begin(&self, step: &StepRequest) -> Result<Reply<Begun>> {
+        if self.points.effects == Effects::Twice {
+            let _ = self.inner.begin(step).await;
+        }
         self.points.around("begin", self.inner.begin(step)).await
     }
 
@@ -255,9 +323,10 @@ impl Journal for Over<dyn Journal> {
     }
 
     async fn append(&self, append: &Append) -> Result<Head> {
+        // Members stand in order, and none after `fact` has a member of this name.
         let fact = append.lines.first().and_then(|line| {
-            let value: serde_json::Value = serde_json::from_str(&line.text).ok()?;
-            Some(value.get("fact")?.as_str()?.to_owned())
+            let (_, rest) = line.text.rsplit_once(r#""fact":""#)?;
+            Some(rest.split_once('"')?.0)
         });
         let name = format!("append {}", fact.unwrap_or_default());
         self.points.around(&name, self.inner.append(append)).await

@@ -6,6 +6,7 @@ pub mod conformance;
 pub mod crash;
 pub mod executor;
 mod lab;
+pub mod sim;
 
 pub use lab::{ELSEWHERE, HOME, Lab};
 

@@ -66,6 +66,7 @@ pub(crate) fn settings(holds: Holds) -> Settings {
     settings.margins.processing = Duration::ZERO;
     settings.margins.clock_error = Duration::ZERO;
     settings.margins.flip_deadline = tick * 1000;
+    settings.budgets.attempts = 2;
     if !holds.quiet {
         // The fence of the cloud stays where it is; only the waiting goes.
         settings.margins.list_lag = Duration::ZERO;
@@ -156,6 +157,10 @@ impl Folded {
             state = apply(Some(state.clone()), &recorded(&self.state.rid, at), fact).ok()?;
         }
         Some(Self::new(state))
+    }
+
+    pub(crate) fn lines(&self) -> u64 {
+        self.lines
     }
 
     pub(crate) fn is_in_use(&self) -> bool {

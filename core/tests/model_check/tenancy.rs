@@ -53,17 +53,24 @@ pub(crate) struct Bounds {
     pub(crate) foreign: u8,
     /// Definitive refusals the service may give besides the fence's.
     pub(crate) refusals: u8,
+    /// Lines of the rotation's stream.
+    pub(crate) lines: u64,
 }
 
 impl Bounds {
     /// A few seconds: one lost mint, its settling, one more; refusals only where they matter.
     pub(crate) fn small(holds: Holds) -> Self {
-        Self { horizon: 3, foreign: 0, refusals: u8::from(!holds.refusal) }
+        let refusals = u8::from(!holds.refusal);
+        if holds.append {
+            Self { horizon: 3, foreign: 0, refusals, lines: 100 }
+        } else {
+            Self { horizon: 1, foreign: 0, refusals, lines: 8 }
+        }
     }
 
     /// A stranger mints too, and the service refuses for passing reasons.
-    pub(crate) fn full() -> Self {
-        Self { horizon: 3, foreign: 1, refusals: 1 }
+    pub(crate) fn full(holds: Holds) -> Self {
+        Self { horizon: 3, foreign: 1, refusals: 1, lines: if holds.append { 100 } else { 9 } }
     }
 }
 
@@ -232,11 +239,18 @@ impl Model for Tenancy {
         Some(world.in_order())
     }
 
+    /// Without A4 the journal has no end: what is appended blindly may be appended again.
+    fn within_boundary(&self, world: &World) -> bool {
+        world.journal.lines() <= self.bounds.lines
+    }
+
     fn properties(&self) -> Vec<Property<Self>> {
         vec![
             Property::always(AT_MOST_ONE, |_, world: &World| world.ours() <= 1),
-            Property::always(FACTS_FOLLOW, |_, world: &World| !world.is_broken),
-            Property::always(AUTHORSHIP, |_, world: &World| world.journal.is_rightly_ours(world)),
+            Property::always(FACTS_FOLLOW, |tenancy: &Self, world: &World| !world.is_broken || !tenancy.holds.append),
+            Property::always(AUTHORSHIP, |tenancy: &Self, world: &World| {
+                world.journal.is_rightly_ours(world) || !tenancy.holds.append
+            }),
             Property::sometimes(COMPLETES, |_, world: &World| world.journal.is_in_use()),
         ]
     }

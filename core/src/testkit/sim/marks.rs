@@ -1,0 +1,149 @@
+//! Coverage marks: interesting states that a simulation reached, read from the journal's bytes and World's log.
+//!
+//! A mark that many seeds never reach means that the simulator has gone blind there.
+
+use std::collections::BTreeSet;
+
+use super::auditor::{Books, MainLine, PageLine};
+use crate::memory::{LogEntry, Note};
+use crate::model::{Outcome, Verdict};
+use crate::rotation::page::PageFact;
+use crate::rotation::{Author, Fact};
+
+/// Every mark there is.
+pub const ALL: &[&str] = &[
+    "mint: answered",
+    "mint: refused, new date",
+    "mint: in doubt",
+    "mint: token used up",
+    "mint: sighted before the quiet period ended",
+    "settle: adopted",
+    "settle: none, same token again",
+    "settle: new generation",
+    "adopted: somebody else's",
+    "adopted: auto-rotation's",
+    "retargeted",
+    "target lost",
+    "zombie mint refused by its date",
+    "zombie mint acted",
+    "token replayed",
+    "driven by several runners",
+    "page found without its name, adopted",
+    "late arrivals in a later pass",
+    "two pages at once",
+    "step in doubt, adopted",
+    "step in doubt, done again",
+    "step failed, done again",
+    "silent no-op",
+    "moved by somebody else meanwhile",
+    "blocked",
+    "coverage hole",
+    "paused and resumed",
+    "cancelled",
+    "second ordinal",
+    "completed clean",
+    "completed with exceptions",
+];
+
+/// The marks that one simulation reached.
+pub(super) fn of(books: &Books, log: &[LogEntry]) -> BTreeSet<&'static str> {
+    let mut marks = BTreeSet::new();
+    for lines in books.main.values() {
+        main(lines, &mut marks);
+        orphans(books, lines, &mut marks);
+    }
+    for lines in books.pages.values() {
+        page(lines, &mut marks);
+    }
+    for entry in log {
+        let is_mint = entry.operation == "create_key_version";
+        match (entry.note, entry.status) {
+            (Some(Note::Delayed), 401) if is_mint => marks.insert("zombie mint refused by its date"),
+            (Some(Note::Delayed), 200) if is_mint => marks.insert("zombie mint acted"),
+            (Some(Note::TokenReplay), _) if is_mint => marks.insert("token replayed"),
+            (Some(Note::SilentNoOp), _) => marks.insert("silent no-op"),
+            _ => false,
+        };
+    }
+    marks
+}
+
+fn main(lines: &[MainLine], marks: &mut BTreeSet<&'static str>) {
+    let mut last = None;
+    let mut settled = false;
+    let runners: BTreeSet<_> = lines.iter().map(|line| &line.entry.runner).collect();
+    if runners.len() > 2 {
+        marks.insert("driven by several runners");
+    }
+    for line in lines {
+        let mark = match &line.fact {
+            Fact::Opened(opened) if opened.name.ordinal > 1 => "second ordinal",
+            Fact::Created(_) => "mint: answered",
+            Fact::MintRefused(_) => "mint: refused, new date",
+            Fact::MintInDoubt(doubt) if doubt.invalidated => "mint: token used up",
+            Fact::MintInDoubt(_) => "mint: in doubt",
+            Fact::Sighted(_) => "mint: sighted before the quiet period ended",
+            Fact::MintSettled { .. } => {
+                settled = true;
+                continue;
+            }
+            Fact::MintIntended(intent) => {
+                let is_new = last.is_some_and(|generation| intent.generation > generation);
+                last = Some(intent.generation);
+                match (is_new, settled) {
+                    (true, _) => "settle: new generation",
+                    (false, true) => "settle: none, same token again",
+                    _ => continue,
+                }
+            }
+            Fact::Adopted(adopted) => match adopted.author {
+                Author::Auto => "adopted: auto-rotation's",
+                Author::OursPresumed => "settle: adopted",
+                Author::Unknown => "adopted: somebody else's",
+                _ => continue,
+            },
+            Fact::Retargeted(_) => "retargeted",
+            Fact::TargetLost { .. } => "target lost",
+            Fact::PageOpened(opened) if opened.pass > 0 => "late arrivals in a later pass",
+            Fact::PageOpened(opened) if opened.page > 1 => "two pages at once",
+            Fact::PassEnded(ended) if !ended.holes.is_empty() => "coverage hole",
+            Fact::Resumed {} => "paused and resumed",
+            Fact::Cancelled { .. } => "cancelled",
+            Fact::Completed(completed) if completed.verdict == Verdict::Clean => "completed clean",
+            Fact::Completed(_) => "completed with exceptions",
+            _ => continue,
+        };
+        marks.insert(mark);
+    }
+}
+
+fn orphans(books: &Books, lines: &[MainLine], marks: &mut BTreeSet<&'static str>) {
+    for line in lines {
+        let Fact::PageOpened(opened) = &line.fact else { continue };
+        let Some(page) = books.pages.iter().find(|(_, page)| page.first().is_some_and(|l| l.entry.hash == opened.hash))
+        else {
+            continue;
+        };
+        if page.1.first().is_some_and(|first| first.entry.runner != line.entry.runner) {
+            marks.insert("page found without its name, adopted");
+        }
+    }
+}
+
+fn page(lines: &[PageLine], marks: &mut BTreeSet<&'static str>) {
+    for line in lines {
+        let mark = match &line.fact {
+            PageFact::StepSettled(settled) if settled.adopted.is_some() => "step in doubt, adopted",
+            PageFact::StepSettled(_) => "step in doubt, done again",
+            PageFact::StepFailed(failed) if !failed.in_doubt => "step failed, done again",
+            PageFact::Outcome { outcome: Outcome::Blocked { why }, .. } => {
+                if why.contains("meanwhile") {
+                    marks.insert("moved by somebody else meanwhile");
+                }
+                "blocked"
+            }
+            _ => continue,
+        };
+        marks.insert(mark);
+    }
+}

@@ -1,0 +1,89 @@
+//! The simulator's lane: seeds in, no violation out. `make sim` runs it for longer and prints what was reached.
+#![allow(clippy::disallowed_methods, reason = "the lane is told its seed and its time through the environment, and uses every core")]
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use keywheel::testkit::sim::{Scenario, Tally, minimise, run, trace};
+
+/// Seeds of the ordinary test run.
+const ORDINARY: u64 = 300;
+
+fn number(name: &str) -> Option<u64> {
+    std::env::var(name).ok().filter(|text| !text.is_empty()).map(|text| {
+        text.parse().unwrap_or_else(|_| panic!("{name} is a whole number"))
+    })
+}
+
+fn tell(seed: u64) -> String {
+    let scenario = Scenario::of(seed);
+    let outcome = run(&scenario);
+    let small = minimise(&scenario);
+    let mut text = format!("SEED={seed} make sim\n");
+    for violation in &outcome.violations {
+        text.push_str(&format!("  {}: {}\n", violation.rule, violation.what));
+    }
+    text.push_str(&format!("it still fails with these faults only: {:#?}\n", small.faults));
+    text.push_str(&format!("runners {}, broken {:?}\n", small.runners, small.broken));
+    text
+}
+
+fn lane(seeds: u64, first: u64, time: Option<Duration>, threads: usize) -> Tally {
+    let started = Instant::now();
+    let next = AtomicU64::new(0);
+    let failed = AtomicBool::new(false);
+    let total = Mutex::new((Tally::default(), Vec::new()));
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                let mut tally = Tally::default();
+                loop {
+                    let index = next.fetch_add(1, Ordering::Relaxed);
+                    let is_over = time.map_or(index >= seeds, |time| started.elapsed() >= time);
+                    if is_over || failed.load(Ordering::Relaxed) {
+                        break;
+                    }
+                    let scenario = Scenario::of(first + index);
+                    let outcome = run(&scenario);
+                    tally.add(scenario.runners, &outcome);
+                    if !outcome.violations.is_empty() {
+                        failed.store(true, Ordering::Relaxed);
+                        total.lock().expect("no thread panicked").1.push(first + index);
+                    }
+                }
+                total.lock().expect("no thread panicked").0.merge(&tally);
+            });
+        }
+    });
+    let (tally, failing) = total.into_inner().expect("no thread panicked");
+    assert!(failing.is_empty(), "{}", failing.into_iter().map(tell).collect::<String>());
+    tally
+}
+
+#[test]
+fn whatever_goes_wrong_every_rule_holds() {
+    if let Some(seed) = number("SEED") {
+        let outcome = run(&Scenario::of(seed));
+        println!("{:#?}\n{outcome:#?}", Scenario::of(seed));
+        assert!(outcome.violations.is_empty(), "{}", tell(seed));
+        return;
+    }
+    let seconds = number("SIM_SECONDS").map(Duration::from_secs);
+    let threads = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
+    let first = if seconds.is_some() { 1_000_000 } else { 0 };
+    let started = Instant::now();
+    let tally = lane(ORDINARY, first, seconds, threads);
+    println!("{tally}{:>9.1}  seconds on {threads} threads", started.elapsed().as_secs_f64());
+    assert!(tally.median_dependents() >= 10, "too few dependents to mean anything");
+    assert_eq!(tally.unmarked(), Vec::<&str>::new(), "states that no simulation reached");
+}
+
+#[test]
+fn the_same_seed_leaves_the_same_trace() {
+    for seed in [1, 7, 42] {
+        let scenario = Scenario::of(seed);
+        assert_eq!(trace(&scenario), trace(&scenario), "seed {seed}");
+    }
+    assert_ne!(trace(&Scenario::of(1)), trace(&Scenario::of(2)));
+}
