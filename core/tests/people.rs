@@ -163,7 +163,8 @@ fn people_are_told_once_with_the_head_of_the_chain() {
     assert!(notices[0].title.starts_with("TEST"), "a rehearsal says so");
     let entries = sink.entries();
     assert!(entries.len() > 20, "{} entries", entries.len());
-    assert!(entries.iter().all(|entry| !entry.text.contains("\"mint_intended\"")), "intents are not audited");
+    let main = entries.iter().filter(|entry| !entry.stream.as_str().contains("/p/"));
+    assert!(main.enumerate().all(|(place, entry)| entry.seq == place as u64), "the copy has gaps: no chain to check");
     assert!(entries.iter().any(|entry| entry.text.contains("\"completed\"")));
 }
 
