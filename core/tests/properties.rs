@@ -47,7 +47,10 @@ proptest! {
         let report = match rotated {
             Ok(Rotated::Completed(report)) => report,
             // A stranger was faster than our first look.
-            Ok(Rotated::NotDue { .. }) => return Ok(prop_assert_eq!(lab.world.minted_by_us(&lab.key), 0)),
+            Ok(Rotated::NotDue { .. }) => {
+                prop_assert_eq!(lab.world.minted_by_us(&lab.key), 0);
+                return Ok(());
+            }
             other => return Err(TestCaseError::fail(format!("{other:?}"))),
         };
         let dependents = lab.run(rotator.dependents(&report.summary.rotation)).expect("a read");

@@ -116,8 +116,11 @@ pub fn conclude_settle(state: &State, number: u32, survey: &Survey, settings: &S
         return Conclusion::not_yet("the answer carried no date to settle by");
     };
     let seen: BTreeSet<KeyVersionId> = usable.iter().map(|version| version.id.clone()).collect();
-    let sighted = (!seen.is_subset(&leg.sighted))
-        .then(|| Fact::Sighted(Sighted { leg: number, generation: attempt.intent.generation, versions: seen }));
+    let sighted = (!seen.is_subset(&leg.sighted)).then_some(Fact::Sighted(Sighted {
+        leg: number,
+        generation: attempt.intent.generation,
+        versions: seen,
+    }));
     if server_date <= quiet_from {
         let until = survey.local_for(quiet_from + Duration::from_secs(1));
         return match sighted {

@@ -7,7 +7,7 @@ use keywheel::testkit::Lab;
 use keywheel::{Result, Rotated};
 
 /// A vault with a replica, a key of 100 days, five buckets in two regions; rotated.
-pub fn rotate() -> Result<String> {
+pub(crate) fn rotate() -> Result<String> {
     let lab = Lab::with_buckets(5);
     let rotator = lab.rotator();
     let plan = lab.run(rotator.plan(&lab.key))?;
