@@ -52,6 +52,7 @@ fn table() -> Vec<(&'static str, Holds, Expected)> {
         ("A1 and A6 off", Holds { token: false, refusal: false, ..all }, ASecondOne),
         ("A1 and A7 off", Holds { token: false, one_shot: false, ..all }, ASecondOne),
         ("A1 off and no quiet period", Holds { token: false, quiet: false, ..all }, ASecondOne),
+        ("A1 off and late answers written down unlooked", Holds { token: false, dated: false, ..all }, ASecondOne),
     ]
 }
 

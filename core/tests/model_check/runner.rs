@@ -342,7 +342,7 @@ impl Tenancy {
         let Runner::Answered { from, date, facts } = world.runners[at].clone() else { return None };
         let sent = start() + jiff::SignedDuration::from_secs(date);
         let is_first = !self.holds.append || from.lines == world.journal.lines;
-        if is_first || awaits_answer(&world.journal.state, 1, sent) {
+        if is_first || !self.holds.dated || awaits_answer(&world.journal.state, 1, sent) {
             self.store(world, &facts);
         }
         world.runners[at] = Runner::Folded(world.journal.clone());

@@ -16,7 +16,8 @@ pub(crate) const AUTHORSHIP: &str = "a version called ours is ours";
 pub(crate) const COMPLETES: &str = "the mint completes";
 pub(crate) const FACTS_FOLLOW: &str = "every fact that is written can follow";
 
-/// Which assumptions hold (A1 to A7 of at-most-once.md), and whether the quiet period is kept at all.
+/// Which assumptions hold (A1 to A7 of at-most-once.md), whether the quiet period is kept at all, and
+/// whether a late answer is compared with the journal before it is written down.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Holds {
     pub(crate) token: bool,
@@ -27,6 +28,7 @@ pub(crate) struct Holds {
     pub(crate) refusal: bool,
     pub(crate) one_shot: bool,
     pub(crate) quiet: bool,
+    pub(crate) dated: bool,
 }
 
 impl Holds {
@@ -40,6 +42,7 @@ impl Holds {
             refusal: true,
             one_shot: true,
             quiet: true,
+            dated: true,
         }
     }
 }
@@ -247,9 +250,11 @@ impl Model for Tenancy {
     fn properties(&self) -> Vec<Property<Self>> {
         vec![
             Property::always(AT_MOST_ONE, |_, world: &World| world.ours() <= 1),
-            Property::always(FACTS_FOLLOW, |tenancy: &Self, world: &World| !world.is_broken || !tenancy.holds.append),
+            Property::always(FACTS_FOLLOW, |tenancy: &Self, world: &World| {
+                !world.is_broken || !tenancy.holds.append || !tenancy.holds.dated
+            }),
             Property::always(AUTHORSHIP, |tenancy: &Self, world: &World| {
-                world.journal.is_rightly_ours(world) || !tenancy.holds.append
+                world.journal.is_rightly_ours(world) || !tenancy.holds.append || !tenancy.holds.dated
             }),
             Property::sometimes(COMPLETES, |_, world: &World| world.journal.is_in_use()),
         ]
