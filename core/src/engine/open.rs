@@ -103,26 +103,22 @@ impl Engine {
     /// Stops a rotation at its next append, whoever drives it.
     pub async fn pause(&self, rid: &RotationId, why: &str) -> Done {
         let paused = Paused { why: why.to_owned(), do_next: "resume when you are ready".to_owned() };
-        self.intervene(rid, |state| {
-            refuse_ended(state, "pause")?;
-            Ok(state.paused.is_none().then(|| Fact::Paused(paused.clone())))
-        })
-        .await
+        self.intervene(rid, |state| Ok(state.paused.is_none().then(|| Fact::Paused(paused.clone())))).await
     }
 
     /// Lets a paused rotation go on. Does not drive it.
-    ///
-    /// One that has ended is let be: killed between its last fact and the registry's, it looks open, and whoever
-    /// drives it closes the books.
     pub async fn unpause(&self, rid: &RotationId) -> Done {
-        self.intervene(rid, |state| Ok((!state.is_terminal() && state.paused.is_some()).then_some(Fact::Resumed {})))
-            .await
+        // One that ended but whose runner died before it gave its lineage free: whoever drives it does that.
+        let main = self.main_book(rid).await?;
+        if self.state(&main)?.is_terminal() {
+            return Ok(());
+        }
+        self.intervene(rid, |state| Ok(state.paused.is_some().then_some(Fact::Resumed {}))).await
     }
 
     /// Gives a rotation up, if no mint was intended yet. `due` does not start it again before `until`.
     pub async fn cancel(&self, rid: &RotationId, until: Option<Timestamp>) -> Done {
         self.intervene(rid, |state| {
-            refuse_ended(state, "cancel")?;
             if state.is_past_pivot() {
                 return Err(Error::refused(
                     "cancel",
@@ -147,6 +143,9 @@ impl Engine {
             let epoch = self.ports.journal.epoch(&scope).await?;
             let mut main = self.main_book(rid).await?;
             let state = self.state(&main)?;
+            if state.is_terminal() {
+                return Err(Error::refused("intervene", "the rotation has ended").with("rotation", rid));
+            }
             let Some(fact) = wish(state)? else {
                 return Ok(());
             };
@@ -170,13 +169,6 @@ impl Engine {
         let view = DueView { seen: &seen, open, not_before: known(&registry).held_until(key) };
         Ok((due(&view, &self.settings, self.ports.clock.now()), seen))
     }
-}
-
-fn refuse_ended(state: &State, operation: &'static str) -> Done {
-    if state.is_terminal() {
-        return Err(Error::refused(operation, "the rotation has ended").with("rotation", &state.rid));
-    }
-    Ok(())
 }
 
 fn known(registry: &Book<Registry>) -> &Registry {

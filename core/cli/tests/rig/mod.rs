@@ -139,7 +139,7 @@ impl Rig {
                 Some(line) => last = line,
                 None => {
                     let status = child.wait().await.expect("it ended");
-                    assert!(matches!(status.code(), Some(0)), "{args:?} ended with {status} after {last}");
+                    assert_eq!(status.code(), Some(0), "{args:?} ended with {status}, last: {last}");
                     return false;
                 }
             }

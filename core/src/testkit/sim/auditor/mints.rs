@@ -109,7 +109,7 @@ fn intents(evidence: &mut Evidence<'_>, lines: &[MainLine], truths: &[VersionTru
             Fact::MintRefused(_) | Fact::Created(_) => is_open = false,
             Fact::MintSettled { .. } | Fact::Adopted(_) if is_open => {
                 if let (Some(intent), false) = (last, is_ours(&line.fact))
-                    && let Some(what) = hasty(evidence, intent, lines[index - 1].mark, line.mark)
+                    && let Some(what) = hasty(evidence, intent, mark_before(lines, index), line.mark)
                 {
                     complaints.push(("I5 quiet period before settling", what));
                 }
@@ -128,6 +128,11 @@ fn intents(evidence: &mut Evidence<'_>, lines: &[MainLine], truths: &[VersionTru
 
 fn is_ours(fact: &Fact) -> bool {
     matches!(fact, Fact::Adopted(adopted) if adopted.author == Author::Ours)
+}
+
+/// The mark of the last line before this one that was not written in the same append.
+fn mark_before(lines: &[MainLine], index: usize) -> u64 {
+    lines[..index].iter().rev().map(|line| line.mark).find(|mark| *mark < lines[index].mark).unwrap_or(0)
 }
 
 /// Settled although no list was answered after date + Q since the line before.
