@@ -266,9 +266,13 @@ impl Tenancy {
 
     fn survey(&self, world: &World, fresh: bool) -> Survey {
         let now = tick(world.now);
-        // Without A5 the estimate of the server's time is two ticks late whenever the look is a stale one.
-        let late = Duration::from_secs(2 * TICK.unsigned_abs());
-        let server_time = if self.holds.clock || fresh { now } else { now - late };
+        // Without A5 the estimate of the server's time is a tick early or late, never right.
+        let off = Duration::from_secs(TICK.unsigned_abs());
+        let server_time = match (self.holds.clock, fresh) {
+            (true, _) => now,
+            (false, true) => now - off,
+            (false, false) => now + off,
+        };
         Survey {
             key: Key { current_version: version_id(world.current), ..KEY.clone() },
             versions: self.list(world, fresh),
@@ -336,7 +340,7 @@ impl Tenancy {
     /// Records an outcome; after a conflict only if the journal still waits for this very answer.
     pub(crate) fn record(&self, world: &mut World, at: usize) -> Option<()> {
         let Runner::Answered { from, date, facts } = world.runners[at].clone() else { return None };
-        let sent = start() + Duration::from_secs(date.unsigned_abs());
+        let sent = start() + jiff::SignedDuration::from_secs(date);
         let is_first = !self.holds.append || from.lines == world.journal.lines;
         if is_first || awaits_answer(&world.journal.state, 1, sent) {
             self.store(world, &facts);

@@ -69,8 +69,8 @@ impl Bounds {
     }
 
     /// A stranger mints too, and the service refuses for passing reasons.
-    pub(crate) fn full(holds: Holds) -> Self {
-        Self { horizon: 3, foreign: 1, refusals: 1, lines: if holds.append { 100 } else { 9 } }
+    pub(crate) fn wide() -> Self {
+        Self { horizon: 3, foreign: 1, refusals: 1, lines: 100 }
     }
 }
 
