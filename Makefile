@@ -4,7 +4,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help check test demo heal fuzz deny ready
+.PHONY: help check test demo heal sim mutants fuzz deny ready
 
 # One set of packages and features for every cargo call, so that they share artefacts. The two bindings
 # are cdylibs for their hosts and are built and tested by their own lanes.
@@ -26,6 +26,13 @@ demo: ## rotates a key in an emulated tenancy, is killed half-way, resumes, prin
 
 heal: ## rewrites what is generated or copied (core/README.md)
 	KEYWHEEL_HEAL=1 cargo test $(RUST) --test tidy healed
+
+sim: ## the simulator for SIM_SECONDS (60) seconds on all cores, or for one SEED; prints what was reached
+	SIM_SECONDS=$${SIM_SECONDS:-60} cargo test --locked --profile sim -p keywheel --features testkit --test sim -- --nocapture
+
+mutants: ## takes each safeguard of the protocol away and shows which rule notices, in how many seeds
+	RUSTC_WORKSPACE_WRAPPER=$(CURDIR)/.ci/with-mutants cargo test --locked --profile sim -p keywheel \
+		--features testkit --test mutants -- --nocapture
 
 fuzz: ## every fuzz target for FUZZ_SECONDS (10) seconds; needs cargo-fuzz
 	.ci/fuzz

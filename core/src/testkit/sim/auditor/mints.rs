@@ -100,8 +100,7 @@ fn intents(evidence: &mut Evidence<'_>, lines: &[MainLine], truths: &[VersionTru
                         complaints.push(("I5 one token per generation", format!("generation {}", intent.generation)));
                     }
                 }
-                let before = lines[index - 1].mark;
-                if let Some(what) = unjustified(evidence, truths, opened, before, line.mark) {
+                if let Some(what) = unjustified(evidence, truths, opened, before(lines, index), line.mark) {
                     complaints.push(("I11 a look justifies each mint", what));
                 }
                 (last, is_open) = (Some(intent), true);
@@ -109,7 +108,7 @@ fn intents(evidence: &mut Evidence<'_>, lines: &[MainLine], truths: &[VersionTru
             Fact::MintRefused(_) | Fact::Created(_) => is_open = false,
             Fact::MintSettled { .. } | Fact::Adopted(_) if is_open => {
                 if let (Some(intent), false) = (last, is_ours(&line.fact))
-                    && let Some(what) = hasty(evidence, intent, lines[index - 1].mark, line.mark)
+                    && let Some(what) = hasty(evidence, intent, before(lines, index), line.mark)
                 {
                     complaints.push(("I5 quiet period before settling", what));
                 }
@@ -124,6 +123,12 @@ fn intents(evidence: &mut Evidence<'_>, lines: &[MainLine], truths: &[VersionTru
     for (rule, what) in complaints {
         evidence.fail(rule, what);
     }
+}
+
+/// The mark of the append before the one that a line came with.
+fn before(lines: &[MainLine], index: usize) -> u64 {
+    let nonce = &lines[index].entry.nonce;
+    lines[..index].iter().rfind(|line| line.entry.nonce != *nonce).map_or(0, |line| line.mark)
 }
 
 fn is_ours(fact: &Fact) -> bool {
