@@ -27,8 +27,10 @@ demo: ## rotates a key in an emulated tenancy, is killed half-way, resumes, prin
 heal: ## rewrites what is generated or copied (core/README.md)
 	KEYWHEEL_HEAL=1 cargo test $(RUST) --test tidy healed
 
-sim: ## the simulator for SIM_SECONDS (60) seconds on all cores, or for one SEED; prints what was reached
+sim: ## the simulator for SIM_SECONDS (60) seconds on all cores, or for one SEED; then every pair of crash points
 	SIM_SECONDS=$${SIM_SECONDS:-60} cargo test --locked --profile sim -p keywheel --features testkit --test sim -- --nocapture
+	[ -n "$${SEED:-}" ] || CRASH_PAIRS=all cargo test --locked --profile sim -p keywheel --features testkit \
+		--test crash_everywhere -- --nocapture
 
 mutants: ## takes each safeguard of the protocol away and shows which rule notices, in how many seeds
 	RUSTC_WORKSPACE_WRAPPER=$(CURDIR)/.ci/with-mutants cargo test --locked --profile sim -p keywheel \

@@ -305,6 +305,9 @@ impl Scenario {
             65..=67 => Fault::ShortLived(dice.index(self.runners)),
             68..=70 => Fault::Skew(dice.index(self.runners), jitter(dice, 235_000)),
             71..=72 => Fault::DuplicateTrigger(dice.secs(1, 1500)),
+            // The pivot comes within a minute; what must come before it has to hurry.
+            73..=75 => Fault::At(dice.secs(1, 20), Event::Cancel),
+            76..=78 => Fault::At(dice.secs(1, 400), Event::DeleteTarget),
             _ => Fault::At(dice.secs(1, 1500), self.draw_event(dice)),
         }
     }

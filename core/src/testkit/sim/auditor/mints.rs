@@ -158,8 +158,8 @@ fn unjustified(
         entry.operation == operation && entry.status == 200 && &*entry.principal == "keywheel"
     };
     let was_current = |at: Timestamp| {
-        let flipped = truths.iter().enumerate().filter(|(_, v)| v.flips <= at && v.condemned.is_none_or(|c| c > at));
-        flipped.max_by_key(|(place, v)| (v.flips, *place)).is_some_and(|(_, v)| v.id == opened.name.superseded)
+        let flipped = |v: &&VersionTruth| v.flips <= at && v.condemned.is_none_or(|condemned| condemned > at);
+        truths.iter().rfind(flipped).is_some_and(|v| v.id == opened.name.superseded)
     };
     let Some(old) = truths.iter().find(|v| v.id == opened.name.superseded) else {
         return Some("the superseded version never was".to_owned());
