@@ -4,7 +4,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help check test demo heal model fuzz deny ready
+.PHONY: help check test demo heal model sim mutants fuzz deny ready
 
 # One set of packages and features for every cargo call, so that they share artefacts. The two bindings
 # are cdylibs for their hosts and are built and tested by their own lanes.
@@ -29,6 +29,15 @@ heal: ## rewrites what is generated or copied (core/README.md)
 
 model: ## the mint leg model-checked to the wider bound, with every assumption off in turn; some minutes
 	KEYWHEEL_MODEL=full cargo test --locked -p keywheel --all-features --test model_check -- --nocapture
+
+sim: ## the simulator for SIM_SECONDS (60) seconds on all cores, or for one SEED; then every pair of crash points
+	SIM_SECONDS=$${SIM_SECONDS:-60} cargo test --locked --profile sim -p keywheel --features testkit --test sim -- --nocapture
+	[ -n "$${SEED:-}" ] || CRASH_PAIRS=all cargo test --locked --profile sim -p keywheel --features testkit \
+		--test crash_everywhere -- --nocapture
+
+mutants: ## takes each safeguard of the protocol away and shows which rule notices, in how many seeds
+	RUSTC_WORKSPACE_WRAPPER=$(CURDIR)/.ci/with-mutants cargo test --locked --profile sim -p keywheel \
+		--features testkit --test mutants -- --nocapture
 
 fuzz: ## every fuzz target for FUZZ_SECONDS (10) seconds; needs cargo-fuzz
 	.ci/fuzz

@@ -21,6 +21,10 @@ pub mod model;
 pub mod ports;
 pub mod rotation;
 mod rotator;
+#[cfg(not(keywheel_mutants))]
+mod safeguard;
+#[cfg(keywheel_mutants)]
+pub mod safeguard;
 #[cfg(feature = "testkit")]
 pub mod testkit;
 

@@ -10,7 +10,8 @@ use crate::rotation::meta::{Cursors, MetaFact};
 use crate::rotation::registry::{Registry, RegistryFact};
 use crate::rotation::vault::{Ledger, VaultFact};
 use crate::rotation::{self, page};
-use crate::{Error, Result};
+use crate::safeguard::{Safeguard, is_on};
+use crate::{Error, ErrorKind, Result};
 
 use super::{Done, Engine, corrupt};
 
@@ -168,6 +169,9 @@ impl<S: Fold> Book<S> {
             }
             Err(error) => {
                 self.refold(engine).await?;
+                if error.kind() == ErrorKind::Conflict && !is_on(Safeguard::CompareAndAppend) {
+                    return Box::pin(self.append(engine, None, facts)).await;
+                }
                 Err(error)
             }
         }

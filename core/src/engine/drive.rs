@@ -15,6 +15,7 @@ use crate::rotation::vault::VaultFact;
 use crate::rotation::{
     Conclusion, Decision, Effect, Fact, Leg, Phase, Rest, State, awaits_answer, conclude_failure, decide,
 };
+use crate::safeguard::{Safeguard, is_on};
 use crate::{Error, ErrorKind, Result};
 
 /// How a drive ended.
@@ -112,12 +113,19 @@ impl Engine {
         pace: &mut Pace,
         deadline: Option<Timestamp>,
     ) -> Done {
+        // The answer to a request that left too early; only a build without this safeguard has one.
+        let sent = match (&conclusion.then, conclusion.facts.first()) {
+            (Some(Effect::Mint { .. }), Some(Fact::MintIntended(intent))) if !is_on(Safeguard::IntentFirst) => {
+                Some(self.send(self.state(main)?, intent).await)
+            }
+            _ => None,
+        };
         if !conclusion.facts.is_empty() {
             self.record(main, held, conclusion.facts).await?;
         }
         if let Some(Effect::Mint { leg }) = conclusion.then {
             let date = self.state(main)?.leg(leg).and_then(Leg::open_attempt).map(|attempt| attempt.intent.date);
-            let outcome = self.mint(main, leg).await?;
+            let outcome = self.mint(main, leg, sent).await?;
             self.record_outcome(main, held, leg, date, outcome.facts).await?;
         }
         if let Some((until, why)) = conclusion.not_yet {

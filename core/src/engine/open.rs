@@ -6,6 +6,7 @@ use crate::model::{Due, DueState, KeyId, Request, RotationId, StreamId, Timestam
 use crate::ports::Fence;
 use crate::rotation::registry::{RegisteredOpening, Registry, RegistryFact};
 use crate::rotation::{self, DueView, Fact, Opened, Paused, State, due, grant, lineage_root, refusal, rid};
+use crate::safeguard::{Safeguard, is_on};
 use crate::{Error, ErrorKind, Result};
 
 /// What became of a wish.
@@ -25,7 +26,7 @@ impl Engine {
         let key = &request.key;
         let root = lineage_root(key);
         let mut registry = self.registry().await?;
-        if let Some(rid) = known(&registry).open_for(&root).cloned() {
+        if let Some(rid) = open_rotation(&registry, &root) {
             self.main_book(&rid).await?;
             return Ok(Opening::Open(rid));
         }
@@ -52,7 +53,7 @@ impl Engine {
             wish @ When::Now { .. } => grant(key, wish, &view, &self.settings, now)?,
         }
         loop {
-            if let Some(rid) = known(&registry).open_for(&root).cloned() {
+            if let Some(rid) = open_rotation(&registry, &root) {
                 self.main_book(&rid).await?;
                 return Ok(Opening::Open(rid));
             }
@@ -119,7 +120,7 @@ impl Engine {
     /// Gives a rotation up, if no mint was intended yet. `due` does not start it again before `until`.
     pub async fn cancel(&self, rid: &RotationId, until: Option<Timestamp>) -> Done {
         self.intervene(rid, |state| {
-            if state.is_past_pivot() {
+            if state.is_past_pivot() && is_on(Safeguard::CancelBeforePivotOnly) {
                 return Err(Error::refused(
                     "cancel",
                     "a version was minted, or may have been: only forward from here; pause it if it must stop",
@@ -169,6 +170,10 @@ impl Engine {
         let view = DueView { seen: &seen, open, not_before: known(&registry).held_until(key) };
         Ok((due(&view, &self.settings, self.ports.clock.now()), seen))
     }
+}
+
+fn open_rotation(registry: &Book<Registry>, root: &KeyId) -> Option<RotationId> {
+    known(registry).open_for(root).cloned().filter(|_| is_on(Safeguard::OneOpenRotation))
 }
 
 fn known(registry: &Book<Registry>) -> &Registry {

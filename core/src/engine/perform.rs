@@ -5,13 +5,14 @@ use std::collections::BTreeMap;
 use super::book::Book;
 use super::claim::Held;
 use super::{Done, Engine};
-use crate::model::{Key, KeyVersion, Kind, RekeyClass, Risk, Timestamp};
+use crate::model::{Key, KeyVersion, Kind, RekeyClass, Risk, Timestamp, to_seconds};
 use crate::ports::{KeyStoreExt, Reply, VersionMint};
 use crate::rotation::{
-    self, Conclusion, Effect, Fact, Preflight, State, Survey, conclude_created, conclude_flip, conclude_replicas,
-    conclude_settle, conclude_survey, preflight, vault::VaultFact,
+    self, Conclusion, Effect, Fact, MintIntended, Preflight, State, Survey, conclude_created, conclude_flip,
+    conclude_replicas, conclude_settle, conclude_survey, preflight, vault::VaultFact,
 };
-use crate::{Error, ErrorKind, Result};
+use crate::safeguard::{Safeguard, is_on};
+use crate::{Error, ErrorKind, Landed, Result};
 
 impl Engine {
     /// Performs one effect and says what follows.
@@ -54,21 +55,43 @@ impl Engine {
     }
 
     /// Sends the journaled mint, once. Only called by the process that has just appended the intent.
-    pub(super) async fn mint(&self, main: &Book<State>, leg: u32) -> Result<Conclusion> {
+    pub(super) async fn mint(
+        &self,
+        main: &Book<State>,
+        leg: u32,
+        sent: Option<Result<Reply<KeyVersion>>>,
+    ) -> Result<Conclusion> {
         let state = self.state(main)?;
         let attempt = state.leg(leg).and_then(|leg| leg.open_attempt());
         let intent = attempt.map(|attempt| &attempt.intent).ok_or_else(|| Error::bug("mint", "no open intent"))?;
-        let mint = VersionMint {
-            key: state.opened.name.key.clone(),
-            token: intent.token.clone(),
-            date: intent.date,
-            body: intent.body.clone(),
+        let answer = match sent {
+            Some(answer) => answer,
+            None => self.send(state, intent).await,
         };
-        let answer = self.ports.key_store.create_version(&mint).await;
         match answer {
             Ok(reply) => Ok(conclude_created(state, leg, &reply.value, reply.request_id)),
             Err(error) => self.failure(main, &Effect::Mint { leg }, &error),
         }
+    }
+
+    /// The request as the intent says it, once.
+    pub(super) async fn send(&self, state: &State, intent: &MintIntended) -> Result<Reply<KeyVersion>> {
+        let date = if is_on(Safeguard::Fence) {
+            intent.date
+        } else {
+            to_seconds(self.server_time().at(self.ports.clock.now()))
+        };
+        let mint = VersionMint {
+            key: state.opened.name.key.clone(),
+            token: intent.token.clone(),
+            date,
+            body: intent.body.clone(),
+        };
+        let answer = self.ports.key_store.create_version(&mint).await;
+        if answer.as_ref().is_err_and(|error| error.landed() != Landed::No) && !is_on(Safeguard::OneShot) {
+            return self.ports.key_store.create_version(&mint).await;
+        }
+        answer
     }
 
     /// Reads the key, then lists its versions; both by the server's clock.

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
+use super::book::Book;
 use super::walk::Walk;
 use super::{Engine, corrupt};
 use crate::journal::{PAGE_LINES, Replay};
@@ -34,11 +35,14 @@ impl Engine {
 
     /// A rotation as its own stream tells it; counts of open pages included.
     pub async fn summary(&self, rid: &RotationId) -> Result<RotationSummary> {
-        let main = self.main_book(rid).await?;
-        let state = self.state(&main)?;
+        self.summary_of(&self.main_book(rid).await?).await
+    }
+
+    async fn summary_of(&self, main: &Book<State>) -> Result<RotationSummary> {
+        let state = self.state(main)?;
         let mut counts = state.counts.clone();
         for (number, _) in state.pages.iter().filter(|(_, page)| page.closed.is_none()) {
-            if let Some(page) = self.page_book(&main, *number).await?.state() {
+            if let Some(page) = self.page_book(main, *number).await?.state() {
                 counts.merge(&page.counts());
             }
         }
@@ -47,8 +51,8 @@ impl Engine {
 
     /// The whole report.
     pub async fn report(&self, rid: &RotationId) -> Result<Report> {
-        let summary = self.summary(rid).await?;
         let main = self.main_book(rid).await?;
+        let summary = self.summary_of(&main).await?;
         let state = self.state(&main)?;
         let coverage = state.passes.values().next_back().map(|pass| pass.holes.clone()).unwrap_or_default();
         let mut findings = state.checked.as_ref().map(|checked| checked.findings.clone()).unwrap_or_default();

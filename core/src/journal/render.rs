@@ -71,8 +71,7 @@ fn push(to: &mut String, name: &str, value: &str) {
 }
 
 fn text(value: &str) -> Result<String> {
-    serde_json_canonicalizer::to_string(&value)
-        .map_err(|error| Error::bug("seal", "a text has no canonical form").caused_by(error))
+    serde_json::to_string(value).map_err(|error| Error::bug("seal", "a text has no canonical form").caused_by(error))
 }
 
 fn integer(value: u64) -> Result<String> {
@@ -86,8 +85,45 @@ fn integer(value: u64) -> Result<String> {
 
 fn canonical(body: &Value) -> Result<String> {
     check_body(body, 0)?;
-    serde_json_canonicalizer::to_string(body)
-        .map_err(|error| Error::bug("seal", "a body has no canonical form").caused_by(error))
+    let mut out = Vec::with_capacity(256);
+    write_canonical(&mut out, body)
+        .map_err(|error| Error::bug("seal", "a body has no canonical form").caused_by(error))?;
+    String::from_utf8(out).map_err(|error| Error::bug("seal", "a body has no canonical form").caused_by(error))
+}
+
+/// Writes a body whose numbers are whole. Members stand in the order of their UTF-16 units (RFC 8785); for names
+/// in ASCII, which all of ours are, that is the order of their bytes. serde_json escapes strings as the RFC says.
+fn write_canonical(out: &mut Vec<u8>, value: &Value) -> serde_json::Result<()> {
+    match value {
+        Value::Array(items) => {
+            out.push(b'[');
+            for (index, item) in items.iter().enumerate() {
+                if index > 0 {
+                    out.push(b',');
+                }
+                write_canonical(out, item)?;
+            }
+            out.push(b']');
+        }
+        Value::Object(members) => {
+            let mut names: Vec<&String> = members.keys().collect();
+            if !names.is_sorted() || !names.iter().all(|name| name.is_ascii()) {
+                names.sort_by(|a, b| a.encode_utf16().cmp(b.encode_utf16()));
+            }
+            out.push(b'{');
+            for (index, name) in names.into_iter().enumerate() {
+                if index > 0 {
+                    out.push(b',');
+                }
+                serde_json::to_writer(&mut *out, name)?;
+                out.push(b':');
+                write_canonical(out, &members[name])?;
+            }
+            out.push(b'}');
+        }
+        other => serde_json::to_writer(out, other)?,
+    }
+    Ok(())
 }
 
 /// Refuses what would not come back as it was written: fractions, huge integers, bottomless nesting.

@@ -63,15 +63,11 @@ pub(super) struct KeyRecord {
 }
 
 impl KeyRecord {
-    /// Place of the version that new wraps use: of those whose flip has passed, the last to flip.
+    /// Place of the version that new wraps use: of those whose flip has passed, the last that was made. A flip that
+    /// comes late never takes new wraps back to older material.
     pub(super) fn current(&self, now: Timestamp) -> usize {
         let flipped = |v: &VersionRecord| v.flips <= now && !v.fixed.is_some_and(KeyState::is_going);
-        self.versions
-            .iter()
-            .enumerate()
-            .filter(|(_, version)| flipped(version))
-            .max_by_key(|(place, version)| (version.flips, *place))
-            .map_or(0, |(place, _)| place)
+        self.versions.iter().rposition(flipped).unwrap_or(0)
     }
 
     pub(super) fn current_id(&self, now: Timestamp) -> &KeyVersionId {

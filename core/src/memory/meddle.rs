@@ -44,6 +44,12 @@ impl World {
         read(&self.lock().log)
     }
 
+    /// Takes the log away, for whoever judges after the end.
+    #[must_use]
+    pub fn take_log(&self) -> Vec<LogEntry> {
+        std::mem::take(&mut self.lock().log).into()
+    }
+
     /// The auditor's truth about a key's versions, oldest first.
     #[must_use]
     pub fn version_truths(&self, key: &KeyId) -> Vec<VersionTruth> {

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use super::fact::Fact;
 use super::state::{Failure, Leg, LegPhase, MintAttempt, MintOutcome, NoticeRef, PageRef, Phase, State};
 use crate::model::{Census, Counts, LineHash, RotationId, Timestamp};
+use crate::safeguard::{Safeguard, is_on};
 
 /// Where and when a fact was written.
 #[derive(Debug, Clone)]
@@ -85,7 +86,8 @@ pub fn apply(state: Option<State>, recorded: &Recorded, fact: &Fact) -> Result<S
             state.counts.merge(&closed.counts);
         }
         Fact::Accounted(accounted) => {
-            if state.active_leg().is_some() || state.settled_pass.is_none() {
+            let is_fresh = state.settled_pass.is_some() || !is_on(Safeguard::FreshPass);
+            if state.active_leg().is_some() || !is_fresh {
                 return Err(violation(&state, "accounted", "no fresh pass after the last effect"));
             }
             state.census = accounted.census.clone();
@@ -119,7 +121,7 @@ pub fn apply(state: Option<State>, recorded: &Recorded, fact: &Fact) -> Result<S
             state.failures.clear();
         }
         Fact::Cancelled { .. } => {
-            if state.is_past_pivot() {
+            if state.is_past_pivot() && is_on(Safeguard::CancelBeforePivotOnly) {
                 return Err(violation(&state, "cancelled", "a mint was intended; only forward from here"));
             }
             state.closed_at = Some(recorded.at);

@@ -11,6 +11,7 @@ use super::fact::{Adopted, Author, EffectFailed, Fact, InUse, MintInDoubt, MintR
 use super::mint::{author_of, count, paused};
 use super::state::State;
 use crate::model::{Ambiguity, Key, KeyState, KeyVersion, ReplicaState, ReplicaStatus, RequestId, Settings, Timestamp};
+use crate::safeguard::{Safeguard, is_on};
 use crate::{Error, ErrorKind, Landed, Retry};
 
 /// Who said it and when, by the far end's clock.
@@ -107,7 +108,8 @@ pub fn conclude_flip(state: &State, number: u32, survey: &Survey, settings: &Set
         let target_is_gone = survey.versions.iter().any(|v| v.id == target.version && v.state.is_going());
         let old = survey.versions.iter().find(|version| version.id == state.opened.name.superseded);
         let supersedes = old.is_some_and(|old| current.time_created > old.time_created);
-        if current.time_created > target.time_created || target_is_gone && supersedes {
+        let is_newer = current.time_created > target.time_created && is_on(Safeguard::NewerInUse);
+        if is_newer || target_is_gone && supersedes {
             let retargeted = Fact::Retargeted(Adopted {
                 leg: number,
                 version: current.id.clone(),
@@ -145,6 +147,9 @@ pub fn conclude_replicas(
     now: Timestamp,
 ) -> Conclusion {
     let expected = state.checked.as_ref().map(|checked| checked.replicas.clone()).unwrap_or_default();
+    if !is_on(Safeguard::ReplicaGate) {
+        return Conclusion::facts(vec![Fact::Replicated(Replicated { leg: number, regions: expected })]);
+    }
     let there: BTreeSet<_> = statuses
         .iter()
         .filter(|status| status.state == ReplicaState::Replicated)
@@ -191,13 +196,15 @@ fn conclude_mint_failure(
         return Conclusion::bug("a mint failed that was never intended");
     };
     let generation = attempt.intent.generation;
-    let is_doubtful = error.landed() != Landed::No || settings.policy.ambiguity == Ambiguity::Strict;
+    let is_used_up = error.code() == Some("InvalidatedRetryToken");
+    let is_doubtful = (error.landed() != Landed::No || settings.policy.ambiguity == Ambiguity::Strict)
+        && (!is_used_up || is_on(Safeguard::SpentToken));
     if is_doubtful {
         return Conclusion::facts(vec![Fact::MintInDoubt(MintInDoubt {
             leg: number,
             generation,
             why: error.to_string(),
-            invalidated: error.code() == Some("InvalidatedRetryToken"),
+            invalidated: is_used_up,
         })]);
     }
     let refused = Fact::MintRefused(MintRefused {

@@ -8,6 +8,7 @@ use super::fact::{Accounted, Completed, Fact, Paused};
 use super::mint::census;
 use super::state::{LegPhase, Phase, State};
 use crate::model::{Finding, FindingKind, Settings, Timestamp, Verdict};
+use crate::safeguard::{Safeguard, is_on};
 
 /// What the driver shall do.
 #[derive(Debug, Clone, PartialEq)]
@@ -84,7 +85,9 @@ fn decide_legs(state: &State) -> Decision {
     };
     match leg.phase {
         LegPhase::Minting if leg.target.is_some() => Decision::Perform(Effect::ObserveFlip { leg: number }),
-        LegPhase::Minting if leg.open_attempt().is_some() => Decision::Settle(Effect::SettleMint { leg: number }),
+        LegPhase::Minting if leg.open_attempt().is_some() && is_on(Safeguard::Settle) => {
+            Decision::Settle(Effect::SettleMint { leg: number })
+        }
         LegPhase::Minting => Decision::Perform(Effect::Survey { leg: number }),
         LegPhase::InUse => Decision::Perform(Effect::ObserveReplicas { leg: number }),
         LegPhase::Replicated => Decision::Record(vec![Fact::Inventoried { leg: number }]),
@@ -103,7 +106,7 @@ fn decide_accounts(state: &State) -> Decision {
     if !open.is_empty() {
         return Decision::Perform(Effect::RekeyPages { pages: open });
     }
-    if state.settled_pass.is_none() {
+    if state.settled_pass.is_none() && is_on(Safeguard::FreshPass) {
         let pass = state.pass_open.unwrap_or_else(|| state.passes.keys().next_back().map_or(0, |last| last + 1));
         return Decision::Perform(Effect::Pass { pass });
     }

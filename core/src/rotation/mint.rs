@@ -13,6 +13,7 @@ use super::fact::{Adopted, Author, Created, Fact, MintIntended, Paused, Sighted}
 use super::state::{Leg, MintOutcome, State};
 use super::token::retry_token;
 use crate::model::{Census, KeyState, KeyVersion, KeyVersionId, RequestId, Settings, Timestamp, to_seconds};
+use crate::safeguard::{Safeguard, is_on};
 
 /// Reads a survey before a mint: adopt, mint, or ask for a person.
 #[must_use]
@@ -34,7 +35,8 @@ pub fn conclude_survey(state: &State, number: u32, survey: &Survey, settings: &S
         );
     }
     let newer = newer_usable(&survey.versions, old);
-    if survey.key.current_version == *superseded && newer.is_empty() {
+    let is_current = survey.key.current_version == *superseded || !is_on(Safeguard::CurrentVersionRead);
+    if is_current && (newer.is_empty() || !is_on(Safeguard::ListBeforeMint)) {
         if let Some(conclusion) = await_sighted(leg, survey, settings) {
             return conclusion;
         }
@@ -79,7 +81,11 @@ fn intend(state: &State, number: u32, leg: &Leg, survey: &Survey, settings: &Set
     let intent = MintIntended {
         leg: number,
         generation,
-        token: retry_token(&state.opened.name, number, &operation, generation),
+        token: if is_on(Safeguard::DeterministicToken) {
+            retry_token(&state.opened.name, number, &operation, generation)
+        } else {
+            retry_token(&state.opened.name, number, &date.to_string(), generation)
+        },
         operation,
         date,
         baseline: survey.versions.iter().map(|version| version.id.to_string()).collect(),
@@ -121,7 +127,9 @@ pub fn conclude_settle(state: &State, number: u32, survey: &Survey, settings: &S
         generation: attempt.intent.generation,
         versions: seen,
     }));
-    if server_date <= quiet_from {
+    let is_waived =
+        if usable.is_empty() { !is_on(Safeguard::QuietPeriod) } else { !is_on(Safeguard::AdoptAfterQuietPeriod) };
+    if server_date <= quiet_from && !is_waived {
         let until = survey.local_for(quiet_from + Duration::from_secs(1));
         return match sighted {
             Some(sighted) => Conclusion::facts(vec![sighted]),

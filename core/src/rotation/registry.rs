@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::model::{KeyId, KeyVersionId, RotationId, RotationName, Timestamp};
+use crate::safeguard::{Safeguard, is_on};
 
 /// A fact of the registry.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -67,7 +68,8 @@ impl Registry {
         match fact {
             RegistryFact::RotationOpened(opening) => {
                 let root = &opening.opened.lineage_root;
-                if self.open.contains_key(root) || self.rotations.contains_key(&opening.rid) {
+                let is_taken = self.open.contains_key(root) && is_on(Safeguard::OneOpenRotation);
+                if is_taken || self.rotations.contains_key(&opening.rid) {
                     return false;
                 }
                 self.open.insert(root.clone(), opening.rid.clone());

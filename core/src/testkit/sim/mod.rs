@@ -24,7 +24,6 @@ pub use auditor::Violation;
 pub use scenario::{Broken, Event, Fault, Scenario, What};
 pub use tally::Tally;
 
-use crate::memory::LogEntry;
 use crate::rotation::Fact;
 use schedule::{Stuck, Task};
 use stage::Stage;
@@ -65,7 +64,7 @@ impl Outcome {
 pub fn run(scenario: &Scenario) -> Outcome {
     let (stage, ended) = play(scenario);
     let ended = ended.map_err(|stuck| format!("{stuck:?} at {}", stage.clock.now()));
-    let log = stage.world.with_log(|log| log.iter().cloned().collect::<Vec<LogEntry>>());
+    let log = stage.world.take_log();
     let (violations, books) = auditor::audit(&stage, &log, ended);
     let marks = marks::of(&books, &log);
     let dependents = books.main.values().filter_map(|lines| {

@@ -217,7 +217,7 @@ impl Scenario {
             _ => None,
         };
         let secs = |low, high| dice.secs(low, high);
-        let list_lag = if broken == Some(Broken::List) { secs(90, 900) } else { secs(0, 55) };
+        let list_lag = if broken == Some(Broken::List) { secs(90, 1500) } else { secs(0, 55) };
         let enabled_delay = secs(0, 20);
         let world = WorldSettings {
             seed,
@@ -250,7 +250,8 @@ impl Scenario {
             faults: Vec::new(),
             heal_after: secs(1800, 7200),
         };
-        let count = dice.range(1, 10);
+        scenario.faults.push(scenario.draw_first(&dice));
+        let count = dice.range(0, 9);
         for _ in 0..count {
             let fault = scenario.draw(&dice);
             scenario.faults.push(fault);
@@ -259,10 +260,36 @@ impl Scenario {
             let late = What::DelayProcessing(secs(70, 1200));
             scenario.faults.push(Fault::Call("create_key_version", 1, 1, late));
         }
+        if broken == Some(Broken::List) {
+            // Somebody's version is current before it is listed; or ours lands unheard and is listed too late.
+            scenario.faults.push(if dice.one_in(2) {
+                scenario.world.flip_delay = scenario.world.enabled_delay;
+                Fault::At(secs(1, 60), Event::ForeignMint)
+            } else {
+                Fault::Call("create_key_version", 1, 1, What::LoseAnswer)
+            });
+        }
         if broken == Some(Broken::Restored) {
             scenario.faults.push(Fault::At(secs(30, 1200), Event::Restore));
         }
         scenario
+    }
+
+    /// A fault that hardly any run can miss.
+    fn draw_first(&self, dice: &Dice) -> Fault {
+        let what = dice.pick(&[
+            What::LoseAnswer,
+            What::LoseRequest,
+            What::Before(503, "ServiceUnavailable"),
+            What::Before(429, "TooManyRequests"),
+            What::Before(404, "NotAuthorizedOrNotFound"),
+        ]);
+        match dice.range(1, 4) {
+            1 => Fault::Call(dice.pick(&["get_key", "get_vault", "list_key_versions", "get_bucket"]), 1, 1, what),
+            2 => Fault::Call("list_buckets", 1, 1, what),
+            3 => Fault::Call("reencrypt_bucket", 1, 1, what),
+            _ => Fault::Call("create_key_version", 1, 1, what),
+        }
     }
 
     fn draw(&self, dice: &Dice) -> Fault {
@@ -278,6 +305,9 @@ impl Scenario {
             65..=67 => Fault::ShortLived(dice.index(self.runners)),
             68..=70 => Fault::Skew(dice.index(self.runners), jitter(dice, 235_000)),
             71..=72 => Fault::DuplicateTrigger(dice.secs(1, 1500)),
+            // The pivot comes within a minute; what must come before it has to hurry.
+            73..=75 => Fault::At(dice.secs(1, 20), Event::Cancel),
+            76..=78 => Fault::At(dice.secs(1, 400), Event::DeleteTarget),
             _ => Fault::At(dice.secs(1, 1500), self.draw_event(dice)),
         }
     }

@@ -3,24 +3,49 @@
 use std::collections::BTreeMap;
 
 use super::Evidence;
-use crate::journal::verify;
-use crate::model::StreamId;
+use crate::journal::{Entry, verify};
+use crate::model::{LineHash, StreamId};
 use crate::rotation::page;
 use crate::rotation::registry::RegistryFact;
 use crate::rotation::{self, Fact};
 
 pub(super) fn judge(evidence: &mut Evidence<'_>) {
     let stage = evidence.stage;
-    for stream in stage.journal.lengths().into_keys() {
-        if let Err(error) = verify(&stage.journal.lines(&stream)) {
-            evidence.fail("I2 chains verify", format!("{stream}: {error}"));
-        }
-    }
     if evidence.is_restored() {
+        for stream in stage.journal.lengths().into_keys() {
+            if let Err(error) = verify(&stage.journal.lines(&stream)) {
+                evidence.fail("I2 chains verify", format!("{stream}: {error}"));
+            }
+        }
         return;
     }
+    links(evidence);
     folds(evidence);
     registry(evidence);
+}
+
+/// Every line was opened from its bytes already, so its hash is true; here each must follow the one before it, and
+/// the journal must hold what the tape says.
+fn links(evidence: &mut Evidence<'_>) {
+    let books = evidence.books;
+    let mut heads: BTreeMap<&StreamId, (u64, &LineHash)> = BTreeMap::new();
+    let mut entries: Vec<(usize, &Entry)> = books.registry.iter().map(|line| (line.place, &line.entry)).collect();
+    entries.extend(books.main.values().flatten().map(|line| (line.place, &line.entry)));
+    entries.extend(books.pages.values().flatten().map(|line| (line.place, &line.entry)));
+    entries.sort_by_key(|(place, _)| *place);
+    let genesis = LineHash::genesis();
+    for (_, entry) in entries {
+        let (next, hash) = heads.get(&entry.stream).copied().unwrap_or((0, &genesis));
+        if entry.seq != next || entry.prev != *hash {
+            evidence.fail("I2 chains verify", format!("{} line {}", entry.stream, entry.seq));
+        }
+        heads.insert(&entry.stream, (entry.seq + 1, &entry.hash));
+    }
+    for (stream, length) in evidence.stage.journal.lengths() {
+        if heads.get(&stream).is_some_and(|(next, _)| *next != length as u64) {
+            evidence.fail("I2 chains verify", format!("{stream} does not end where it was written"));
+        }
+    }
 }
 
 fn folds(evidence: &mut Evidence<'_>) {

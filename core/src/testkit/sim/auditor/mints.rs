@@ -100,8 +100,7 @@ fn intents(evidence: &mut Evidence<'_>, lines: &[MainLine], truths: &[VersionTru
                         complaints.push(("I5 one token per generation", format!("generation {}", intent.generation)));
                     }
                 }
-                let before = lines[index - 1].mark;
-                if let Some(what) = unjustified(evidence, truths, opened, before, line.mark) {
+                if let Some(what) = unjustified(evidence, truths, opened, before(lines, index), line.mark) {
                     complaints.push(("I11 a look justifies each mint", what));
                 }
                 (last, is_open) = (Some(intent), true);
@@ -109,7 +108,7 @@ fn intents(evidence: &mut Evidence<'_>, lines: &[MainLine], truths: &[VersionTru
             Fact::MintRefused(_) | Fact::Created(_) => is_open = false,
             Fact::MintSettled { .. } | Fact::Adopted(_) if is_open => {
                 if let (Some(intent), false) = (last, is_ours(&line.fact))
-                    && let Some(what) = hasty(evidence, intent, mark_before(lines, index), line.mark)
+                    && let Some(what) = hasty(evidence, intent, before(lines, index), line.mark)
                 {
                     complaints.push(("I5 quiet period before settling", what));
                 }
@@ -126,13 +125,14 @@ fn intents(evidence: &mut Evidence<'_>, lines: &[MainLine], truths: &[VersionTru
     }
 }
 
-fn is_ours(fact: &Fact) -> bool {
-    matches!(fact, Fact::Adopted(adopted) if adopted.author == Author::Ours)
+/// The mark of the append before the one that a line came with.
+fn before(lines: &[MainLine], index: usize) -> u64 {
+    let nonce = &lines[index].entry.nonce;
+    lines[..index].iter().rfind(|line| line.entry.nonce != *nonce).map_or(0, |line| line.mark)
 }
 
-/// The mark of the last line before this one that was not written in the same append.
-fn mark_before(lines: &[MainLine], index: usize) -> u64 {
-    lines[..index].iter().rev().map(|line| line.mark).find(|mark| *mark < lines[index].mark).unwrap_or(0)
+fn is_ours(fact: &Fact) -> bool {
+    matches!(fact, Fact::Adopted(adopted) if adopted.author == Author::Ours)
 }
 
 /// Settled although no list was answered after date + Q since the line before.
@@ -158,8 +158,8 @@ fn unjustified(
         entry.operation == operation && entry.status == 200 && &*entry.principal == "keywheel"
     };
     let was_current = |at: Timestamp| {
-        let flipped = truths.iter().enumerate().filter(|(_, v)| v.flips <= at && v.condemned.is_none_or(|c| c > at));
-        flipped.max_by_key(|(place, v)| (v.flips, *place)).is_some_and(|(_, v)| v.id == opened.name.superseded)
+        let flipped = |v: &&VersionTruth| v.flips <= at && v.condemned.is_none_or(|condemned| condemned > at);
+        truths.iter().rfind(flipped).is_some_and(|v| v.id == opened.name.superseded)
     };
     let Some(old) = truths.iter().find(|v| v.id == opened.name.superseded) else {
         return Some("the superseded version never was".to_owned());
