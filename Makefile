@@ -4,7 +4,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help check test demo heal sim mutants fuzz deny ready
+.PHONY: help check test demo heal model sim mutants fuzz deny ready
 
 # One set of packages and features for every cargo call, so that they share artefacts. The two bindings
 # are cdylibs for their hosts and are built and tested by their own lanes.
@@ -26,6 +26,9 @@ demo: ## rotates a key in an emulated tenancy, is killed half-way, resumes, prin
 
 heal: ## rewrites what is generated or copied (core/README.md)
 	KEYWHEEL_HEAL=1 cargo test $(RUST) --test tidy healed
+
+model: ## the mint leg model-checked to the wider bound, with every assumption off in turn; some minutes
+	KEYWHEEL_MODEL=full cargo test --locked -p keywheel --all-features --test model_check -- --nocapture
 
 sim: ## the simulator for SIM_SECONDS (60) seconds on all cores, or for one SEED; then every pair of crash points
 	SIM_SECONDS=$${SIM_SECONDS:-60} cargo test --locked --profile sim -p keywheel --features testkit --test sim -- --nocapture

@@ -11,9 +11,9 @@ use zeroize::Zeroizing;
 
 use crate::adapters::oci;
 use crate::adapters::sqlite::SqliteJournal;
-use crate::adapters::system::{StderrNotifier, SystemClock, SystemRandom};
+use crate::adapters::system::{FileSink, StderrNotifier, SystemClock, SystemRandom};
 use crate::config::Config;
-use crate::ports::{KeyStore, Notifier, Ports, ReKeyer, ResourceCatalog};
+use crate::ports::{AuditSink, KeyStore, Notifier, Ports, ReKeyer, ResourceCatalog};
 use crate::rotator::Rotator;
 use crate::{Error, ErrorKind, Result};
 
@@ -47,8 +47,12 @@ impl Ports {
         if config.notices.stderr {
             notifiers.push(Arc::new(StderrNotifier));
         }
+        let mut audit: Vec<Arc<dyn AuditSink>> = Vec::new();
+        if let Some(file) = &config.audit_file {
+            audit.push(Arc::new(FileSink::open(file)?));
+        }
         let (clock, random) = (Arc::new(SystemClock), Arc::new(SystemRandom));
-        Ok(Self { key_store, catalog, rekeyer, audit: Vec::new(), notifiers, journal, clock, random })
+        Ok(Self { key_store, catalog, rekeyer, audit, notifiers, journal, clock, random })
     }
 }
 

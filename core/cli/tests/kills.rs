@@ -41,6 +41,8 @@ deaths! {
     it_may_die_after_an_outcome_before_its_page_is_closed at "append page_closed:before#1";
     it_may_die_after_a_page_was_closed at "append page_closed:after#2";
     it_may_die_before_the_last_fact at "append completed:before#1";
+    it_may_die_after_the_last_fact_with_its_lineage_still_taken at "append completed:after#1";
+    it_may_die_with_its_reservation_still_held at "append rotation_closed:before#1";
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -19,6 +19,7 @@ fn of_type<'a>(lines: &'a [Value], kind: &str) -> Vec<&'a Value> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_rotation_in_json_is_lines_with_a_report_at_the_end() {
     let rig = Rig::start().await;
+    rig.edit_config("# file = \"audit.jsonl\"", "file = \"audit.jsonl\"");
     let due = rig.run(&["due", "--json", "--exit-code"]).await;
     assert_eq!(due.status.code(), Some(5), "{}", said(&due));
     let due = json_lines(&due);
@@ -48,6 +49,11 @@ async fn a_rotation_in_json_is_lines_with_a_report_at_the_end() {
     let history = json_lines(&rig.run(&["history", "--json"]).await);
     assert_eq!(history.len(), 1);
     assert_eq!(history[0]["rotation"], id);
+
+    let audit = std::fs::read_to_string(rig.folder.0.join("audit.jsonl")).expect("the copy of the trail");
+    assert!(audit.lines().all(|line| serde_json::from_str::<Value>(line).is_ok()));
+    assert!(audit.contains("time_created"), "the mint is in it");
+    assert!(audit.contains("page_closed"), "and the pages are");
 
     let again = rig.run(&["rotate", "--yes"]).await;
     assert_eq!(again.status.code(), Some(0));

@@ -34,6 +34,8 @@ pub struct Config {
     pub settings: Settings,
     /// Who is told.
     pub notices: Notices,
+    /// A file that the audit trail is copied to.
+    pub audit_file: Option<PathBuf>,
     /// Regions whose endpoints are a rehearsal's, on literal loopback.
     pub endpoints: BTreeMap<Region, String>,
 }

@@ -55,10 +55,11 @@ pub(super) fn read(text: &str, path: &Path, home: Option<&Path>, found: &mut Fou
     let budgets = limits(root.table("limits", found), found);
     let margins = margins(root.table("margins", found), is_test, found);
     let notices = notices(root.table("notices", found), found);
+    let audit_file = audit(root.table("audit", found), &paths, found);
     root.finish(found);
 
     let settings = Settings { policy, scope, tag, margins, budgets, is_test };
-    Some(Config { path: path.to_owned(), oci, journal, settings, notices, endpoints })
+    Some(Config { path: path.to_owned(), oci, journal, settings, notices, audit_file, endpoints })
 }
 
 struct Paths<'a> {
@@ -301,4 +302,10 @@ fn notices(mut table: Table<'_>, found: &mut Found) -> Notices {
     let stderr = table.flag("stderr", true, found);
     table.finish(found);
     Notices { topic: topic.zip(region), stderr }
+}
+
+fn audit(mut table: Table<'_>, paths: &Paths<'_>, found: &mut Found) -> Option<PathBuf> {
+    let file = paths.read(&mut table, "file", found);
+    table.finish(found);
+    file
 }

@@ -200,6 +200,9 @@ const NOTICES: &str = "\
 # topic = \"ocid1.onstopic…\"   # an OCI Notifications topic
 # topic_region = \"us-ashburn-1\"
 stderr = true                 # also on standard error
+
+[audit]
+# file = \"audit.jsonl\"        # a copy of the journal's facts, one JSON line each
 ";
 
 const MARGINS: &str = "

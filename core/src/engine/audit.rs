@@ -1,7 +1,9 @@
 //! Feeding audit sinks from the journal: at least once, in order, from a cursor that is itself a fact.
 //!
-//! The journal is the trail; a sink that fails is fed again at the next drive and never holds a rotation up.
-//! Only a fork, two histories for one place, stops us: somebody rewrote the journal or the sink.
+//! Every fact of a rotation goes, intents too, so that a sink's copy can be checked as a chain of its own.
+//! Cursors do not, and feeding needs no intent: an entry sent twice is the same entry. The journal is the
+//! trail; a sink that fails is fed again at the next drive and never holds a rotation up. Only a fork, two
+//! histories for one place, stops us: somebody rewrote the journal or the sink.
 
 use super::book::Book;
 use super::{Done, Engine};
@@ -48,8 +50,7 @@ impl Engine {
             let mut entries = Vec::new();
             for line in &lines {
                 let entry = chain.push(line)?;
-                // Intents are not audited: what came of them is.
-                if entry.seq >= fed && !entry.fact.ends_with("_intended") {
+                if entry.seq >= fed {
                     let (id, stream, text) = (line.hash.clone(), stream.clone(), line.text.clone());
                     entries.push(AuditEntry { id, stream, seq: entry.seq, at: entry.at, text });
                 }

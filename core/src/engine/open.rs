@@ -113,6 +113,11 @@ impl Engine {
 
     /// Lets a paused rotation go on. Does not drive it.
     pub async fn unpause(&self, rid: &RotationId) -> Done {
+        // One that ended but whose runner died before it gave its lineage free: whoever drives it does that.
+        let main = self.main_book(rid).await?;
+        if self.state(&main)?.is_terminal() {
+            return Ok(());
+        }
         self.intervene(rid, |state| Ok(state.paused.is_some().then_some(Fact::Resumed {}))).await
     }
 

@@ -37,6 +37,9 @@ pub fn conclude_survey(state: &State, number: u32, survey: &Survey, settings: &S
     let newer = newer_usable(&survey.versions, old);
     let is_current = survey.key.current_version == *superseded || !is_on(Safeguard::CurrentVersionRead);
     if is_current && (newer.is_empty() || !is_on(Safeguard::ListBeforeMint)) {
+        if let Some(conclusion) = await_sighted(leg, survey, settings) {
+            return conclusion;
+        }
         return intend(state, number, leg, survey, settings);
     }
     let current = survey.versions.iter().find(|version| version.id == survey.key.current_version);
@@ -119,8 +122,11 @@ pub fn conclude_settle(state: &State, number: u32, survey: &Survey, settings: &S
         return Conclusion::not_yet("the answer carried no date to settle by");
     };
     let seen: BTreeSet<KeyVersionId> = usable.iter().map(|version| version.id.clone()).collect();
-    let sighted = (!seen.is_subset(&leg.sighted))
-        .then(|| Fact::Sighted(Sighted { leg: number, generation: attempt.intent.generation, versions: seen }));
+    let sighted = (!seen.is_subset(&leg.sighted)).then_some(Fact::Sighted(Sighted {
+        leg: number,
+        generation: attempt.intent.generation,
+        versions: seen,
+    }));
     let is_waived =
         if usable.is_empty() { !is_on(Safeguard::QuietPeriod) } else { !is_on(Safeguard::AdoptAfterQuietPeriod) };
     if server_date <= quiet_from && !is_waived {
@@ -137,9 +143,26 @@ pub fn conclude_settle(state: &State, number: u32, survey: &Survey, settings: &S
             conclusion.facts.splice(0..0, sighted);
             conclusion
         }
-        Ok(None) => Conclusion::facts(vec![Fact::MintSettled { leg: number, generation: attempt.intent.generation }]),
+        Ok(None) => await_sighted(leg, survey, settings).unwrap_or_else(|| {
+            Conclusion::facts(vec![Fact::MintSettled { leg: number, generation: attempt.intent.generation }])
+        }),
         Err(why) => Conclusion::pause(why, "two versions share one time; choose one by hand"),
     }
+}
+
+/// A version that was once listed exists until a list says otherwise: a list without it is stale, never a reason to
+/// mint. Only one that is listed as going may have another made in its place.
+fn await_sighted(leg: &Leg, survey: &Survey, settings: &Settings) -> Option<Conclusion> {
+    let is_listed = |id: &KeyVersionId| survey.versions.iter().any(|version| version.id == *id);
+    let hidden = leg.sighted.iter().find(|id| !is_listed(id))?;
+    let since = leg.attempts.last().map_or(survey.local, |attempt| attempt.at);
+    if survey.local.duration_since(since).unsigned_abs() > settings.margins.flip_deadline {
+        return Some(Conclusion::pause(
+            format!("{hidden} was listed once and is not listed any more"),
+            "look at the key in the Console; resume goes on looking for it",
+        ));
+    }
+    Some(Conclusion::not_yet("a version that was listed once is not listed now"))
 }
 
 /// Reads a 2xx: the version is certainly ours and becomes the target.

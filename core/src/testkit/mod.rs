@@ -7,6 +7,7 @@ pub mod crash;
 pub mod executor;
 mod lab;
 pub mod sim;
+pub mod strategies;
 
 pub use lab::{ELSEWHERE, HOME, Lab};
 

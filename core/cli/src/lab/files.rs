@@ -46,7 +46,7 @@ impl Folder {
     pub(crate) fn forget(&self) -> Result<()> {
         let journal = self.journal();
         let beside = |suffix: &str| PathBuf::from(format!("{}{suffix}", journal.display()));
-        for path in [self.state(), journal.clone(), beside("-wal"), beside("-shm")] {
+        for path in [self.state(), journal.clone(), beside("-wal"), beside("-shm"), self.0.join("audit.jsonl")] {
             match std::fs::remove_file(&path) {
                 Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(failed(&path, error)),
                 _ => {}

@@ -133,12 +133,15 @@ impl Rig {
     pub(crate) async fn kill_after_lines(&self, args: &[&str], count: usize) -> bool {
         let mut child = self.command(args).stderr(Stdio::null()).spawn().expect("it starts");
         let mut lines = BufReader::new(child.stdout.take().expect("piped")).lines();
+        let mut last = String::new();
         for _ in 0..count {
-            let line = timeout(PATIENCE, lines.next_line()).await.expect("the child goes on").expect("a pipe");
-            if line.is_none() {
-                let status = child.wait().await.expect("it ended");
-                assert!(matches!(status.code(), Some(0)), "{args:?} ended with {status}");
-                return false;
+            match timeout(PATIENCE, lines.next_line()).await.expect("the child goes on").expect("a pipe") {
+                Some(line) => last = line,
+                None => {
+                    let status = child.wait().await.expect("it ended");
+                    assert_eq!(status.code(), Some(0), "{args:?} ended with {status}, last: {last}");
+                    return false;
+                }
             }
         }
         kill(child).await;

@@ -45,6 +45,9 @@ pub const ALL: &[&str] = &[
     "completed with exceptions",
 ];
 
+/// Marks that the protocol makes rare while its assumptions hold: a token is sent again only after a negative list.
+pub const RARE: &[&str] = &["token replayed"];
+
 /// The marks that one simulation reached.
 pub(super) fn of(books: &Books, log: &[LogEntry]) -> BTreeSet<&'static str> {
     let mut marks = BTreeSet::new();

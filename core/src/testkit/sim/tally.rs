@@ -60,7 +60,8 @@ impl Tally {
     /// Marks that were never reached.
     #[must_use]
     pub fn unmarked(&self) -> Vec<&'static str> {
-        marks::ALL.iter().copied().filter(|mark| !self.marks.contains_key(mark)).collect()
+        let is_missing = |mark: &&str| !self.marks.contains_key(mark) && !marks::RARE.contains(mark);
+        marks::ALL.iter().copied().filter(is_missing).collect()
     }
 
     /// The median number of dependents of a rotation that ended.

@@ -1,0 +1,377 @@
+//! One page's driver: decides, starts, waits, concludes, records, until each dependent has an outcome.
+//!
+//! Per dependent: intent on disk, then the step, then its answer on disk. The driver keeps in memory only which
+//! items it is working on; everybody else sees their open intents as in doubt.
+
+use std::collections::BTreeSet;
+
+use futures_util::future::{BoxFuture, Either, select};
+use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt, StreamExt};
+
+use super::backoff::Pace;
+use super::book::Book;
+use super::claim::Held;
+use super::progress::{Progress, name_of};
+use super::{Done, Engine};
+use crate::model::{
+    Counts, Dependent, Head, KeyId, KeyVersionId, ResourceId, RotationId, Settings, StepKind, StreamId, Timestamp,
+    WorkRequestId,
+};
+use crate::ports::{Begun, Observation, Presence, Reply, StepRequest, Ticket, TicketReport, TicketState};
+use crate::rotation::page::{
+    self, PageDecision, PageEffect, PageFact, Polled, ReadBack, conclude_begun, conclude_failure, conclude_found,
+    conclude_observed, conclude_polled,
+};
+use crate::safeguard::{Safeguard, is_on};
+use crate::{Error, ErrorKind, Result};
+
+/// What the page's driver must know of its leg.
+#[derive(Clone)]
+pub(super) struct Target {
+    pub(super) version: KeyVersionId,
+    pub(super) in_use_since: Timestamp,
+}
+
+/// A work request of an item.
+type Asked = (u32, WorkRequestId, ResourceId);
+
+/// What came back from the world.
+enum Answer {
+    Begun(u32, Result<Reply<Begun>>),
+    Found(u32, Result<Reply<Vec<TicketReport>>>),
+    Observed(u32, Result<Reply<Observation>>),
+    Polled(Vec<Asked>, Result<Reply<Vec<TicketReport>>>),
+}
+
+/// What a dependent would say if it had moved: for a build without read-back.
+fn unread(key: KeyId) -> Observation {
+    Observation { presence: Presence::Ready, key: Some(key), version: None, held: Vec::new() }
+}
+
+impl Answer {
+    fn error(&self) -> Option<&Error> {
+        match self {
+            Self::Begun(_, answer) => answer.as_ref().err(),
+            Self::Found(_, answer) | Self::Polled(_, answer) => answer.as_ref().err(),
+            Self::Observed(_, answer) => answer.as_ref().err(),
+        }
+    }
+}
+
+/// A page being driven.
+pub(super) struct PageDriver<'a> {
+    engine: &'a Engine,
+    held: &'a Held,
+    rid: &'a RotationId,
+    target: &'a Target,
+    settings: &'a Settings,
+    book: Book<page::State>,
+    in_flight: BTreeSet<u32>,
+    running: FuturesUnordered<BoxFuture<'a, Answer>>,
+    is_polling: bool,
+    poll_at: Timestamp,
+    pace: Pace,
+    throttle: Pace,
+    cool_until: Timestamp,
+}
+
+impl<'a> PageDriver<'a> {
+    /// Drives one page to its end; `None` if time was up.
+    pub(super) async fn drive(
+        engine: &'a Engine,
+        held: &'a Held,
+        rid: &'a RotationId,
+        number: u32,
+        target: &'a Target,
+        settings: &'a Settings,
+        deadline: Option<Timestamp>,
+    ) -> Result<Option<(Head, Counts)>> {
+        let now = engine.ports.clock.now();
+        let driver = Self {
+            book: Book::open(engine, StreamId::page(rid, number)).await?,
+            engine,
+            held,
+            rid,
+            target,
+            settings,
+            in_flight: BTreeSet::new(),
+            running: FuturesUnordered::new(),
+            is_polling: false,
+            poll_at: now,
+            pace: Pace::default(),
+            throttle: Pace::default(),
+            cool_until: now,
+        };
+        driver.run(deadline).await
+    }
+
+    async fn run(mut self, deadline: Option<Timestamp>) -> Result<Option<(Head, Counts)>> {
+        loop {
+            let now = self.engine.ports.clock.now();
+            let is_late = deadline.is_some_and(|deadline| now >= deadline);
+            let decision = page::decide(self.state()?, &self.in_flight, self.settings, now);
+            if !decision.record.is_empty() {
+                self.record(decision.record).await?;
+                continue;
+            }
+            if self.state()?.is_done() {
+                return Ok(Some((self.book.head().clone(), self.state()?.counts())));
+            }
+            let next = if is_late { None } else { self.start(decision, now).await? };
+            if self.running.is_empty() {
+                if is_late {
+                    return Ok(None);
+                }
+                let wake = next.unwrap_or(now + self.engine.settings.margins.poll_min);
+                let wake = deadline.map_or(wake, |deadline| wake.min(deadline));
+                self.engine.ports.clock.sleep_until(wake).await;
+                continue;
+            }
+            let facts = self.answers(next).await?;
+            if !facts.is_empty() {
+                self.record(facts).await?;
+            }
+        }
+    }
+
+    /// Starts what was decided; returns when there is more to start.
+    async fn start(&mut self, decision: PageDecision, now: Timestamp) -> Result<Option<Timestamp>> {
+        if now < self.cool_until {
+            return Ok(Some(self.cool_until));
+        }
+        let mut next = decision.next;
+        let mut steps = Vec::new();
+        for effect in decision.effects {
+            match effect {
+                PageEffect::Begin { item, step } => steps.push((item, step)),
+                PageEffect::Find { item, since } => self.find(item, since)?,
+                PageEffect::Observe { item } => self.observe(item)?,
+                PageEffect::Poll { .. } if self.is_polling => {}
+                PageEffect::Poll { .. } if now < self.poll_at => {
+                    next = Some(next.map_or(self.poll_at, |next| next.min(self.poll_at)));
+                }
+                PageEffect::Poll { tickets } => self.poll(tickets)?,
+            }
+        }
+        if !steps.is_empty() {
+            self.begin(steps).await?;
+        }
+        Ok(next)
+    }
+
+    fn find(&mut self, item: u32, since: Timestamp) -> Done {
+        let dependent = self.dependent(item)?;
+        let engine = self.engine;
+        let since = since - engine.settings.margins.clock_error;
+        self.in_flight.insert(item);
+        let call = async move { engine.learn(engine.ports.rekeyer.find(&dependent, since)).await };
+        self.running.push(call.map(move |answer| Answer::Found(item, answer)).boxed());
+        Ok(())
+    }
+
+    fn observe(&mut self, item: u32) -> Done {
+        let dependent = self.dependent(item)?;
+        let engine = self.engine;
+        self.in_flight.insert(item);
+        let key = self.state()?.inventory.key.clone();
+        let call = async move {
+            if !is_on(Safeguard::ReadBack) {
+                return Ok(Reply::bare(unread(key)));
+            }
+            engine.learn(engine.ports.rekeyer.observe(&dependent)).await
+        };
+        self.running.push(call.map(move |answer| Answer::Observed(item, answer)).boxed());
+        Ok(())
+    }
+
+    fn poll(&mut self, tickets: Vec<Asked>) -> Done {
+        let engine = self.engine;
+        let dependents = tickets.iter().map(|(item, ..)| self.dependent(*item)).collect::<Result<Vec<_>>>()?;
+        let ticket = |(_, work_request, dependent): &Asked| Ticket {
+            work_request: work_request.clone(),
+            dependent: dependent.clone(),
+        };
+        let asked: Vec<_> = tickets.iter().map(ticket).collect();
+        self.is_polling = true;
+        let call = async move { engine.learn(engine.ports.rekeyer.poll(&asked, &dependents)).await };
+        self.running.push(call.map(move |answer| Answer::Polled(tickets, answer)).boxed());
+        Ok(())
+    }
+
+    /// Journals the intents of several steps in one append, then performs them.
+    async fn begin(&mut self, steps: Vec<(u32, StepKind)>) -> Done {
+        let engine = self.engine;
+        let server_time = engine.server_time().at(engine.ports.clock.now());
+        let state = self.state()?;
+        let intents: Vec<_> = steps.iter().map(|(item, step)| page::intent(state, *item, *step, server_time)).collect();
+        self.append(intents.clone()).await?;
+        for ((item, step), intent) in steps.into_iter().zip(intents) {
+            let PageFact::StepIntended(intent) = intent else {
+                return Err(Error::bug("rekey_page", "an intent that is none"));
+            };
+            let key = self.state()?.inventory.key.clone();
+            let request = StepRequest { dependent: self.dependent(item)?, step, key, if_match: intent.if_match };
+            self.in_flight.insert(item);
+            let call = async move { engine.learn(engine.ports.rekeyer.begin(&request)).await };
+            self.running.push(call.map(move |answer| Answer::Begun(item, answer)).boxed());
+        }
+        Ok(())
+    }
+
+    /// Waits for an answer, or until there is more to start; takes whatever else is ready along.
+    async fn answers(&mut self, next: Option<Timestamp>) -> Result<Vec<PageFact>> {
+        let mut answered = match next {
+            None => self.running.next().await,
+            Some(at) => match select(self.running.next(), self.engine.ports.clock.sleep_until(at)).await {
+                Either::Left((answer, _)) => answer,
+                Either::Right(_) => None,
+            },
+        };
+        let mut facts = Vec::new();
+        while let Some(answer) = answered {
+            match answer.error() {
+                Some(error) if error.kind() == ErrorKind::Throttled => {
+                    self.cool_until = self.cool_until.max(self.throttle.after_throttle(self.engine, error));
+                }
+                _ => self.throttle.reset(),
+            }
+            let (done, came) = self.engine.conclude_answer(self.state()?, answer, self.target);
+            if done.is_empty() {
+                self.is_polling = false;
+                self.poll_at = self.engine.ports.clock.now() + self.pace.next(self.engine);
+                if !came.is_empty() {
+                    self.pace.reset();
+                }
+            }
+            for item in done {
+                self.in_flight.remove(&item);
+            }
+            facts.extend(came);
+            answered = self.running.next().now_or_never().flatten();
+        }
+        Ok(facts)
+    }
+
+    fn state(&self) -> Result<&page::State> {
+        self.book.state().ok_or_else(|| {
+            Error::new(ErrorKind::Corrupt, "rekey_page", "a page that the rotation names has no lines")
+                .with("stream", self.book.stream())
+        })
+    }
+
+    fn dependent(&self, item: u32) -> Result<Dependent> {
+        let item = self.state()?.inventory.items.get(item as usize);
+        Ok(item.ok_or_else(|| Error::bug("rekey_page", "no such dependent"))?.dependent.clone())
+    }
+
+    async fn append(&mut self, facts: Vec<PageFact>) -> Done {
+        self.book.append(self.engine, Some(self.held.fence()), &facts).await?;
+        let page = self.book.stream().as_str().rsplit('/').next().unwrap_or_default();
+        for fact in facts.iter().filter(|_| self.engine.is_heard()) {
+            self.engine.say(Progress::Fact {
+                rotation: self.rid.clone(),
+                stream: format!("page {page}"),
+                fact: name_of(fact),
+                phase: None,
+            });
+        }
+        Ok(())
+    }
+
+    /// Appends what effects came to. A pause must not lose it: the epoch is read anew and the append tried once
+    /// more, then the conflict is passed on so that the rotation's driver sees the pause.
+    async fn record(&mut self, facts: Vec<PageFact>) -> Done {
+        match self.append(facts.clone()).await {
+            Err(error) if error.kind() == ErrorKind::Conflict => {
+                self.engine.renew(self.held).await?;
+                self.book.catch_up(self.engine).await?;
+                self.append(facts).await?;
+                Err(error)
+            }
+            other => other,
+        }
+    }
+}
+
+impl Engine {
+    /// Which items are free again, and what follows. A poll frees none.
+    fn conclude_answer(&self, state: &page::State, answer: Answer, target: &Target) -> (Vec<u32>, Vec<PageFact>) {
+        match answer {
+            Answer::Begun(item, Ok(reply)) => {
+                let work_request = match reply.value {
+                    Begun::Done => None,
+                    Begun::Working(id) => Some(id),
+                };
+                (vec![item], conclude_begun(item, work_request, reply.etag, reply.request_id))
+            }
+            Answer::Found(item, Ok(reply)) => {
+                let counts = |report: &&TicketReport| {
+                    matches!(report.state, TicketState::Working | TicketState::Completed)
+                        && report.accepted_at.is_none_or(|at| at >= target.in_use_since)
+                };
+                let found = reply.value.iter().filter(counts).max_by_key(|report| report.accepted_at);
+                (vec![item], conclude_found(item, found.map(|report| report.ticket.work_request.clone())))
+            }
+            Answer::Observed(item, Ok(reply)) => {
+                let Observation { presence, key, version, .. } = reply.value;
+                let seen = ReadBack {
+                    is_terminated: presence == Presence::Terminated,
+                    is_invisible: presence == Presence::NotVisible,
+                    key,
+                    version,
+                    server_date: reply.server_date,
+                };
+                let later = self.later(state, item, None);
+                (vec![item], conclude_observed(state, item, &seen, &target.version, later))
+            }
+            Answer::Polled(tickets, Ok(reply)) => {
+                let mut facts = Vec::new();
+                for report in reply.value {
+                    let asked = tickets.iter().find(|(_, work_request, _)| *work_request == report.ticket.work_request);
+                    let Some((item, ..)) = asked else { continue };
+                    let polled = match report.state {
+                        TicketState::Working => Polled::Working,
+                        TicketState::Completed => {
+                            Polled::Completed { accepted_at: report.accepted_at, finished_at: report.finished_at }
+                        }
+                        TicketState::Failed(why) => Polled::Failed(why),
+                        TicketState::Lost => Polled::Failed("its work request is not shown any more".to_owned()),
+                    };
+                    let later = self.later(state, *item, None);
+                    facts.extend(conclude_polled(*item, &polled, target.in_use_since, later));
+                }
+                (Vec::new(), facts)
+            }
+            // A read that was throttled is simply asked again; only a refused step must be written down.
+            Answer::Found(item, Err(error)) | Answer::Observed(item, Err(error))
+                if error.kind() == ErrorKind::Throttled =>
+            {
+                (vec![item], Vec::new())
+            }
+            Answer::Begun(item, Err(error)) | Answer::Found(item, Err(error)) | Answer::Observed(item, Err(error)) => {
+                let later = self.later(state, item, Some(&error));
+                tracing::debug!(item, %error, "a dependent's effect failed");
+                (vec![item], conclude_failure(state, item, &error, later))
+            }
+            // A poll that failed is asked again at the pace of polls.
+            Answer::Polled(_, Err(error)) => {
+                tracing::debug!(%error, "polling failed");
+                (Vec::new(), Vec::new())
+            }
+        }
+    }
+
+    fn later(&self, state: &page::State, item: u32, error: Option<&Error>) -> Timestamp {
+        let tries = state.progress.get(item as usize).map_or(0, |progress| progress.attempts + progress.failures);
+        let throttled;
+        let error = match error {
+            Some(error) => error,
+            None => {
+                throttled = Error::new(ErrorKind::Unavailable, "poll", "");
+                &throttled
+            }
+        };
+        self.not_before(error, tries)
+    }
+}
