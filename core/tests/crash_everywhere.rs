@@ -2,7 +2,7 @@
 //! ends where an undisturbed one would have: one version, every dependent moved and accounted for.
 //!
 //! Then the same in pairs: the second run dies too, at each of its points. `make sim` runs all pairs
-//! (`CRASH_PAIRS=all`), the ordinary tests every 41st.
+//! (`CRASH_PAIRS=all`), the ordinary tests every 97th.
 #![allow(
     clippy::disallowed_methods,
     reason = "the long lane is asked for through the environment, and uses every core"
@@ -88,7 +88,7 @@ fn dies_twice(first: usize, second: usize) -> bool {
 
 #[test]
 fn whatever_two_points_it_dies_at_a_third_run_ends_well() {
-    let every = if std::env::var("CRASH_PAIRS").is_ok_and(|pairs| pairs == "all") { 1 } else { 41 };
+    let every = if std::env::var("CRASH_PAIRS").is_ok_and(|pairs| pairs == "all") { 1 } else { 97 };
     let counting = Points::new(At::Nowhere);
     let lab = Lab::with_buckets(2);
     lab.run(lab.mortal_rotator(&counting, 0).rotate(&lab.key)).expect("nothing goes wrong");

@@ -8,7 +8,9 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use keywheel::testkit::sim::{Scenario, Tally, minimise, run, trace};
+use keywheel::Rotated;
+use keywheel::testkit::Lab;
+use keywheel::testkit::sim::{Broken, Fault, Scenario, Tally, What, minimise, run, trace};
 
 /// Seeds of the ordinary test run.
 const ORDINARY: u64 = 300;
@@ -90,4 +92,41 @@ fn the_same_seed_leaves_the_same_trace() {
         assert_eq!(trace(&scenario), trace(&scenario), "seed {seed}");
     }
     assert_ne!(trace(&Scenario::of(1)), trace(&Scenario::of(2)));
+}
+
+/// Found by the simulator: settling forgot that the token was used up, and the same one was sent for ever.
+#[test]
+fn a_used_up_token_is_followed_by_the_next_generation() {
+    let used_up = Fault::Call("create_key_version", 1, 1, What::InvalidateToken);
+    let outcome = run(&Scenario { faults: vec![used_up], ..Scenario::calm(8) });
+    assert_eq!(outcome.violations, []);
+    assert!(outcome.marks.contains("settle: new generation"), "{:?}", outcome.marks);
+    assert_eq!(outcome.minted, 1);
+}
+
+/// Found by the simulator: a version that no list showed yet was called lost, and a second one was minted.
+#[test]
+fn a_version_that_a_slow_list_hides_is_not_minted_again() {
+    let mut scenario = Scenario { broken: Some(Broken::List), ..Scenario::calm(9) };
+    scenario.world.list_lag = Duration::from_secs(1200);
+    scenario.world.flip_delay = Duration::from_secs(600);
+    let outcome = run(&scenario);
+    assert_eq!(outcome.violations, []);
+    assert_eq!(outcome.minted, 1);
+}
+
+/// Found by the simulator: a key that was rotated a moment ago could not be asked for any more, because somebody had
+/// scheduled the deletion of a version that never came into use.
+#[test]
+fn a_young_key_is_not_due_whatever_stands_against_rotating_it() {
+    let lab = Lab::with_buckets(2);
+    let rotator = lab.rotator();
+    let rotated = lab.run(rotator.rotate(&lab.key)).expect("nothing goes wrong");
+    assert!(matches!(rotated, Rotated::Completed(_)), "{rotated:?}");
+    lab.world.configure(|world| world.flip_delay = Duration::from_secs(3600));
+    let version = lab.world.foreign_mint(&lab.key);
+    lab.world.others_schedule_deletion(&lab.key, &version);
+    lab.clock.advance(Duration::from_secs(10));
+    let again = lab.run(rotator.rotate(&lab.key)).expect("a young key is simply not due");
+    assert!(matches!(again, Rotated::NotDue { .. }), "{again:?}");
 }

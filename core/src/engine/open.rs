@@ -38,16 +38,20 @@ impl Engine {
             return Ok(Opening::Ended(rid.clone()));
         }
         let seen = self.look(key, None).await?;
+        let now = self.ports.clock.now();
+        let view = DueView { seen: &seen, open: None, not_before: known(&registry).held_until(key) };
+        let owed = due(&view, &self.settings, now);
+        // What is not owed needs no refusal: a young key in a full vault is simply young.
+        if request.when == When::IfDue && owed.state == DueState::Waiting {
+            return Ok(Opening::NotDue(owed));
+        }
         if let Some(error) = refusal(&seen, &self.settings) {
             return Err(error);
         }
-        let now = self.ports.clock.now();
-        let view = DueView { seen: &seen, open: None, not_before: known(&registry).held_until(key) };
         match &request.when {
             When::IfDue => {
-                let due = due(&view, &self.settings, now);
-                if due.state != DueState::Due {
-                    return Ok(Opening::NotDue(due));
+                if owed.state != DueState::Due {
+                    return Ok(Opening::NotDue(owed));
                 }
             }
             wish @ When::Now { .. } => grant(key, wish, &view, &self.settings, now)?,

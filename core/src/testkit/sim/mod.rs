@@ -120,7 +120,8 @@ fn play(scenario: &Scenario) -> (Rc<Stage>, Result<(), Stuck>) {
     let dice = stage.dice(2);
     let mut tasks: Vec<Task<'_>> = vec![Box::pin(fate::run(Rc::clone(&stage)))];
     for number in 0..scenario.runners {
-        let start = if number == 0 { Duration::ZERO } else { dice.secs(0, 900) };
+        let late = if scenario.is_herd { 20 } else { 900 };
+        let start = if number == 0 { Duration::ZERO } else { dice.secs(0, late) };
         let role = runner::Role { number, start, is_duplicate: false };
         tasks.push(Box::pin(runner::live(Rc::clone(&stage), role)));
     }

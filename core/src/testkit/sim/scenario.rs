@@ -180,6 +180,8 @@ pub struct Scenario {
     pub is_strict: bool,
     /// The assumption that does not hold.
     pub broken: Option<Broken>,
+    /// Whether all runners start at once, each with a clock of its own, so that claims do not keep them apart.
+    pub is_herd: bool,
     /// Longest time a call may take each way.
     pub latency_max: Duration,
     /// The cloud's habits.
@@ -245,6 +247,7 @@ impl Scenario {
             page_size: dice.pick(&[4, 25, 1000]),
             is_strict: dice.one_in(12),
             broken,
+            is_herd: runners > 1 && dice.one_in(3),
             latency_max: dice.pick(&[20, 200, 2000, 8000]).pipe(Duration::from_millis),
             world,
             faults: Vec::new(),
@@ -256,6 +259,14 @@ impl Scenario {
             let fault = scenario.draw(&dice);
             scenario.faults.push(fault);
         }
+        if scenario.is_herd {
+            for runner in 0..scenario.runners {
+                scenario.faults.push(Fault::Skew(runner, jitter(&dice, 200_000)));
+            }
+            for _ in 0..4 {
+                scenario.faults.push(Fault::At(secs(1, 90), Event::ClaimLost));
+            }
+        }
         if broken == Some(Broken::Fence) {
             let late = What::DelayProcessing(secs(70, 1200));
             scenario.faults.push(Fault::Call("create_key_version", 1, 1, late));
@@ -264,7 +275,7 @@ impl Scenario {
             // Somebody's version is current before it is listed; or ours lands unheard and is listed too late.
             scenario.faults.push(if dice.one_in(2) {
                 scenario.world.flip_delay = scenario.world.enabled_delay;
-                Fault::At(secs(1, 60), Event::ForeignMint)
+                Fault::At(secs(1, 60), dice.pick(&[Event::ForeignMint, Event::AutoRotate]))
             } else {
                 Fault::Call("create_key_version", 1, 1, What::LoseAnswer)
             });
@@ -273,6 +284,28 @@ impl Scenario {
             scenario.faults.push(Fault::At(secs(30, 1200), Event::Restore));
         }
         scenario
+    }
+
+    /// One runner, a few buckets, a cloud in no hurry, and nothing that goes wrong: for tests that name their faults.
+    #[must_use]
+    pub fn calm(seed: u64) -> Self {
+        let secs = Duration::from_secs;
+        let world = WorldSettings { seed, flip_delay: secs(60), list_lag: secs(5), ..WorldSettings::production() };
+        Self {
+            seed,
+            runners: 1,
+            buckets: 6,
+            compartments: 2,
+            is_replicated: true,
+            page_size: 1000,
+            is_strict: false,
+            broken: None,
+            is_herd: false,
+            latency_max: Duration::from_millis(200),
+            world,
+            faults: Vec::new(),
+            heal_after: secs(7200),
+        }
     }
 
     /// A fault that hardly any run can miss.
@@ -300,7 +333,8 @@ impl Scenario {
             49..=64 => Fault::Crash {
                 runner: dice.index(self.runners),
                 life: u32::try_from(dice.range(0, 3)).unwrap_or(0),
-                point: usize::try_from(dice.range(0, 160)).unwrap_or(0),
+                point: usize::try_from(if dice.one_in(2) { dice.range(0, 60) } else { dice.range(0, 200) })
+                    .unwrap_or(0),
             },
             65..=67 => Fault::ShortLived(dice.index(self.runners)),
             68..=70 => Fault::Skew(dice.index(self.runners), jitter(dice, 235_000)),
@@ -308,6 +342,9 @@ impl Scenario {
             // The pivot comes within a minute; what must come before it has to hurry.
             73..=75 => Fault::At(dice.secs(1, 20), Event::Cancel),
             76..=78 => Fault::At(dice.secs(1, 400), Event::DeleteTarget),
+            79..=82 => {
+                Fault::At(dice.secs(5, 300), dice.pick(&[Event::ForeignMint, Event::ForeignMint, Event::AutoRotate]))
+            }
             _ => Fault::At(dice.secs(1, 1500), self.draw_event(dice)),
         }
     }
