@@ -251,3 +251,17 @@ fn a_conflict_that_the_cloud_reports_is_a_failed_try_and_not_a_lost_race() {
     let Rotated::Paused { why, .. } = rotated else { panic!("{rotated:?}") };
     assert!(why.contains(&format!("failed {} times", settings.budgets.attempts)), "{why}");
 }
+
+#[test]
+fn a_cancel_that_died_before_the_registry_knew_keeps_its_date() {
+    let lab = Lab::with_buckets(1);
+    let rotation = opened(&lab, &lab.rotator());
+    let until = lab.clock.now() + std::time::Duration::from_secs(86_400);
+    let points = Points::new(At::parse("append rotation_closed:before"));
+    let died = lab.run_until_crash(&points, lab.mortal_rotator(&points, 0).cancel(&rotation, Some(until)));
+    assert!(died.is_none(), "it did not die");
+    let rotator = lab.mortal_rotator(&Points::new(At::Nowhere), 1);
+    lab.run(rotator.rotate(&lab.key)).expect("it closes the books");
+    let next = lab.run(rotator.rotate(&lab.key)).expect("nothing goes wrong");
+    assert!(matches!(next, Rotated::NotDue { next: Some(next), .. } if next == until), "{next:?}");
+}

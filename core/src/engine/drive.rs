@@ -222,7 +222,7 @@ impl Engine {
         let state = self.state(main)?;
         let (how, until) = match (rest, state.phase) {
             (Rest::Paused(_), _) => return Ok(()),
-            (_, Phase::Cancelled) => ("cancelled", None),
+            (_, Phase::Cancelled) => ("cancelled", state.held_until),
             _ => ("completed", None),
         };
         self.unregister(&state.rid, &state.opened.vault, how, until).await

@@ -120,11 +120,12 @@ pub fn apply(state: Option<State>, recorded: &Recorded, fact: &Fact) -> Result<S
             state.paused = None;
             state.failures.clear();
         }
-        Fact::Cancelled { .. } => {
+        Fact::Cancelled { until } => {
             if state.is_past_pivot() && is_on(Safeguard::CancelBeforePivotOnly) {
                 return Err(violation(&state, "cancelled", "a mint was intended; only forward from here"));
             }
             state.closed_at = Some(recorded.at);
+            state.held_until = *until;
             state.phase = Phase::Cancelled;
         }
         leg_fact => apply_to_leg(&mut state, recorded, leg_fact)?,
@@ -173,6 +174,7 @@ fn open(recorded: &Recorded, opened: super::fact::Opened) -> State {
         completed: None,
         last_at: recorded.at,
         closed_at: None,
+        held_until: None,
         facts: 1,
         head: recorded.hash.clone(),
     }

@@ -208,6 +208,8 @@ pub struct State {
     pub last_at: Timestamp,
     /// When it ended.
     pub closed_at: Option<Timestamp>,
+    /// Until when a cancelled rotation holds its key's `due` back.
+    pub held_until: Option<Timestamp>,
     /// Number of facts applied.
     pub facts: u64,
     /// Hash of the last fact.
