@@ -70,7 +70,7 @@ pub(super) async fn live(stage: Rc<Stage>, role: Role) {
                 dice.secs(30, 600)
             }
             Some(Ok(_)) => dice.secs(5, 300),
-            Some(Err(error)) if error.kind() == ErrorKind::Conflict => dice.secs(30, 600),
+            Some(Err(error)) if error.kind() == ErrorKind::Conflict && !stage.scenario.is_herd => dice.secs(30, 600),
             Some(Err(_)) => dice.secs(5, 120),
         };
         stage.sleep(pause).await;

@@ -260,11 +260,14 @@ impl Scenario {
             scenario.faults.push(fault);
         }
         if scenario.is_herd {
+            // Slow calls, so that two of them are in the middle of the same thing.
+            scenario.latency_max = secs(8, 12);
             for runner in 0..scenario.runners {
                 scenario.faults.push(Fault::Skew(runner, jitter(&dice, 200_000)));
             }
-            for _ in 0..4 {
-                scenario.faults.push(Fault::At(secs(1, 90), Event::ClaimLost));
+            scenario.compartments = 1;
+            for _ in 0..10 {
+                scenario.faults.push(Fault::At(secs(30, 240), Event::ClaimLost));
             }
         }
         if broken == Some(Broken::Fence) {
