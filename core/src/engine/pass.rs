@@ -11,6 +11,7 @@ use super::progress::Progress;
 use super::walk::{Group, Walk};
 use super::{Done, Engine};
 use crate::Result;
+use crate::journal::Replay;
 use crate::model::{ResourceId, StreamId};
 use crate::rotation::page::{self, Inventory, PageFact};
 use crate::rotation::{Fact, PageOpened, PassEnded, State};
@@ -56,9 +57,14 @@ impl Engine {
 
     /// Learns the ids of a page that is known already.
     async fn recall(&self, main: &Book<State>, number: u32, known: &mut HashSet<ResourceId>) -> Done {
-        let book = self.page_book(main, number).await?;
-        if let Some(state) = book.state() {
-            known.extend(state.inventory.items.iter().map(|item| item.dependent.id.clone()));
+        let stream = StreamId::page(&self.state(main)?.rid, number);
+        // The inventory is the page's first line; what became of its dependents is of no interest here.
+        let lines = self.ports.journal.read(&stream, 0, 1).await?;
+        let mut replay = Replay::<PageFact>::new(stream);
+        for recorded in replay.page(&lines) {
+            if let PageFact::PageInventory(inventory) = recorded?.fact {
+                known.extend(inventory.items.into_iter().map(|item| item.dependent.id));
+            }
         }
         Ok(())
     }
