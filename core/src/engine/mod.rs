@@ -8,6 +8,7 @@ mod backoff;
 mod book;
 mod claim;
 mod drive;
+mod mint;
 mod notify;
 mod open;
 mod overtake;

@@ -78,11 +78,7 @@ fn intend(state: &State, number: u32, leg: &Leg, survey: &Survey, settings: &Set
         return Conclusion::not_yet("the server's time is not known well enough to mint (assumption A5)");
     }
     let generation = next_generation(leg, survey.server_time, settings.margins.token_life);
-    let previous = leg.attempts.last().map(|attempt| attempt.intent.date);
-    let date = match previous {
-        Some(previous) => to_seconds(survey.server_time).max(previous + Duration::from_secs(1)),
-        None => to_seconds(survey.server_time),
-    };
+    let date = next_date(leg, survey.server_time);
     let operation = "create_version".to_owned();
     let intent = MintIntended {
         leg: number,
@@ -100,8 +96,16 @@ fn intend(state: &State, number: u32, leg: &Leg, survey: &Survey, settings: &Set
     Conclusion::facts(vec![Fact::MintIntended(intent)]).then(Effect::Mint { leg: number })
 }
 
+/// The date of the next request: the server's time, later than the date journaled before.
+pub(super) fn next_date(leg: &Leg, server_time: Timestamp) -> Timestamp {
+    match leg.attempts.last().map(|attempt| attempt.intent.date) {
+        Some(previous) => to_seconds(server_time).max(previous + Duration::from_secs(1)),
+        None => to_seconds(server_time),
+    }
+}
+
 /// The same token while it is trusted and unspent; a new generation after that.
-fn next_generation(leg: &Leg, server_time: Timestamp, token_life: Duration) -> u32 {
+pub(super) fn next_generation(leg: &Leg, server_time: Timestamp, token_life: Duration) -> u32 {
     let Some(last) = leg.attempts.last() else {
         return 1;
     };
@@ -180,12 +184,14 @@ pub fn conclude_created(state: &State, number: u32, version: &KeyVersion, reques
     let created = Created {
         leg: number,
         generation: attempt.intent.generation,
+        key: None,
         version: version.id.clone(),
         time_created: version.time_created,
         request_id,
     };
     let adopted = Adopted {
         leg: number,
+        key: None,
         version: version.id.clone(),
         time_created: version.time_created,
         author: Author::Ours,
@@ -207,6 +213,7 @@ fn adopt(state: &State, number: u32, leg: &Leg, version: &KeyVersion, survey: &S
     let author = author_of(leg, version);
     let adopted = Adopted {
         leg: number,
+        key: None,
         version: version.id.clone(),
         time_created: version.time_created,
         author,

@@ -11,6 +11,7 @@ mod due;
 mod effect;
 mod fact;
 pub mod history;
+mod legs;
 pub mod meta;
 mod mint;
 mod overtake;
@@ -18,6 +19,7 @@ pub mod page;
 mod preflight;
 pub mod registry;
 mod state;
+mod successor;
 mod token;
 pub mod vault;
 
@@ -31,8 +33,13 @@ pub use fact::{
     MintIntended, MintRefused, NoticeIntended, NoticeSent, Opened, PageClosed, PageOpened, PassEnded, Paused,
     Replicated, Sighted,
 };
+pub use legs::{Classes, wants_successor};
 pub use mint::{awaits_answer, conclude_created, conclude_settle, conclude_survey};
 pub use overtake::may_overtake;
 pub use preflight::{Preflight, Purpose, Seen, preflight, refusal};
 pub use state::{Leg, LegPhase, MintAttempt, MintOutcome, PageRef, Phase, State};
-pub use token::{lineage_root, retry_token, rid};
+pub use successor::{
+    Claimant, SuccessorSurvey, conclude_key_created, conclude_successor_in_use, conclude_successor_settle,
+    conclude_successor_survey,
+};
+pub use token::{retry_token, rid};

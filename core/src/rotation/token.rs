@@ -5,7 +5,7 @@
 use data_encoding::{BASE32_NOPAD, BASE64URL_NOPAD};
 use sha2::{Digest, Sha256};
 
-use crate::model::{KeyId, RetryToken, RotationId, RotationName};
+use crate::model::{RetryToken, RotationId, RotationName};
 
 fn digest(parts: &[&str]) -> [u8; 32] {
     let mut hasher = Sha256::new();
@@ -41,16 +41,10 @@ pub fn retry_token(name: &RotationName, leg: u32, operation: &str, generation: u
     RetryToken::parse(BASE64URL_NOPAD.encode(&hash)).expect("base64url is graphic")
 }
 
-/// The root of a key's lineage. A key without predecessors is its own root.
-#[must_use]
-pub fn lineage_root(key: &KeyId) -> KeyId {
-    key.clone()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::KeyVersionId;
+    use crate::model::{KeyId, KeyVersionId};
 
     fn name(ordinal: u32) -> RotationName {
         RotationName {
