@@ -27,7 +27,7 @@ impl Engine {
         let root = lineage_root(key);
         let mut registry = self.registry().await?;
         if let Some(rid) = open_rotation(&registry, &root) {
-            self.main_book(&rid).await?;
+            self.exists(&rid).await?;
             return Ok(Opening::Open(rid));
         }
         let asked = match &request.when {
@@ -58,7 +58,7 @@ impl Engine {
         }
         loop {
             if let Some(rid) = open_rotation(&registry, &root) {
-                self.main_book(&rid).await?;
+                self.exists(&rid).await?;
                 return Ok(Opening::Open(rid));
             }
             let opened = self.opened(&registry, &seen, asked.clone());
@@ -85,6 +85,14 @@ impl Engine {
             request_id,
             is_test: self.settings.is_test,
         }
+    }
+
+    /// Creates a rotation's own stream if the registry names it and it has no line yet. Whoever drives it folds it.
+    async fn exists(&self, rid: &RotationId) -> Done {
+        if self.ports.journal.head(&StreamId::rotation(rid)).await?.next_seq == 0 {
+            self.main_book(rid).await?;
+        }
+        Ok(())
     }
 
     /// Opens a rotation's own stream; one that the registry names but that has no line yet is created.
