@@ -181,6 +181,9 @@ pub(super) fn closing_findings(state: &State) -> Vec<Finding> {
             subject: hole.compartment.as_ref().map_or_else(|| hole.region.to_string(), ToString::to_string),
             text: format!("{:?} in {}: what is there is not known", hole.state, hole.region),
         }));
+        // A place may be listed while one thing in it cannot be read: whose key it is under is not known either.
+        let is_blind = |finding: &&Finding| finding.kind == FindingKind::CoverageHole;
+        findings.extend(last.findings.iter().filter(is_blind).cloned());
     }
     let made = &state.census;
     if made.ours + made.presumed > 1 {
