@@ -7,6 +7,7 @@
 mod apply;
 mod conclude;
 mod decide;
+pub mod doctor;
 mod due;
 mod effect;
 mod fact;
@@ -32,4 +33,4 @@ pub use fact::{
 pub use mint::{awaits_answer, conclude_created, conclude_settle, conclude_survey};
 pub use preflight::{Preflight, Seen, preflight, refusal};
 pub use state::{Leg, LegPhase, MintAttempt, MintOutcome, PageRef, Phase, State};
-pub use token::{lineage_root, retry_token, rid};
+pub use token::{checkup_token, lineage_root, retry_token, rid};
