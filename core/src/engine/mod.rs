@@ -11,6 +11,7 @@ mod doctor;
 mod drive;
 mod notify;
 mod open;
+mod overtake;
 mod page_driver;
 mod pages;
 mod pass;

@@ -11,8 +11,10 @@ pub mod doctor;
 mod due;
 mod effect;
 mod fact;
+pub mod history;
 pub mod meta;
 mod mint;
+mod overtake;
 pub mod page;
 mod preflight;
 pub mod registry;
@@ -31,6 +33,7 @@ pub use fact::{
     Replicated, Sighted,
 };
 pub use mint::{awaits_answer, conclude_created, conclude_settle, conclude_survey};
-pub use preflight::{Preflight, Seen, preflight, refusal};
+pub use overtake::may_overtake;
+pub use preflight::{Preflight, Purpose, Seen, preflight, refusal};
 pub use state::{Leg, LegPhase, MintAttempt, MintOutcome, PageRef, Phase, State};
 pub use token::{checkup_token, lineage_root, retry_token, rid};
