@@ -7,6 +7,7 @@ mod audit;
 mod backoff;
 mod book;
 mod claim;
+mod doctor;
 mod drive;
 mod mint;
 mod notify;

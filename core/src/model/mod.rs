@@ -3,6 +3,7 @@
 //! Nothing here knows a port, a clock or an error of ours; it parses what comes from outside once
 //! and is trusted after that. Behaviour beyond reading oneself belongs elsewhere.
 
+mod doctor;
 mod finding;
 mod ids;
 mod key;
@@ -15,6 +16,9 @@ mod request;
 mod resource;
 mod time;
 
+pub use doctor::{
+    ASSUMPTIONS, Check, CheckVerdict, Checkup, Forecast, Section, Source, Standing, THROW_AWAY_TAG, THROW_AWAY_VALUE,
+};
 pub use finding::{Finding, FindingKind};
 pub use ids::{
     Actor, Compartment, CompartmentId, Etag, KeyId, KeyVersionId, NamespaceName, ParseIdError, Region, RequestId,

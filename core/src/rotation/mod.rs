@@ -7,6 +7,7 @@
 mod apply;
 mod conclude;
 mod decide;
+pub mod doctor;
 mod due;
 mod effect;
 mod fact;
@@ -42,4 +43,4 @@ pub use successor::{
     Claimant, SuccessorSurvey, conclude_key_created, conclude_successor_in_use, conclude_successor_settle,
     conclude_successor_survey,
 };
-pub use token::{retry_token, rid};
+pub use token::{checkup_token, retry_token, rid};
