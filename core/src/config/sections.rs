@@ -176,11 +176,13 @@ fn policy(mut table: Table<'_>, is_test: bool, found: &mut Found) -> Policy {
     policy.rotate_when_empty = table.flag("rotate_when_empty", false, found);
     policy.exclude = table.list("exclude", ResourceId::from_str, "write the OCIDs of resources to leave alone", found);
     let words = |text: &str| match text {
+        "fast" => Ok(Ambiguity::Fast),
         "standard" => Ok(Ambiguity::Standard),
         "strict" => Ok(Ambiguity::Strict),
-        _ => Err("it is not one of the two ways"),
+        _ => Err("it is not one of the three ways"),
     };
-    policy.ambiguity = table.parsed("ambiguity", words, "write \"standard\" or \"strict\"", found).unwrap_or_default();
+    policy.ambiguity =
+        table.parsed("ambiguity", words, "write \"fast\", \"standard\" or \"strict\"", found).unwrap_or_default();
     let risks = |text: &str| match text {
         "no_date_fence" => Ok(Risk::NoDateFence),
         "no_retry_token" => Ok(Risk::NoRetryToken),

@@ -181,6 +181,7 @@ cryptoperiod = \"90d\"          # a version older than this is due
 rotate_when_empty = false     # rotate a key that protects nothing we can see
 exclude = []                  # OCIDs of resources to leave on the version they have
 ambiguity = \"standard\"        # \"strict\": also after a refusal, wait as after a lost answer
+                              # \"fast\": after a lost answer ask again at once; trusts retry tokens, and reports say so
 accept_risks = []             # promises of a key store to do without, by name: \"no_date_fence\", \"no_retry_token\"
 
 ";

@@ -32,7 +32,7 @@ fn all_problems_are_told_at_once_with_path_value_and_remedy() {
 [policy]
 cryptoperiod = 90
 min_agee = \"1d\"
-ambiguity = \"fast\"
+ambiguity = \"rash\"
 [scope]
 keys = [\"ocid1.vault.oc1.iad.x.y\", 7]
 [limits]
@@ -46,7 +46,7 @@ base = \"http://10.0.0.1:80\"
     let expected = [
         ("line 3: policy.cryptoperiod = 90: it is an integer, not a duration in quotes", "90d"),
         ("line 4: policy.min_agee: there is no such key", "did you mean \"min_age\"?"),
-        ("line 5: policy.ambiguity = \"fast\"", "\"standard\" or \"strict\""),
+        ("line 5: policy.ambiguity = \"rash\"", "\"fast\", \"standard\" or \"strict\""),
         ("line 7: scope.keys[0] = \"ocid1.vault.oc1.iad.x.y\"", "OCIDs of keys"),
         ("line 7: scope.keys[1] = 7: it is an integer, not a string", "OCIDs of keys"),
         ("line 9: limits.blast_radius = 0", "from 1 to"),

@@ -57,6 +57,7 @@ impl Engine {
         let coverage = state.passes.values().next_back().map(|pass| pass.holes.clone()).unwrap_or_default();
         let mut findings = state.checked.as_ref().map(|checked| checked.findings.clone()).unwrap_or_default();
         findings.extend(state.passes.iter().filter(|(pass, _)| **pass > 0).flat_map(|(_, pass)| pass.findings.clone()));
+        findings.extend(rotation::trusted_token(state));
         findings.extend(state.completed.iter().flat_map(|completed| completed.findings.clone()));
         findings.sort();
         findings.dedup();

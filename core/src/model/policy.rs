@@ -158,6 +158,8 @@ pub struct TagSelector {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Ambiguity {
+    /// Trust the retry token (A1): ask again at once with the same one.
+    Fast,
     /// Wait the quiet period; believe definitive refusals (A6).
     #[default]
     Standard,

@@ -10,6 +10,7 @@ use std::time::Duration;
 use super::conclude::{Conclusion, Survey};
 use super::effect::Effect;
 use super::fact::{Adopted, Author, Created, Fact, MintIntended, Paused, Sighted};
+use super::fast::{ask_again, unsettled};
 use super::state::{Leg, MintOutcome, State};
 use super::token::retry_token;
 use crate::model::{Census, KeyState, KeyVersion, KeyVersionId, RequestId, Settings, Timestamp, to_seconds};
@@ -67,9 +68,16 @@ pub fn conclude_survey(state: &State, number: u32, survey: &Survey, settings: &S
 }
 
 /// Journals an intent: token by generation, date by the server's clock, baseline of everything seen.
-fn intend(state: &State, number: u32, leg: &Leg, survey: &Survey, settings: &Settings) -> Conclusion {
+pub(super) fn intend(state: &State, number: u32, leg: &Leg, survey: &Survey, settings: &Settings) -> Conclusion {
     if survey.uncertainty > settings.margins.clock_error {
         return Conclusion::not_yet("the server's time is not known well enough to mint (assumption A5)");
+    }
+    if let Some(attempt) = unsettled(leg, settings) {
+        let quiet_from = attempt.intent.date + settings.margins.quiet_period();
+        if survey.server_date.is_none_or(|server_date| server_date <= quiet_from) {
+            let until = survey.local_for(quiet_from + Duration::from_secs(1));
+            return Conclusion::wait(until, "the quiet period of a mint that was asked for again");
+        }
     }
     let generation = next_generation(leg, survey.server_time, settings.margins.token_life);
     let previous = leg.attempts.last().map(|attempt| attempt.intent.date);
@@ -95,7 +103,7 @@ fn intend(state: &State, number: u32, leg: &Leg, survey: &Survey, settings: &Set
 }
 
 /// The same token while it is trusted and unspent; a new generation after that.
-fn next_generation(leg: &Leg, server_time: Timestamp, token_life: Duration) -> u32 {
+pub(super) fn next_generation(leg: &Leg, server_time: Timestamp, token_life: Duration) -> u32 {
     let Some(last) = leg.attempts.last() else {
         return 1;
     };
@@ -114,6 +122,9 @@ pub fn conclude_settle(state: &State, number: u32, survey: &Survey, settings: &S
     let Some((leg, attempt)) = state.leg(number).and_then(|leg| Some((leg, leg.open_attempt()?))) else {
         return Conclusion::bug("settling a leg without an open mint");
     };
+    if let Some(again) = ask_again(state, number, leg, survey, settings) {
+        return again;
+    }
     let outside: Vec<&KeyVersion> =
         survey.versions.iter().filter(|version| !attempt.intent.baseline.contains(version.id.as_str())).collect();
     let usable: Vec<&KeyVersion> = outside.iter().copied().filter(|version| version.is_usable()).collect();

@@ -10,6 +10,7 @@ mod decide;
 mod due;
 mod effect;
 mod fact;
+mod fast;
 pub mod meta;
 mod mint;
 pub mod page;
@@ -29,6 +30,7 @@ pub use fact::{
     MintIntended, MintRefused, NoticeIntended, NoticeSent, Opened, PageClosed, PageOpened, PassEnded, Paused,
     Replicated, Sighted,
 };
+pub use fast::trusted_token;
 pub use mint::{awaits_answer, conclude_created, conclude_settle, conclude_survey};
 pub use preflight::{Preflight, Seen, preflight, refusal};
 pub use state::{Leg, LegPhase, MintAttempt, MintOutcome, PageRef, Phase, State};

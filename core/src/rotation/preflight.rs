@@ -5,11 +5,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::fact::{Checked, LegPlan, PassEnded, Paused};
+use super::fast::token_is_trusted;
 use super::vault::Ledger;
 use crate::Error;
 use crate::model::{
-    Finding, FindingKind, Key, KeyState, KeyVersion, Kind, Origin, ProtectionMode, RekeyClass, Risk, Settings,
-    Strategy, Timestamp, Vault, VaultState, VaultType, VaultUsage,
+    Ambiguity, Finding, FindingKind, Key, KeyState, KeyVersion, Kind, Origin, ProtectionMode, RekeyClass, Risk,
+    Settings, Strategy, Timestamp, Vault, VaultState, VaultType, VaultUsage,
 };
 
 /// What was read before anything is written.
@@ -115,6 +116,9 @@ fn promise_refusal(seen: &Seen, settings: &Settings) -> Option<Error> {
     if seen.missing_promises.len() > 1 {
         return refuse("this key store promises neither retry tokens nor a date fence: nothing would guard against a second version".to_owned());
     }
+    if settings.policy.ambiguity == Ambiguity::Fast && seen.missing_promises.contains(&Risk::NoRetryToken) {
+        return refuse("policy.ambiguity = \"fast\" trusts retry tokens, and this key store makes no promise of them: write \"standard\"".to_owned());
+    }
     let missing = seen.missing_promises.difference(&settings.policy.accept_risks).next()?;
     refuse(format!("this key store lacks a promise ({missing:?}); name it in policy.accept_risks to do without it"))
 }
@@ -201,6 +205,9 @@ pub fn preflight(
         subject: seen.key.id.to_string(),
         text: format!("{risk:?}: the owner accepted to mint with one guard instead of two (policy.accept_risks)"),
     }));
+    if settings.policy.ambiguity == Ambiguity::Fast {
+        findings.push(token_is_trusted(seen.key.id.to_string()));
+    }
     Preflight::Go(Box::new(Checked {
         legs: vec![LegPlan { strategy: Strategy::NewVersion, kinds }],
         dependents: total,

@@ -6,6 +6,7 @@
 mod story;
 
 mod due;
+mod fast;
 mod lineage;
 mod mint;
 mod settle;
