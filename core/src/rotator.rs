@@ -42,6 +42,11 @@ pub enum Rotated {
         /// Which rotation.
         rotation: RotationId,
     },
+    /// The next rotation of the key's lineage took over; `list` shows it.
+    Overtaken {
+        /// Which rotation was overtaken.
+        rotation: RotationId,
+    },
     /// A person must act.
     Paused {
         /// Which rotation.
@@ -78,7 +83,7 @@ impl Rotator {
         self.engine.ports()
     }
 
-    /// Rotates a key if it is due, or takes up its open rotation, and sees it through.
+    /// Rotates a key if it is due, sweeps one that is behind, or takes up its open rotation, and sees it through.
     pub async fn rotate(&self, key: &KeyId) -> Result<Rotated> {
         let request = Request { key: key.clone(), when: When::IfDue, actor: None };
         match self.engine.open(&request).await? {
@@ -88,11 +93,11 @@ impl Rotator {
         }
     }
 
-    /// Rotates every key in scope that is due, one after the other. A key that fails does not stop the others.
+    /// Rotates every key in scope that is due or behind, one after the other. A key that fails does not stop the others.
     pub async fn rotate_due(&self) -> Result<Vec<(KeyId, Result<Rotated>)>> {
         let mut results = Vec::new();
         for row in self.due().await? {
-            if matches!(row.due.state, DueState::Due | DueState::Open(_)) {
+            if matches!(row.due.state, DueState::Behind | DueState::Due | DueState::Open(_)) {
                 results.push((row.key.clone(), self.rotate(&row.key).await));
             }
         }
@@ -218,6 +223,7 @@ impl Rotator {
         Ok(match self.engine.drive(rid, deadline).await? {
             Driven::OutOfTime => Rotated::OutOfTime { rotation: rid.clone() },
             Driven::Rest(Rest::Cancelled) => Rotated::Cancelled { rotation: rid.clone() },
+            Driven::Rest(Rest::Overtaken) => Rotated::Overtaken { rotation: rid.clone() },
             Driven::Rest(Rest::Completed) => Rotated::Completed(Box::new(self.status(rid).await?)),
             Driven::Rest(Rest::Paused(paused)) => {
                 Rotated::Paused { rotation: rid.clone(), why: paused.why, do_next: paused.do_next }

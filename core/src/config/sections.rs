@@ -13,8 +13,8 @@ use super::problem::Problem;
 use super::reader::{Table, line_of};
 use super::{Config, Notices, OciAccess};
 use crate::model::{
-    Ambiguity, Budgets, CompartmentId, KeyId, Margins, Policy, Region, ResourceId, Risk, Scope, Settings, TagSelector,
-    TopicId, VaultId,
+    Ambiguity, Budgets, CompartmentId, HistoryPolicy, KeyId, Margins, Policy, Region, ResourceId, Risk, Scope,
+    Settings, TagSelector, TopicId, VaultId,
 };
 
 /// R3: no cryptoperiod is shorter than this outside a rehearsal.
@@ -183,6 +183,14 @@ fn policy(mut table: Table<'_>, is_test: bool, found: &mut Found) -> Policy {
     };
     policy.ambiguity =
         table.parsed("ambiguity", words, "write \"fast\", \"standard\" or \"strict\"", found).unwrap_or_default();
+    let words = |text: &str| match text {
+        "assume_moved" => Ok(HistoryPolicy::AssumeMoved),
+        "report" => Ok(HistoryPolicy::Report),
+        "sweep" => Ok(HistoryPolicy::Sweep),
+        _ => Err("it is not one of the three ways"),
+    };
+    let remedy = "write \"report\", \"sweep\" or \"assume_moved\"";
+    policy.history = table.parsed("history", words, remedy, found).unwrap_or_default();
     let risks = |text: &str| match text {
         "no_date_fence" => Ok(Risk::NoDateFence),
         "no_retry_token" => Ok(Risk::NoRetryToken),

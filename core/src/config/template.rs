@@ -182,6 +182,7 @@ rotate_when_empty = false     # rotate a key that protects nothing we can see
 exclude = []                  # OCIDs of resources to leave on the version they have
 ambiguity = \"standard\"        # \"strict\": also after a refusal, wait as after a lost answer
                               # \"fast\": after a lost answer ask again at once; trusts retry tokens, and reports say so
+history = \"report\"            # a key first seen with several versions: \"sweep\" moves everything to the current one, \"assume_moved\" trusts it
 accept_risks = []             # promises of a key store to do without, by name: \"no_date_fence\", \"no_retry_token\"
 
 ";

@@ -6,6 +6,7 @@
 use crate::journal::{Facts, PAGE_LINES, Recorded, Replay, Stamp, seal_facts};
 use crate::model::{LineHash, RotationId, StreamId, Timestamp};
 use crate::ports::{Append, Fence, JournalExt};
+use crate::rotation::history::{KeyFact, KnownKey};
 use crate::rotation::meta::{Cursors, MetaFact};
 use crate::rotation::registry::{Registry, RegistryFact};
 use crate::rotation::vault::{Ledger, VaultFact};
@@ -81,6 +82,16 @@ impl Fold for Ledger {
         let mut ledger = state.unwrap_or_default();
         ledger.apply(at, fact);
         Ok(ledger)
+    }
+}
+
+impl Fold for KnownKey {
+    type Fact = KeyFact;
+
+    fn fold(state: Option<Self>, _: &StreamId, _: Timestamp, _: &LineHash, fact: &Self::Fact) -> Result<Self, String> {
+        let mut known = state.unwrap_or_default();
+        known.apply(fact);
+        Ok(known)
     }
 }
 

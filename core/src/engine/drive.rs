@@ -9,7 +9,7 @@ use super::claim::Held;
 use super::progress::Progress;
 use super::progress::name_of;
 use super::{Done, Engine};
-use crate::model::{RotationId, StreamId, Timestamp};
+use crate::model::{KeyVersionId, RotationId, StreamId, Timestamp, Verdict};
 use crate::rotation::registry::RegistryFact;
 use crate::rotation::vault::VaultFact;
 use crate::rotation::{
@@ -44,6 +44,10 @@ impl Engine {
         let mut pace = Pace::default();
         let key = self.state(&main)?.opened.name.key.clone();
         self.say(Progress::Opened { rotation: rid.clone(), key });
+        let state = self.state(&main)?;
+        if let Some(before) = state.opened.overtakes.clone().filter(|_| state.phase == Phase::Opened) {
+            self.end_overtaken(&before, rid).await?;
+        }
         loop {
             if deadline.is_some_and(|deadline| self.ports.clock.now() >= deadline) {
                 return Ok(Driven::OutOfTime);
@@ -220,30 +224,28 @@ impl Engine {
     /// The rotation has ended: give its lineage and its reservation free. Done again if we die in between.
     async fn close(&self, main: &Book<State>, rest: &Rest) -> Done {
         let state = self.state(main)?;
-        let (how, until) = match (rest, state.phase) {
+        let ending = match (rest, state.phase) {
             (Rest::Paused(_), _) => return Ok(()),
-            (_, Phase::Cancelled) => ("cancelled", state.held_until),
-            _ => ("completed", None),
+            (_, Phase::Cancelled) => Ending { until: state.held_until, ..Ending::how("cancelled") },
+            (_, Phase::Overtaken) => Ending::overtaken(),
+            _ => Ending {
+                target: state.legs.last().and_then(|leg| leg.target.as_ref()).map(|target| target.version.clone()),
+                is_clean: state.completed.as_ref().is_some_and(|completed| completed.verdict == Verdict::Clean),
+                ..Ending::how("completed")
+            },
         };
-        self.unregister(&state.rid, &state.opened.vault, how, until).await
+        self.unregister(&state.rid, &state.opened.vault, &ending).await
     }
 
     /// Closes a rotation in the registry and releases its reservation, if that is not done yet.
-    pub(super) async fn unregister(
-        &self,
-        rid: &RotationId,
-        vault: &crate::model::VaultId,
-        how: &str,
-        until: Option<Timestamp>,
-    ) -> Done {
+    pub(super) async fn unregister(&self, rid: &RotationId, vault: &crate::model::VaultId, ending: &Ending) -> Done {
         let mut registry = self.registry().await?;
         loop {
             let is_open = registry.state().is_some_and(|r| r.rotations.get(rid).is_some_and(|r| r.closed.is_none()));
             if !is_open {
                 break;
             }
-            let fact = RegistryFact::RotationClosed { rid: rid.clone(), how: how.to_owned(), until };
-            match registry.append(self, None, &[fact]).await {
+            match registry.append(self, None, &[ending.fact(rid)]).await {
                 Err(error) if error.kind() == ErrorKind::Conflict => {}
                 other => other?,
             }
@@ -262,6 +264,35 @@ impl Engine {
         main.state().ok_or_else(|| {
             Error::new(ErrorKind::NotFound, "open", "the journal has no such rotation").with("stream", main.stream())
         })
+    }
+}
+
+/// How a rotation ended, as the registry keeps it.
+#[derive(Debug, Default)]
+pub(super) struct Ending {
+    pub how: &'static str,
+    pub until: Option<Timestamp>,
+    pub target: Option<KeyVersionId>,
+    pub is_clean: bool,
+}
+
+impl Ending {
+    pub(super) fn how(how: &'static str) -> Self {
+        Self { how, ..Self::default() }
+    }
+
+    pub(super) fn overtaken() -> Self {
+        Self::how("overtaken")
+    }
+
+    pub(super) fn fact(&self, rid: &RotationId) -> RegistryFact {
+        RegistryFact::RotationClosed {
+            rid: rid.clone(),
+            how: self.how.to_owned(),
+            until: self.until,
+            target: self.target.clone(),
+            is_clean: self.is_clean,
+        }
     }
 }
 

@@ -10,6 +10,7 @@ mod claim;
 mod drive;
 mod notify;
 mod open;
+mod overtake;
 mod page_driver;
 mod pages;
 mod pass;

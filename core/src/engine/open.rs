@@ -1,11 +1,15 @@
 //! Opening, pausing, resuming, cancelling: facts that people cause, appended under the same rules as ours.
 
 use super::book::Book;
+use super::drive::Ending;
 use super::{Done, Engine};
-use crate::model::{Due, DueState, KeyId, Request, RotationId, StreamId, Timestamp, When};
+use crate::model::{Due, DueState, KeyId, KeyVersionId, Request, RotationId, StreamId, Timestamp, When};
 use crate::ports::Fence;
+use crate::rotation::history::{FirstSeen, KeyFact, KnownKey, behind};
 use crate::rotation::registry::{RegisteredOpening, Registry, RegistryFact};
-use crate::rotation::{self, DueView, Fact, Opened, Paused, State, due, grant, lineage_root, refusal, rid};
+use crate::rotation::{
+    self, DueView, Fact, Opened, Paused, Purpose, State, due, grant, lineage_root, may_overtake, refusal, rid,
+};
 use crate::safeguard::{Safeguard, is_on};
 use crate::{Error, ErrorKind, Result};
 
@@ -23,12 +27,25 @@ pub enum Opening {
 impl Engine {
     /// Opens a rotation, or finds the open one of the key's lineage (R6).
     pub async fn open(&self, request: &Request) -> Result<Opening> {
+        loop {
+            match self.try_open(request).await {
+                Err(error) if error.kind() == ErrorKind::Conflict && error.operation() == "append" => {}
+                other => return other,
+            }
+        }
+    }
+
+    /// One look and at most one append to the registry, R6's lock. `Conflict`: somebody else did first.
+    async fn try_open(&self, request: &Request) -> Result<Opening> {
         let key = &request.key;
-        let root = lineage_root(key);
         let mut registry = self.registry().await?;
-        if let Some(rid) = open_rotation(&registry, &root) {
-            self.main_book(&rid).await?;
-            return Ok(Opening::Open(rid));
+        let open = open_rotation(&registry, &lineage_root(key));
+        if let Some(rid) = &open {
+            let main = self.main_book(rid).await?;
+            let now = self.ports.clock.now();
+            if !may_overtake(self.state(&main)?, &request.when, &self.settings, now) {
+                return Ok(Opening::Open(rid.clone()));
+            }
         }
         let asked = match &request.when {
             When::Now { request_id: Some(id), .. } => Some(id.clone()),
@@ -38,53 +55,106 @@ impl Engine {
             return Ok(Opening::Ended(rid.clone()));
         }
         let seen = self.look(key, None).await?;
+        let known_key = self.known_key(key).await?;
         let now = self.ports.clock.now();
-        let view = DueView { seen: &seen, open: None, not_before: known(&registry).held_until(key) };
+        let view = self.due_view(&seen, &registry, &known_key, None);
         let owed = due(&view, &self.settings, now);
-        // What is not owed needs no refusal: a young key in a full vault is simply young.
-        if request.when == When::IfDue && owed.state == DueState::Waiting {
-            return Ok(Opening::NotDue(owed));
-        }
-        if let Some(error) = refusal(&seen, &self.settings) {
-            return Err(error);
-        }
-        match &request.when {
-            When::IfDue => {
-                if owed.state != DueState::Due {
-                    return Ok(Opening::NotDue(owed));
+        let purpose = match (&request.when, &owed.state, &view.behind) {
+            (When::IfDue, DueState::Behind, Some(earlier)) if open.is_none() => Wish::Sweep(earlier.clone()),
+            (When::IfDue, DueState::Due, _) | (When::Now { .. }, ..) => Wish::Rotate,
+            // The open one goes on; only an age of its own makes the next one due.
+            (When::IfDue, ..) if open.is_some() => return Ok(Opening::Open(open.expect("it is some"))),
+            // What is not owed needs no refusal: a young key in a full vault is simply young.
+            (When::IfDue, DueState::Waiting, _) => {
+                self.first_seen(known_key, &seen).await?;
+                return Ok(Opening::NotDue(owed));
+            }
+            (When::IfDue, ..) => match refusal(&seen, Purpose::Rotate, &self.settings) {
+                Some(error) => {
+                    if owed.state == DueState::AutoRotated {
+                        // Whatever OCI mints from here on is followed by a sweep.
+                        self.first_seen(known_key, &seen).await?;
+                    }
+                    return Err(error);
                 }
-            }
-            wish @ When::Now { .. } => grant(key, wish, &view, &self.settings, now)?,
+                None => return Ok(Opening::NotDue(owed)),
+            },
+        };
+        match (refusal(&seen, purpose.purpose(), &self.settings), &open, &request.when) {
+            (Some(_), Some(rid), When::IfDue) => return Ok(Opening::Open(rid.clone())),
+            (Some(error), ..) => return Err(error),
+            (None, ..) => {}
         }
-        loop {
-            if let Some(rid) = open_rotation(&registry, &root) {
-                self.main_book(&rid).await?;
-                return Ok(Opening::Open(rid));
-            }
-            let opened = self.opened(&registry, &seen, asked.clone());
-            let name = rid(&opened.name);
-            let opening = RegisteredOpening { rid: name.clone(), opened };
-            match registry.append(self, None, &[RegistryFact::RotationOpened(Box::new(opening))]).await {
-                Ok(()) => {
-                    self.main_book(&name).await?;
-                    return Ok(Opening::Open(name));
-                }
-                Err(error) if error.kind() == ErrorKind::Conflict => {}
-                Err(error) => return Err(error),
-            }
+        grant(key, &request.when, &view, &self.settings, now)?;
+        self.first_seen(known_key, &seen).await?;
+        let opened = self.opened(&registry, &seen, &purpose, asked, open.clone());
+        let name = rid(&opened.name);
+        let closed = open.as_ref().map(|rid| Ending::overtaken().fact(rid));
+        let opening = RegisteredOpening { rid: name.clone(), opened };
+        let facts: Vec<_> = closed.into_iter().chain([RegistryFact::RotationOpened(Box::new(opening))]).collect();
+        registry.append(self, None, &facts).await?;
+        self.main_book(&name).await?;
+        if let Some(before) = open {
+            self.end_overtaken(&before, &name).await?;
         }
+        Ok(Opening::Open(name))
     }
 
-    fn opened(&self, registry: &Book<Registry>, seen: &rotation::Seen, request_id: Option<String>) -> Opened {
+    fn opened(
+        &self,
+        registry: &Book<Registry>,
+        seen: &rotation::Seen,
+        wish: &Wish,
+        request_id: Option<String>,
+        overtakes: Option<RotationId>,
+    ) -> Opened {
+        let superseded = match wish {
+            Wish::Rotate => &seen.key.current_version,
+            Wish::Sweep(earlier) => earlier,
+        };
         Opened {
-            name: known(registry).next_name(&seen.key.id, &seen.key.current_version),
+            name: known(registry).next_name(&seen.key.id, superseded),
             vault: seen.vault.id.clone(),
             region: seen.key.region.clone(),
             compartment: seen.key.compartment.clone(),
             lineage_root: lineage_root(&seen.key.id),
+            is_sweep: matches!(wish, Wish::Sweep(_)),
+            overtakes,
             request_id,
             is_test: self.settings.is_test,
         }
+    }
+
+    async fn known_key(&self, key: &KeyId) -> Result<Book<KnownKey>> {
+        Book::open(self, StreamId::key(key)).await
+    }
+
+    /// Writes down what a key is like that nobody had looked at yet.
+    async fn first_seen(&self, mut book: Book<KnownKey>, seen: &rotation::Seen) -> Done {
+        while book.state().is_none_or(|known| known.first_seen.is_none()) {
+            let fact = KeyFact::FirstSeen(FirstSeen::of(&seen.key, &seen.versions));
+            match book.append(self, None, &[fact]).await {
+                Err(error) if error.kind() == ErrorKind::Conflict => {}
+                other => other?,
+            }
+        }
+        Ok(())
+    }
+
+    fn due_view<'a>(
+        &self,
+        seen: &'a rotation::Seen,
+        registry: &Book<Registry>,
+        known_key: &Book<KnownKey>,
+        open: Option<RotationId>,
+    ) -> DueView<'a> {
+        let registry = known(registry);
+        let not_before = registry.held_until(&seen.key.id);
+        let policy = self.settings.policy.history;
+        let nothing = KnownKey::default();
+        let known_key = known_key.state().unwrap_or(&nothing);
+        let behind = behind(&seen.key, &seen.versions, known_key, registry, policy);
+        DueView { seen, open, not_before, behind }
     }
 
     /// Opens a rotation's own stream; one that the registry names but that has no line yet is created.
@@ -127,7 +197,7 @@ impl Engine {
             if state.is_past_pivot() && is_on(Safeguard::CancelBeforePivotOnly) {
                 return Err(Error::refused(
                     "cancel",
-                    "a version was minted, or may have been: only forward from here; pause it if it must stop",
+                    "a version was minted, or may have been, or data moves already: only forward from here; pause it if it must stop",
                 )
                 .with("rotation", rid));
             }
@@ -136,13 +206,13 @@ impl Engine {
         .await?;
         let vault = self.main_book(rid).await?.state().map(|state| state.opened.vault.clone());
         match vault {
-            Some(vault) => self.unregister(rid, &vault, "cancelled", until).await,
+            Some(vault) => self.unregister(rid, &vault, &Ending { until, ..Ending::how("cancelled") }).await,
             None => Ok(()),
         }
     }
 
     /// Appends what a person wants, raising the epoch so that every driver sees it at its next append.
-    async fn intervene(&self, rid: &RotationId, wish: impl Fn(&State) -> Result<Option<Fact>>) -> Done {
+    pub(super) async fn intervene(&self, rid: &RotationId, wish: impl Fn(&State) -> Result<Option<Fact>>) -> Done {
         let scope = StreamId::rotation(rid);
         loop {
             let epoch = self.ports.journal.epoch(&scope).await?;
@@ -166,13 +236,33 @@ impl Engine {
         }
     }
 
-    /// What is owed to one key, from the cloud and the journal.
-    pub async fn due(&self, key: &KeyId) -> Result<(Due, rotation::Seen)> {
+    /// What is owed to one key, from the cloud and the journal; and what a sweep of it would move data from.
+    pub async fn due(&self, key: &KeyId) -> Result<(Due, rotation::Seen, Option<KeyVersionId>)> {
         let registry = self.registry().await?;
+        let known_key = self.known_key(key).await?;
         let seen = self.look(key, None).await?;
         let open = known(&registry).open_for(&lineage_root(key)).cloned();
-        let view = DueView { seen: &seen, open, not_before: known(&registry).held_until(key) };
-        Ok((due(&view, &self.settings, self.ports.clock.now()), seen))
+        let view = self.due_view(&seen, &registry, &known_key, open);
+        let owed = due(&view, &self.settings, self.ports.clock.now());
+        let sweeps = view.behind.filter(|_| owed.state == DueState::Behind);
+        Ok((owed, seen, sweeps))
+    }
+}
+
+/// What a new rotation is for.
+enum Wish {
+    /// To supersede the current version.
+    Rotate,
+    /// To move data from this version, and every earlier one, to the current one.
+    Sweep(KeyVersionId),
+}
+
+impl Wish {
+    fn purpose(&self) -> Purpose {
+        match self {
+            Self::Rotate => Purpose::Rotate,
+            Self::Sweep(_) => Purpose::Sweep,
+        }
     }
 }
 

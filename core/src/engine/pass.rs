@@ -31,6 +31,9 @@ impl Engine {
         while self.adopt_orphan(main, held, &mut known).await? {}
         let key = self.state(main)?.opened.name.key.clone();
         let mut walk = Walk::new(self, &key).await?;
+        if pass == 0 {
+            walk.inherit(self.inherited(main).await?);
+        }
         let mut added = 0;
         while let Some(groups) = walk.next(&known).await? {
             self.keep(held).await?;

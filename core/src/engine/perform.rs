@@ -8,7 +8,7 @@ use super::{Done, Engine};
 use crate::model::{Key, KeyVersion, Kind, RekeyClass, Risk, Timestamp, to_seconds};
 use crate::ports::{KeyStoreExt, Reply, VersionMint};
 use crate::rotation::{
-    self, Conclusion, Effect, Fact, MintIntended, Preflight, State, Survey, conclude_created, conclude_flip,
+    self, Conclusion, Effect, Fact, MintIntended, Preflight, Purpose, State, Survey, conclude_created, conclude_flip,
     conclude_replicas, conclude_settle, conclude_survey, preflight, vault::VaultFact,
 };
 use crate::safeguard::{Safeguard, is_on};
@@ -159,14 +159,17 @@ impl Engine {
         for page in state.pages.values() {
             *dependents.entry(page.opened.kind.clone()).or_default() += u64::from(page.opened.dependents);
         }
-        let facts = match preflight(&seen, pass, &dependents, &self.classes(&dependents), &self.settings) {
-            Preflight::Stop(paused) => vec![Fact::Paused(paused)],
-            Preflight::Go(checked) => {
-                let (rid, vault) = (state.rid.clone(), state.opened.vault.clone());
-                self.reserve(&rid, &vault).await?;
-                vec![Fact::Checked(*checked)]
-            }
-        };
+        let facts =
+            match preflight(&seen, state.purpose(), pass, &dependents, &self.classes(&dependents), &self.settings) {
+                Preflight::Stop(paused) => vec![Fact::Paused(paused)],
+                Preflight::Go(checked) => {
+                    let (rid, vault) = (state.rid.clone(), state.opened.vault.clone());
+                    if state.purpose() == Purpose::Rotate {
+                        self.reserve(&rid, &vault).await?;
+                    }
+                    vec![Fact::Checked(*checked)]
+                }
+            };
         Ok(Conclusion { facts, ..Conclusion::default() })
     }
 

@@ -12,7 +12,7 @@ use crate::model::{
 };
 use crate::ports::Page;
 use crate::rotation::page::{self, PageFact};
-use crate::rotation::{self, PassEnded, Preflight, State, preflight};
+use crate::rotation::{self, PassEnded, Preflight, Purpose, State, preflight};
 use crate::{ErrorKind, Result};
 
 /// What a plan's walk saw.
@@ -161,7 +161,7 @@ impl Engine {
         let mut rows = Vec::new();
         for (key, name) in self.keys_in_scope().await? {
             rows.push(match self.due(&key).await {
-                Ok((due, seen)) => {
+                Ok((due, seen, _)) => {
                     let Key { id, name, current_version, .. } = seen.key;
                     DueKey { key: id, name, current_version: Some(current_version), due }
                 }
@@ -179,7 +179,9 @@ impl Engine {
 
     /// What a rotation would do. Reads only; appends nothing.
     pub async fn plan(&self, key: &KeyId) -> Result<Plan> {
-        let (due, seen) = self.due(key).await?;
+        let (due, seen, sweeps) = self.due(key).await?;
+        let purpose = if sweeps.is_some() { Purpose::Sweep } else { Purpose::Rotate };
+        let mints = u64::from(purpose == Purpose::Rotate);
         let mut walk = Walk::new(self, key).await?;
         let mut known = HashSet::new();
         let mut walked = Walked::default();
@@ -203,10 +205,13 @@ impl Engine {
             findings: walk.seen.findings.clone(),
         };
         let classes = self.classes(&walked.by_kind);
-        let (refusal, legs, findings) = match preflight(&seen, &pass, &walked.by_kind, &classes, &self.settings) {
-            Preflight::Stop(paused) => (Some(paused.why), Vec::new(), pass.findings),
-            Preflight::Go(checked) => (None, checked.legs.iter().map(|leg| leg.strategy).collect(), checked.findings),
-        };
+        let (refusal, legs, findings) =
+            match preflight(&seen, purpose, &pass, &walked.by_kind, &classes, &self.settings) {
+                Preflight::Stop(paused) => (Some(paused.why), Vec::new(), pass.findings),
+                Preflight::Go(checked) => {
+                    (None, checked.legs.iter().map(|leg| leg.strategy).collect(), checked.findings)
+                }
+            };
         let held = match seen.key.protection {
             crate::model::ProtectionMode::Software => seen.usage.software_key_versions,
             _ => seen.usage.key_versions,
@@ -215,7 +220,8 @@ impl Engine {
             key: key.clone(),
             name: seen.key.name.clone(),
             due,
-            superseded: seen.key.current_version.clone(),
+            is_sweep: sweeps.is_some(),
+            superseded: sweeps.unwrap_or_else(|| seen.key.current_version.clone()),
             refusal,
             strategies: legs,
             dependents: walked.by_kind,
@@ -224,7 +230,7 @@ impl Engine {
             holes: pass.holes,
             findings,
             calls_read: 6 + walk.seen.candidates + walk.seen.listed + added,
-            calls_write: 1 + added,
+            calls_write: mints + added,
             versions_held: held,
             versions_reserved: seen.ledger.reserved(),
             versions_limit: self.settings.budgets.versions_per_vault,
@@ -258,6 +264,8 @@ fn summarise(state: &State, counts: Counts) -> RotationSummary {
         rotation: state.rid.clone(),
         key: state.opened.name.key.clone(),
         superseded: state.opened.name.superseded.clone(),
+        is_sweep: state.opened.is_sweep,
+        overtaken_by: state.overtaken_by.clone(),
         target: state.legs.last().and_then(|leg| leg.target.as_ref()).map(|target| target.version.clone()),
         phase: state.word().to_owned(),
         paused: state.paused.as_ref().map(|paused| format!("{}; {}", paused.why, paused.do_next)),

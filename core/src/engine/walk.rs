@@ -9,7 +9,7 @@ use futures_util::stream::FuturesUnordered;
 
 use super::Engine;
 use crate::model::{
-    Compartment, CompartmentId, Coverage, CoverageState, Finding, FindingKind, FoundBy, KeyId, Kind, Region,
+    Compartment, CompartmentId, Coverage, CoverageState, Dependent, Finding, FindingKind, FoundBy, KeyId, Kind, Region,
     ResourceId, TagSelector, Tags,
 };
 use crate::ports::{Candidate, CatalogPage, Cursor, KeyHint, Presence, Selector};
@@ -41,6 +41,7 @@ pub(super) struct Walk<'a> {
     selector: Selector,
     regions: VecDeque<Region>,
     cursor: Option<Cursor>,
+    inherited: Vec<Dependent>,
     pub seen: Seen,
 }
 
@@ -62,13 +63,28 @@ impl<'a> Walk<'a> {
             .collect();
         let kinds = engine.ports.rekeyer.kinds();
         let selector = Selector { key: key.clone(), kinds, compartments, tag: engine.settings.tag.clone() };
-        Ok(Self { engine, selector, regions, cursor: None, seen: Seen::default() })
+        Ok(Self { engine, selector, regions, cursor: None, inherited: Vec::new(), seen: Seen::default() })
+    }
+
+    /// Looks at these too, at the end: what an overtaken rotation left unfinished and the catalog may not show.
+    pub(super) fn inherit(&mut self, dependents: Vec<Dependent>) {
+        self.inherited = dependents;
     }
 
     /// The next groups; `None` at the end. Resources in `known` are passed over without being read.
     pub(super) async fn next(&mut self, known: &HashSet<ResourceId>) -> Result<Option<Vec<Group>>> {
         let Some(region) = self.regions.front().cloned() else {
-            return Ok(None);
+            if self.inherited.is_empty() {
+                return Ok(None);
+            }
+            let left = std::mem::take(&mut self.inherited).into_iter().map(|dependent| Candidate {
+                dependent,
+                found_by: FoundBy::Journal,
+                key: KeyHint::Unknown,
+            });
+            let left: Vec<Candidate> = left.filter(|candidate| !known.contains(&candidate.dependent.id)).collect();
+            let mine = self.under_the_key(left).await?;
+            return Ok(Some(self.group(mine)));
         };
         let reply = self.engine.ports.catalog.dependents(&self.selector, &region, self.cursor.take()).await?;
         let CatalogPage { candidates, coverage, next } = reply.value;
@@ -122,7 +138,15 @@ impl<'a> Walk<'a> {
             };
             match answer {
                 Ok(reply) => match reply.value.presence {
-                    Presence::Terminated => {}
+                    Presence::Terminated => {
+                        if candidate.found_by == FoundBy::Journal {
+                            self.note(
+                                FindingKind::Inherited,
+                                &candidate,
+                                "an overtaken rotation left it; it is terminated",
+                            );
+                        }
+                    }
                     Presence::NotVisible => self.unreadable(&candidate, "it was listed, but reading it says 404"),
                     Presence::Busy | Presence::Ready => self.judge(candidate, reply.value.key.as_ref(), &mut mine),
                 },
@@ -141,9 +165,18 @@ impl<'a> Walk<'a> {
                 self.note(FindingKind::Untagged, &candidate, "it is under the key but does not carry the tag");
             }
             mine.push(candidate);
+            return;
+        }
+        let whose = || key.map_or_else(|| "Oracle's own key".to_owned(), ToString::to_string);
+        if candidate.found_by == FoundBy::Journal {
+            let text = format!("an overtaken rotation left it; it is under {} now", whose());
+            self.note(FindingKind::Inherited, &candidate, &text);
         } else if tagged {
-            let whose = key.map_or_else(|| "Oracle's own key".to_owned(), ToString::to_string);
-            self.note(FindingKind::TaggedElsewhere, &candidate, &format!("it carries the tag but is under {whose}"));
+            self.note(
+                FindingKind::TaggedElsewhere,
+                &candidate,
+                &format!("it carries the tag but is under {}", whose()),
+            );
         }
     }
 

@@ -2,6 +2,7 @@
 
 use super::Facts;
 use crate::rotation::Fact;
+use crate::rotation::history::KeyFact;
 use crate::rotation::meta::MetaFact;
 use crate::rotation::page::PageFact;
 use crate::rotation::registry::RegistryFact;
@@ -20,6 +21,12 @@ impl Facts for PageFact {
 }
 
 impl Facts for RegistryFact {
+    fn must(&self) -> bool {
+        true
+    }
+}
+
+impl Facts for KeyFact {
     fn must(&self) -> bool {
         true
     }

@@ -17,6 +17,8 @@ pub enum FindingKind {
     Empty,
     /// The key was first seen with several versions: older data may still hang on an earlier one.
     HistoryUnknown,
+    /// A dependent that an overtaken rotation left unfinished is not under the key any more.
+    Inherited,
     /// The vault is close to its version limit.
     QuotaLow,
     /// A promise of the key store is missing and the owner accepted that.

@@ -16,7 +16,10 @@ pub struct Plan {
     pub name: String,
     /// What is owed to it.
     pub due: Due,
-    /// The version that would be superseded.
+    /// Nothing would be minted: data moves to the version that is current already.
+    #[serde(default)]
+    pub is_sweep: bool,
+    /// The version that would be superseded; of a sweep, the newest earlier one that data may hang on.
     pub superseded: KeyVersionId,
     /// Why it would not start, if so.
     pub refusal: Option<String>,

@@ -178,6 +178,20 @@ pub enum Risk {
     NoRetryToken,
 }
 
+/// What to make of a key that is first seen with several versions: nobody knows whether data hangs on earlier ones.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum HistoryPolicy {
+    /// The owner says that nothing hangs on an earlier version.
+    AssumeMoved,
+    /// Say so in a finding; the next rotation moves everything anyway.
+    #[default]
+    Report,
+    /// The key is behind: move everything to the current version without a mint.
+    Sweep,
+}
+
 /// How keys are to be rotated.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -192,6 +206,9 @@ pub struct Policy {
     pub exclude: BTreeSet<ResourceId>,
     /// Lost answers.
     pub ambiguity: Ambiguity,
+    /// Keys first seen with several versions.
+    #[serde(default)]
+    pub history: HistoryPolicy,
     /// Promises of the key store that the owner does without, each by name; stated in every report.
     #[serde(default)]
     pub accept_risks: BTreeSet<Risk>,
@@ -207,6 +224,7 @@ impl Policy {
             rotate_when_empty: false,
             exclude: BTreeSet::new(),
             ambiguity: Ambiguity::default(),
+            history: HistoryPolicy::default(),
             accept_risks: BTreeSet::new(),
         }
     }

@@ -112,8 +112,14 @@ pub struct RotationSummary {
     pub rotation: RotationId,
     /// Of which key.
     pub key: KeyId,
-    /// The version it supersedes.
+    /// The version it supersedes; of a sweep, the newest earlier one that data may have hung on.
     pub superseded: KeyVersionId,
+    /// It moves data to the current version and mints nothing.
+    #[serde(default)]
+    pub is_sweep: bool,
+    /// The rotation that took over, if one did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub overtaken_by: Option<RotationId>,
     /// The version everything moves to, once that is settled.
     pub target: Option<KeyVersionId>,
     /// Where it stands, in the words of design §6.
@@ -158,7 +164,8 @@ impl fmt::Display for Report {
         };
         writeln!(f, "rotation {} {state}", self.summary.rotation)?;
         writeln!(f, "  key         {}", self.summary.key)?;
-        writeln!(f, "  superseded  {}", self.summary.superseded)?;
+        let earlier = if self.summary.is_sweep { "swept from" } else { "superseded" };
+        writeln!(f, "  {earlier:<10}  {}", self.summary.superseded)?;
         if let Some(target) = &self.summary.target {
             writeln!(f, "  target      {target}")?;
         }

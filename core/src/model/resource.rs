@@ -79,6 +79,8 @@ pub enum Strategy {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum FoundBy {
+    /// The journal knew it: an overtaken rotation left it unfinished.
+    Journal,
     /// The owning service listed it.
     List,
     /// Only Resource Search showed it.

@@ -122,11 +122,19 @@ pub fn apply(state: Option<State>, recorded: &Recorded, fact: &Fact) -> Result<S
         }
         Fact::Cancelled { until } => {
             if state.is_past_pivot() && is_on(Safeguard::CancelBeforePivotOnly) {
-                return Err(violation(&state, "cancelled", "a mint was intended; only forward from here"));
+                return Err(violation(&state, "cancelled", "it is past its pivot; only forward from here"));
             }
             state.closed_at = Some(recorded.at);
             state.held_until = *until;
             state.phase = Phase::Cancelled;
+        }
+        Fact::Overtaken { by } => {
+            if super::overtake::is_in_doubt(&state) {
+                return Err(violation(&state, "overtaken", "a mint is in doubt"));
+            }
+            state.closed_at = Some(recorded.at);
+            state.overtaken_by = Some(by.clone());
+            state.phase = Phase::Overtaken;
         }
         leg_fact => apply_to_leg(&mut state, recorded, leg_fact)?,
     }
@@ -174,6 +182,7 @@ fn open(recorded: &Recorded, opened: super::fact::Opened) -> State {
         completed: None,
         last_at: recorded.at,
         closed_at: None,
+        overtaken_by: None,
         held_until: None,
         facts: 1,
         head: recorded.hash.clone(),

@@ -38,6 +38,8 @@ pub enum Rest {
     Cancelled,
     /// The end.
     Completed,
+    /// The next rotation of the lineage took over.
+    Overtaken,
     /// A person must act, or said stop.
     Paused(Paused),
 }
@@ -48,6 +50,7 @@ pub fn decide(state: &State, settings: &Settings, now: Timestamp) -> Decision {
     match state.phase {
         Phase::Completed => return Decision::Rest(Rest::Completed),
         Phase::Cancelled => return Decision::Rest(Rest::Cancelled),
+        Phase::Overtaken => return Decision::Rest(Rest::Overtaken),
         Phase::Opened | Phase::Checked | Phase::Accounted => {}
     }
     if let Some(paused) = &state.paused {

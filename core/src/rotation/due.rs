@@ -4,8 +4,8 @@
 
 use super::preflight::Seen;
 use crate::model::{
-    Due, DueState, KeyId, KeyState, Origin, ProtectionMode, RotationId, Settings, Timestamp, VaultState, VaultType,
-    When,
+    Due, DueState, KeyId, KeyState, KeyVersionId, Origin, ProtectionMode, RotationId, Settings, Timestamp, VaultState,
+    VaultType, When,
 };
 use crate::{Error, Result};
 
@@ -18,6 +18,8 @@ pub struct DueView<'a> {
     pub open: Option<RotationId>,
     /// A cancelled rotation holds `due` back until then.
     pub not_before: Option<Timestamp>,
+    /// The newest earlier version that data may still hang on, if the key is behind.
+    pub behind: Option<KeyVersionId>,
 }
 
 /// Says what is owed.
@@ -44,8 +46,18 @@ pub fn due(view: &DueView<'_>, settings: &Settings, now: Timestamp) -> Due {
     if key.state != KeyState::Enabled || vault.state != VaultState::Active {
         return verdict(DueState::Blocked, format!("the key is {:?}, its vault {:?}", key.state, vault.state));
     }
+    let is_held_back = view.not_before.is_some_and(|until| now < until);
+    let behind = view.behind.as_ref().filter(|_| !is_held_back);
+    let is_behind = |earlier: &KeyVersionId| {
+        format!(
+            "no rotation ended on its current version; data may hang on {earlier}: a sweep moves it, nothing is minted"
+        )
+    };
     if key.auto_rotation.as_ref().is_some_and(|auto| auto.enabled) {
-        return verdict(DueState::AutoRotated, "OCI rotates it by itself".to_owned());
+        return match behind {
+            Some(earlier) => verdict(DueState::Behind, format!("OCI rotates it by itself; {}", is_behind(earlier))),
+            None => verdict(DueState::AutoRotated, "OCI rotates it by itself".to_owned()),
+        };
     }
     let Some(current) = view.seen.versions.iter().find(|version| version.id == key.current_version) else {
         return verdict(DueState::Blocked, "its current version is not listed".to_owned());
@@ -58,6 +70,9 @@ pub fn due(view: &DueView<'_>, settings: &Settings, now: Timestamp) -> Due {
         let period = settings.policy.cryptoperiod.as_secs() / 86_400;
         let why = format!("the current version is {} days old, the cryptoperiod is {period}", days(age));
         return Due { state: DueState::Due, next: Some(next), why };
+    }
+    if let Some(earlier) = behind {
+        return Due { state: DueState::Behind, next: Some(next), why: is_behind(earlier) };
     }
     let why = format!("{} days left", days(next.duration_since(now)));
     Due { state: DueState::Waiting, next: Some(next), why }

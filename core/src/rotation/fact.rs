@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{
     Census, CompartmentId, Counts, Coverage, Finding, Head, KeyId, KeyVersionId, Kind, LineHash, Region, RequestId,
-    RetryToken, RotationName, Strategy, Timestamp, VaultId, Verdict,
+    RetryToken, RotationId, RotationName, Strategy, Timestamp, VaultId, Verdict,
 };
 
 /// One fact of a rotation's own stream.
@@ -86,6 +86,11 @@ pub enum Fact {
     EffectFailed(EffectFailed),
     /// Somebody or a spent budget stopped it.
     Paused(Paused),
+    /// The next rotation of the lineage was opened; it takes over what this one left unfinished (R6).
+    Overtaken {
+        /// The next rotation.
+        by: RotationId,
+    },
     /// Somebody let it go on.
     Resumed {},
     /// Given up before the pivot; `due` does not start it again before `until`.
@@ -117,6 +122,13 @@ pub struct Opened {
     pub compartment: CompartmentId,
     /// Root of the key's lineage (R6).
     pub lineage_root: KeyId,
+    /// A sweep: moves dependents to the version that is current and never mints. `name` then names the newest
+    /// earlier version that data may hang on.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_sweep: bool,
+    /// The rotation that this one overtook; its unfinished dependents are looked at again (R6).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub overtakes: Option<RotationId>,
     /// Whether the wish named a request id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request_id: Option<String>,

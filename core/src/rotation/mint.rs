@@ -37,6 +37,12 @@ pub fn conclude_survey(state: &State, number: u32, survey: &Survey, settings: &S
     }
     let newer = newer_usable(&survey.versions, old);
     let is_current = survey.key.current_version == *superseded || !is_on(Safeguard::CurrentVersionRead);
+    if is_current && state.opened.is_sweep {
+        return Conclusion::pause(
+            format!("{superseded} is current: there is nothing newer to sweep to"),
+            "a sweep never mints; look at Oracle's audit log, then cancel",
+        );
+    }
     if is_current && (newer.is_empty() || !is_on(Safeguard::ListBeforeMint)) {
         if let Some(conclusion) = await_sighted(leg, survey, settings) {
             return conclusion;

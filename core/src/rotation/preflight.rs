@@ -34,6 +34,15 @@ pub struct Seen {
     pub missing_promises: BTreeSet<Risk>,
 }
 
+/// What a rotation is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// To supersede the current version: mints.
+    Rotate,
+    /// To move data to the version that is current: never mints.
+    Sweep,
+}
+
 /// Whether the rotation may go on.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Preflight {
@@ -45,9 +54,10 @@ pub enum Preflight {
 
 /// Says why a key cannot be rotated, before anything is opened. `None`: nothing speaks against it.
 #[must_use]
-pub fn refusal(seen: &Seen, settings: &Settings) -> Option<Error> {
+pub fn refusal(seen: &Seen, purpose: Purpose, settings: &Settings) -> Option<Error> {
+    let mints = purpose == Purpose::Rotate;
     let (key, vault) = (&seen.key, &seen.vault);
-    if let Some(error) = promise_refusal(seen, settings) {
+    if let Some(error) = promise_refusal(seen, settings).filter(|_| mints) {
         return Some(error);
     }
     let refuse = |message: String| Some(Error::refused("preflight", message).with("key", &key.id));
@@ -94,6 +104,10 @@ pub fn refusal(seen: &Seen, settings: &Settings) -> Option<Error> {
             "version {} was imported; OCI cannot make its like: import new material by hand",
             version.id
         ));
+    }
+    // What follows speaks against a mint only.
+    if !mints {
+        return None;
     }
     if key.auto_rotation.as_ref().is_some_and(|auto| auto.enabled) {
         return refuse(
@@ -154,13 +168,14 @@ fn quota_refusal(seen: &Seen, settings: &Settings) -> Option<String> {
 #[must_use]
 pub fn preflight(
     seen: &Seen,
+    purpose: Purpose,
     pass: &PassEnded,
     dependents: &BTreeMap<Kind, u64>,
     classes: &BTreeMap<Kind, Option<RekeyClass>>,
     settings: &Settings,
 ) -> Preflight {
     let stop = |why: String, do_next: &str| Preflight::Stop(Paused { why, do_next: do_next.to_owned() });
-    if let Some(error) = refusal(seen, settings) {
+    if let Some(error) = refusal(seen, purpose, settings) {
         return stop(error.message().to_owned(), "mend this, then resume; or cancel");
     }
     let total: u64 = dependents.values().sum();
@@ -190,7 +205,7 @@ pub fn preflight(
     }
     let kinds: BTreeSet<Kind> = dependents.keys().cloned().collect();
     let mut findings = pass.findings.clone();
-    if seen.versions.len() > 1 {
+    if seen.versions.len() > 1 && purpose == Purpose::Rotate {
         findings.push(Finding {
             kind: FindingKind::HistoryUnknown,
             subject: seen.key.id.to_string(),
@@ -200,7 +215,8 @@ pub fn preflight(
             ),
         });
     }
-    findings.extend(seen.missing_promises.iter().map(|risk| Finding {
+    let accepted = seen.missing_promises.iter().filter(|_| purpose == Purpose::Rotate);
+    findings.extend(accepted.map(|risk| Finding {
         kind: FindingKind::RiskAccepted,
         subject: seen.key.id.to_string(),
         text: format!("{risk:?}: the owner accepted to mint with one guard instead of two (policy.accept_risks)"),

@@ -20,11 +20,17 @@ pub enum RegistryFact {
     RotationClosed {
         /// Which.
         rid: RotationId,
-        /// `completed` or `cancelled`.
+        /// `completed`, `cancelled` or `overtaken`.
         how: String,
         /// A cancelled one holds `due` back until then.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         until: Option<Timestamp>,
+        /// A completed one: the version that everything moved to.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        target: Option<KeyVersionId>,
+        /// A completed one: whether nothing was left out.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        is_clean: bool,
     },
 }
 
@@ -46,6 +52,10 @@ pub struct Registered {
     pub closed: Option<String>,
     /// Until when `due` is held back.
     pub until: Option<Timestamp>,
+    /// The version that everything moved to, of a completed one.
+    pub target: Option<KeyVersionId>,
+    /// Whether it was completed without exceptions.
+    pub is_clean: bool,
 }
 
 /// What the registry adds up to.
@@ -78,16 +88,24 @@ impl Registry {
                     let key = opening.opened.name.key.clone();
                     self.requests.insert((key, request.clone()), opening.rid.clone());
                 }
-                let registered = Registered { opened: opening.opened.clone(), closed: None, until: None };
+                let registered = Registered {
+                    opened: opening.opened.clone(),
+                    closed: None,
+                    until: None,
+                    target: None,
+                    is_clean: false,
+                };
                 self.rotations.insert(opening.rid.clone(), registered);
                 true
             }
-            RegistryFact::RotationClosed { rid, how, until } => {
+            RegistryFact::RotationClosed { rid, how, until, target, is_clean } => {
                 let Some(rotation) = self.rotations.get_mut(rid).filter(|rotation| rotation.closed.is_none()) else {
                     return false;
                 };
                 rotation.closed = Some(how.clone());
                 rotation.until = *until;
+                rotation.target = target.clone();
+                rotation.is_clean = *is_clean;
                 self.open.retain(|_, open| open != rid);
                 true
             }
@@ -112,6 +130,12 @@ impl Registry {
             .max()
             .unwrap_or(0);
         RotationName { key: key.clone(), superseded: superseded.clone(), ordinal: taken + 1 }
+    }
+
+    /// The versions that a key's completed rotations moved everything to, and whether nothing was left out.
+    pub fn ended_on(&self, key: &KeyId) -> impl Iterator<Item = (&KeyVersionId, bool)> {
+        let of_key = self.rotations.values().filter(move |rotation| rotation.opened.name.key == *key);
+        of_key.filter_map(|rotation| Some((rotation.target.as_ref()?, rotation.is_clean)))
     }
 
     /// Until when a cancelled rotation holds a key's `due` back.

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::fact::{
     Adopted, Checked, Completed, InUse, LegPlan, MintIntended, Opened, PageOpened, PassEnded, Paused, Replicated,
 };
+use super::preflight::Purpose;
 use crate::model::{Census, Counts, Head, KeyVersionId, LineHash, RotationId, Timestamp};
 
 /// The chart of design §6: once per rotation, with the legs' own phases between Checked and Accounted.
@@ -21,6 +22,8 @@ pub enum Phase {
     Completed,
     /// Given up before the pivot.
     Cancelled,
+    /// The next rotation of the lineage took over (R6).
+    Overtaken,
 }
 
 /// Where a leg stands.
@@ -208,6 +211,8 @@ pub struct State {
     pub last_at: Timestamp,
     /// When it ended.
     pub closed_at: Option<Timestamp>,
+    /// The rotation that took over.
+    pub overtaken_by: Option<RotationId>,
     /// Until when a cancelled rotation holds its key's `due` back.
     pub held_until: Option<Timestamp>,
     /// Number of facts applied.
@@ -217,6 +222,12 @@ pub struct State {
 }
 
 impl State {
+    /// What it is for.
+    #[must_use]
+    pub fn purpose(&self) -> Purpose {
+        if self.opened.is_sweep { Purpose::Sweep } else { Purpose::Rotate }
+    }
+
     /// The word for where it stands: the leg's phase while legs run.
     #[must_use]
     pub fn word(&self) -> &'static str {
@@ -226,13 +237,14 @@ impl State {
             Phase::Accounted => "accounted",
             Phase::Completed => "completed",
             Phase::Cancelled => "cancelled",
+            Phase::Overtaken => "overtaken",
         }
     }
 
     /// Whether nothing will ever happen again.
     #[must_use]
     pub fn is_terminal(&self) -> bool {
-        matches!(self.phase, Phase::Completed | Phase::Cancelled)
+        matches!(self.phase, Phase::Completed | Phase::Cancelled | Phase::Overtaken)
     }
 
     /// The first leg that is not done, with its number from 1.
@@ -247,9 +259,12 @@ impl State {
         self.legs.get(usize::try_from(number.checked_sub(1)?).ok()?)
     }
 
-    /// Whether a mint was ever intended: from then on only forward.
+    /// Whether only forward is left: a mint was intended, or a sweep's re-keying may have begun.
     #[must_use]
     pub fn is_past_pivot(&self) -> bool {
+        if self.opened.is_sweep {
+            return self.legs.iter().any(|leg| leg.phase >= LegPhase::Inventoried);
+        }
         self.legs.iter().any(|leg| !leg.attempts.is_empty() || leg.target.is_some())
     }
 

@@ -120,6 +120,8 @@ impl Folded {
         let name = RotationName { key: key(), superseded: version_id(0), ordinal: 1 };
         let rid = rid(&name);
         let opened = Opened {
+            is_sweep: false,
+            overtakes: None,
             name,
             vault: KEY.vault.clone(),
             region: KEY.region.clone(),

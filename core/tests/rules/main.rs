@@ -5,6 +5,7 @@
 
 mod story;
 
+mod behind;
 mod due;
 mod fast;
 mod lineage;

@@ -130,7 +130,7 @@ async fn agreed(rotator: &Rotator, keys: &[KeyId], args: &RotateArgs, output: &O
         output.say(&output.paint(Colour::Yellow, "the key is rotated now, due or not"));
     }
     let what = if keys.len() == 1 { "this key".to_owned() } else { format!("these {} keys", keys.len()) };
-    let question = format!("Rotate {what}? Minting a version cannot be undone. [y/N] ");
+    let question = format!("Rotate {what}? Neither a mint nor a re-key can be undone. [y/N] ");
     let answer = tokio::task::spawn_blocking(move || {
         let mut stdout = std::io::stdout().lock();
         let _ = write!(stdout, "{question}").and_then(|()| stdout.flush());

@@ -145,6 +145,12 @@ impl Output {
                 });
                 Exit::Done
             }
+            Rotated::Overtaken { rotation } => {
+                self.show("overtaken", &json!({ "rotation": rotation }), || {
+                    format!("{subject}rotation {rotation} was overtaken; `keywheel list` shows the one that took over")
+                });
+                Exit::Done
+            }
             Rotated::OutOfTime { rotation } => {
                 self.show("out_of_time", &json!({ "rotation": rotation }), || {
                     format!("{subject}rotation {rotation} is still open; `keywheel resume {rotation}` goes on")

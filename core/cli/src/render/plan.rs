@@ -14,12 +14,16 @@ pub(crate) fn text(plan: &Plan) -> String {
     let mut lines = vec![format!("plan for {} ({})", plan.key, Foreign(&plan.name))];
     let mut row = |name: &str, text: String| lines.push(format!("  {name:<11} {text}"));
     row("due", format!("{}: {}", plan.due.state.word(), Foreign(&plan.due.why)));
-    row("supersedes", plan.superseded.to_string());
+    if plan.is_sweep {
+        row("sweeps", format!("data that may hang on {} to the current version; nothing is minted", plan.superseded));
+    } else {
+        row("supersedes", plan.superseded.to_string());
+    }
     if let Some(refusal) = &plan.refusal {
         row("REFUSED", Foreign(refusal).to_string());
     }
     let strategies: Vec<_> = plan.strategies.iter().map(strategy).collect();
-    if !strategies.is_empty() {
+    if !strategies.is_empty() && !plan.is_sweep {
         row("strategy", strategies.join(", then "));
     }
     let kinds: Vec<_> = plan.dependents.iter().map(|(kind, count)| format!("{count} of kind {kind}")).collect();

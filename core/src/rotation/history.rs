@@ -1,0 +1,84 @@
+//! What the journal knows of one key beyond its rotations, stream `key/<id>`, and whether the key is *behind* (R1).
+//!
+//! Behind is said of a key whose current version is one on which no rotation ended here and which has an earlier
+//! version not known to be unheld. A key first seen with one version is never behind. Nothing here asks the cloud.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use super::registry::Registry;
+use crate::model::{HistoryPolicy, Key, KeyVersion, KeyVersionId};
+
+/// A fact of a key's stream.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "fact", content = "body", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum KeyFact {
+    /// The first time that we looked at the key with a wish to rotate it.
+    FirstSeen(FirstSeen),
+}
+
+/// What a key was like when it was first seen.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FirstSeen {
+    /// Its current version then.
+    pub current: KeyVersionId,
+    /// All versions that were listed then.
+    pub versions: BTreeSet<KeyVersionId>,
+}
+
+impl FirstSeen {
+    /// What a look shows.
+    #[must_use]
+    pub fn of(key: &Key, versions: &[KeyVersion]) -> Self {
+        let versions = versions.iter().map(|version| version.id.clone()).collect();
+        Self { current: key.current_version.clone(), versions }
+    }
+}
+
+/// What a key's facts add up to.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct KnownKey {
+    /// What it was like when it was first seen; the first such fact counts.
+    pub first_seen: Option<FirstSeen>,
+}
+
+impl KnownKey {
+    /// Applies one fact.
+    pub fn apply(&mut self, fact: &KeyFact) {
+        let KeyFact::FirstSeen(seen) = fact;
+        self.first_seen.get_or_insert_with(|| seen.clone());
+    }
+}
+
+/// The newest earlier version that data may still hang on, if the key is behind.
+#[must_use]
+pub fn behind(
+    key: &Key,
+    versions: &[KeyVersion],
+    known: &KnownKey,
+    registry: &Registry,
+    policy: HistoryPolicy,
+) -> Option<KeyVersionId> {
+    let first_seen = known.first_seen.clone().unwrap_or_else(|| FirstSeen::of(key, versions));
+    let ended: Vec<_> = registry.ended_on(&key.id).collect();
+    if ended.iter().any(|(target, _)| **target == key.current_version) {
+        return None;
+    }
+    let time_of = |id: &KeyVersionId| versions.iter().find(|version| version.id == *id).map(|v| v.time_created);
+    let now_current = time_of(&key.current_version)?;
+    // A rotation that ended clean moved everything it could see to its target, from whatever version.
+    let unheld_before = ended.iter().filter(|(_, is_clean)| *is_clean).filter_map(|(target, _)| time_of(target)).max();
+    let is_unheld = |version: &KeyVersion| {
+        let is_assumed = policy != HistoryPolicy::Sweep
+            && version.id != first_seen.current
+            && first_seen.versions.contains(&version.id);
+        is_assumed || unheld_before.is_some_and(|time| version.time_created < time)
+    };
+    versions
+        .iter()
+        .filter(|version| version.time_created < now_current && !version.state.is_going() && !is_unheld(version))
+        .max_by_key(|version| version.time_created)
+        .map(|version| version.id.clone())
+}
