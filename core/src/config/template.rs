@@ -184,6 +184,9 @@ ambiguity = \"standard\"        # \"strict\": also after a refusal, wait as afte
                               # \"fast\": after a lost answer ask again at once; trusts retry tokens, and reports say so
 history = \"report\"            # a key first seen with several versions: \"sweep\" moves everything to the current one, \"assume_moved\" trusts it
 accept_risks = []             # promises of a key store to do without, by name: \"no_date_fence\", \"no_retry_token\"
+# Only if somebody rotates these keys with another journal: a defined tag in which both announce their mints. Needs
+# KEY_UPDATE on the keys, and a tag namespace that nobody else may use.
+# intent_register = { namespace = \"keywheel\", key = \"intent\" }
 
 ";
 

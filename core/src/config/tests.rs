@@ -163,3 +163,23 @@ fn what_init_writes_reads_back() {
     };
     assert_eq!(parse(&plain.render()).expect("a config").settings, Settings::production());
 }
+
+#[test]
+fn an_intent_register_is_a_defined_tag() {
+    let config =
+        parse("[policy]\nintent_register = { namespace = \"keywheel\", key = \"intent\" }").expect("it is one");
+    let register = config.settings.policy.intent_register.expect("it is configured");
+    assert_eq!((register.namespace.as_str(), register.key.as_str()), ("keywheel", "intent"));
+    let found = problems("[policy]\nintent_register = { namespace = \"a.b\", kee = \"intent\" }\nmin_age = 3");
+    let expected = [
+        "line 3: policy.min_age = 3",
+        "line 2: policy.intent_register.namespace = \"a.b\": it is no name of a defined tag",
+        "policy.intent_register.key: it is missing",
+        "line 2: policy.intent_register.kee: there is no such key",
+    ];
+    assert_eq!(found.len(), expected.len(), "{found:#?}");
+    for start in expected {
+        assert!(found.iter().any(|problem| problem.starts_with(start)), "{start:?} in {found:#?}");
+    }
+    assert!(problems("[policy]\nintent_register = \"keywheel.intent\"")[0].contains("not a table"));
+}

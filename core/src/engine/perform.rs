@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::book::Book;
 use super::claim::Held;
 use super::{Done, Engine};
-use crate::model::{Key, KeyVersion, Kind, RekeyClass, Risk, Timestamp, to_seconds};
+use crate::model::{Etag, Key, KeyVersion, Kind, RekeyClass, Risk, Timestamp, to_seconds};
 use crate::ports::{KeyStoreExt, Reply, VersionMint};
 use crate::rotation::{
     self, Conclusion, Effect, Fact, MintIntended, Preflight, Purpose, State, Survey, conclude_created, conclude_flip,
@@ -30,15 +30,15 @@ impl Engine {
             }
             Effect::Preflight => self.preflight(main).await,
             Effect::Survey { leg } => {
-                let survey = self.survey(self.state(main)?).await?;
-                Ok(conclude_survey(self.state(main)?, *leg, &survey, &self.settings))
+                let (survey, etag) = self.survey(self.state(main)?).await?;
+                Ok(under(etag, conclude_survey(self.state(main)?, *leg, &survey, &self.settings)))
             }
             Effect::SettleMint { leg } => {
-                let survey = self.survey(self.state(main)?).await?;
-                Ok(conclude_settle(self.state(main)?, *leg, &survey, &self.settings))
+                let (survey, etag) = self.survey(self.state(main)?).await?;
+                Ok(under(etag, conclude_settle(self.state(main)?, *leg, &survey, &self.settings)))
             }
             Effect::ObserveFlip { leg } => {
-                let survey = self.survey(self.state(main)?).await?;
+                let (survey, _) = self.survey(self.state(main)?).await?;
                 Ok(conclude_flip(self.state(main)?, *leg, &survey, &self.settings))
             }
             Effect::ObserveReplicas { leg } => self.replicas(main, *leg).await,
@@ -95,10 +95,10 @@ impl Engine {
     }
 
     /// Reads the key, then lists its versions; both by the server's clock.
-    async fn survey(&self, state: &State) -> Result<Survey> {
+    async fn survey(&self, state: &State) -> Result<(Survey, Option<Etag>)> {
         let key = self.learn(self.ports.key_store.describe_key(&state.opened.name.key)).await?;
         let versions = self.learn(self.ports.key_store.all_versions(&state.opened.name.key)).await?;
-        Ok(self.surveyed(key.value, versions))
+        Ok((self.surveyed(key.value, versions), key.etag))
     }
 
     fn surveyed(&self, key: Key, versions: Reply<Vec<KeyVersion>>) -> Survey {
@@ -145,8 +145,9 @@ impl Engine {
         let clock_offset = self.server_time().offset();
         let promises = self.ports.key_store.promises();
         let missing = [(promises.retry_token, Risk::NoRetryToken), (promises.date_fence, Risk::NoDateFence)];
+        let keeps_if_match = promises.if_match;
         let missing_promises = missing.into_iter().filter(|(made, _)| !made).map(|(_, risk)| risk).collect();
-        Ok(rotation::Seen { key, vault, versions, usage, ledger, clock_offset, now, missing_promises })
+        Ok(rotation::Seen { key, vault, versions, usage, ledger, clock_offset, now, missing_promises, keeps_if_match })
     }
 
     async fn preflight(&self, main: &mut Book<State>) -> Result<Conclusion> {
@@ -199,4 +200,12 @@ impl Engine {
         let statuses = self.learn(answer).await?.value;
         Ok(conclude_replicas(state, leg, &statuses, &self.settings, self.ports.clock.now()))
     }
+}
+
+/// A register is written only under the etag of the very read that the mint was decided on.
+fn under(etag: Option<Etag>, mut conclusion: Conclusion) -> Conclusion {
+    if let Some(register) = &mut conclusion.register {
+        register.if_match = etag;
+    }
+    conclusion
 }

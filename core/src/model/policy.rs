@@ -167,6 +167,16 @@ pub enum Ambiguity {
     Strict,
 }
 
+/// The defined tag on a key that holds the intent register (R9).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RegisterTag {
+    /// Namespace; only keywheel should be allowed to use it.
+    pub namespace: String,
+    /// Tag key.
+    pub key: String,
+}
+
 /// A promise that a key store does not make and that the owner accepts to do without (protocol.md).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -212,6 +222,9 @@ pub struct Policy {
     /// Promises of the key store that the owner does without, each by name; stated in every report.
     #[serde(default)]
     pub accept_risks: BTreeSet<Risk>,
+    /// Where deployments with journals of their own announce their mints to each other; `None`: nowhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub intent_register: Option<RegisterTag>,
 }
 
 impl Policy {
@@ -226,6 +239,7 @@ impl Policy {
             ambiguity: Ambiguity::default(),
             history: HistoryPolicy::default(),
             accept_risks: BTreeSet::new(),
+            intent_register: None,
         }
     }
 }

@@ -11,6 +11,7 @@ use super::conclude::{Conclusion, Survey};
 use super::effect::Effect;
 use super::fact::{Adopted, Author, Created, Fact, MintIntended, Paused, Sighted};
 use super::fast::{ask_again, unsettled};
+use super::register::{mark_of, objection, register_write};
 use super::state::{Leg, MintOutcome, State};
 use super::token::retry_token;
 use crate::model::{Census, KeyState, KeyVersion, KeyVersionId, RequestId, Settings, Timestamp, to_seconds};
@@ -85,6 +86,15 @@ pub(super) fn intend(state: &State, number: u32, leg: &Leg, survey: &Survey, set
             return Conclusion::wait(until, "the quiet period of a mint that was asked for again");
         }
     }
+    if let Some(until) = state.mint_not_before
+        && survey.server_date.is_none_or(|server_date| server_date <= until)
+    {
+        let until = survey.local_for(until + Duration::from_secs(1));
+        return Conclusion::wait(until, "a mint that this journal does not know may be on its way");
+    }
+    if let Some(objection) = objection(state, number, survey, settings) {
+        return objection;
+    }
     let generation = next_generation(leg, survey.server_time, settings.margins.token_life);
     let previous = leg.attempts.last().map(|attempt| attempt.intent.date);
     let date = match previous {
@@ -104,8 +114,10 @@ pub(super) fn intend(state: &State, number: u32, leg: &Leg, survey: &Survey, set
         date,
         baseline: survey.versions.iter().map(|version| version.id.to_string()).collect(),
         body: String::new(),
+        mark: settings.policy.intent_register.as_ref().map(|_| mark_of(state)),
     };
-    Conclusion::facts(vec![Fact::MintIntended(intent)]).then(Effect::Mint { leg: number })
+    let register = register_write(state, &intent, survey, settings);
+    Conclusion { register, ..Conclusion::facts(vec![Fact::MintIntended(intent)]).then(Effect::Mint { leg: number }) }
 }
 
 /// The same token while it is trusted and unspent; a new generation after that.

@@ -32,6 +32,8 @@ pub struct Seen {
     pub now: Timestamp,
     /// Promises of the key store that are missing.
     pub missing_promises: BTreeSet<Risk>,
+    /// Whether the key store changes tags only under the etag that was read.
+    pub keeps_if_match: bool,
 }
 
 /// What a rotation is for.
@@ -133,6 +135,9 @@ fn promise_refusal(seen: &Seen, settings: &Settings) -> Option<Error> {
     if settings.policy.ambiguity == Ambiguity::Fast && seen.missing_promises.contains(&Risk::NoRetryToken) {
         return refuse("policy.ambiguity = \"fast\" trusts retry tokens, and this key store makes no promise of them: write \"standard\"".to_owned());
     }
+    if settings.policy.intent_register.is_some() && !seen.keeps_if_match {
+        return refuse("policy.intent_register needs a key store whose set_tags honours if-match, and this one does not: remove it, or let all deployments share a journal".to_owned());
+    }
     let missing = seen.missing_promises.difference(&settings.policy.accept_risks).next()?;
     refuse(format!("this key store lacks a promise ({missing:?}); name it in policy.accept_risks to do without it"))
 }
@@ -221,7 +226,7 @@ pub fn preflight(
         subject: seen.key.id.to_string(),
         text: format!("{risk:?}: the owner accepted to mint with one guard instead of two (policy.accept_risks)"),
     }));
-    if settings.policy.ambiguity == Ambiguity::Fast {
+    if settings.policy.ambiguity == Ambiguity::Fast && purpose == Purpose::Rotate {
         findings.push(token_is_trusted(seen.key.id.to_string()));
     }
     Preflight::Go(Box::new(Checked {

@@ -10,6 +10,7 @@ mod due;
 mod fast;
 mod lineage;
 mod mint;
+mod register;
 mod settle;
 mod steer;
 mod target;
