@@ -129,7 +129,10 @@ impl Engine {
         }
         if let Some(Effect::Mint { leg }) = conclusion.then {
             let date = self.state(main)?.leg(leg).and_then(Leg::open_attempt).map(|attempt| attempt.intent.date);
-            let outcome = self.mint(main, leg, sent).await?;
+            let outcome = match self.announce(main, leg, date, conclusion.register).await? {
+                Some(unannounced) => unannounced,
+                None => self.mint(main, leg, sent).await?,
+            };
             self.record_outcome(main, held, leg, date, outcome.facts).await?;
         }
         if let Some((until, why)) = conclusion.not_yet {

@@ -4,7 +4,7 @@
 
 use super::Engine;
 use super::book::Book;
-use crate::model::{Key, KeyId, KeySummary, KeyVersion, to_seconds};
+use crate::model::{Etag, Key, KeyId, KeySummary, KeyVersion, to_seconds};
 use crate::ports::{KeyMint, KeyStoreExt, Reply, VersionMint};
 use crate::rotation::registry::{Registry, RegistryFact};
 use crate::rotation::{
@@ -29,8 +29,8 @@ impl Engine {
             let survey = self.successor_survey(state).await?;
             return Ok(conclude_successor_survey(state, leg, &survey, &self.settings));
         }
-        let survey = self.survey(&state.opened.name.key).await?;
-        Ok(conclude_survey(state, leg, &survey, &self.settings))
+        let (survey, etag) = self.survey(&state.opened.name.key).await?;
+        Ok(under(etag, conclude_survey(state, leg, &survey, &self.settings)))
     }
 
     /// Looks for what became of a mint in doubt.
@@ -40,8 +40,8 @@ impl Engine {
             let survey = self.successor_survey(state).await?;
             return Ok(conclude_successor_settle(state, leg, &survey, &self.settings));
         }
-        let survey = self.survey(&state.opened.name.key).await?;
-        Ok(conclude_settle(state, leg, &survey, &self.settings))
+        let (survey, etag) = self.survey(&state.opened.name.key).await?;
+        Ok(under(etag, conclude_settle(state, leg, &survey, &self.settings)))
     }
 
     /// Looks whether the target is in use. A successor becomes part of the lineage before anything moves to it.
@@ -49,11 +49,11 @@ impl Engine {
         let state = self.state(main)?;
         let target = state.leg(leg).and_then(|leg| leg.target.as_ref()).and_then(|target| target.key.clone());
         let Some(successor) = target else {
-            let survey = self.survey(&state.opened.name.key).await?;
+            let (survey, _) = self.survey(&state.opened.name.key).await?;
             return Ok(conclude_flip(state, leg, &survey, &self.settings));
         };
         let predecessor = self.learn(self.ports.key_store.describe_key(&state.opened.name.key)).await?.value;
-        let survey = self.survey(&successor).await?;
+        let (survey, _) = self.survey(&successor).await?;
         let seen = Claimant { key: survey.key.clone(), versions: survey.versions.clone() };
         let conclusion = conclude_successor_in_use(state, leg, &seen, &predecessor, &survey, &self.settings);
         if conclusion.facts.iter().any(|fact| matches!(fact, Fact::InUse(_))) {
@@ -128,10 +128,10 @@ impl Engine {
     }
 
     /// Reads a key, then lists its versions; both by the server's clock.
-    async fn survey(&self, key: &KeyId) -> Result<Survey> {
+    async fn survey(&self, key: &KeyId) -> Result<(Survey, Option<Etag>)> {
         let key = self.learn(self.ports.key_store.describe_key(key)).await?;
         let versions = self.learn(self.ports.key_store.all_versions(&key.value.id)).await?;
-        Ok(self.surveyed(key.value, versions))
+        Ok((self.surveyed(key.value, versions), key.etag))
     }
 
     /// Reads a predecessor, then every key beside it that carries our tag; the list's date is the look's.
@@ -194,4 +194,12 @@ impl Engine {
 
 fn is_successor(state: &State, leg: u32) -> bool {
     state.leg(leg).is_some_and(|leg| leg.is_successor())
+}
+
+/// A register is written only under the etag of the very read that the mint was decided on.
+fn under(etag: Option<Etag>, mut conclusion: Conclusion) -> Conclusion {
+    if let Some(register) = &mut conclusion.register {
+        register.if_match = etag;
+    }
+    conclusion
 }

@@ -74,9 +74,21 @@ impl Engine {
         let clock_offset = self.server_time().offset();
         let promises = self.ports.key_store.promises();
         let missing = [(promises.retry_token, Risk::NoRetryToken), (promises.date_fence, Risk::NoDateFence)];
+        let keeps_if_match = promises.if_match;
         let missing_promises = missing.into_iter().filter(|(made, _)| !made).map(|(_, risk)| risk).collect();
         let head = self.registry().await?.state().and_then(|registry| registry.head_after(&key.id)).cloned();
-        Ok(rotation::Seen { key, vault, versions, usage, ledger, clock_offset, now, missing_promises, head })
+        Ok(rotation::Seen {
+            key,
+            vault,
+            versions,
+            usage,
+            ledger,
+            clock_offset,
+            now,
+            missing_promises,
+            keeps_if_match,
+            head,
+        })
     }
 
     async fn preflight(&self, main: &mut Book<State>) -> Result<Conclusion> {

@@ -158,11 +158,23 @@ pub struct TagSelector {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Ambiguity {
+    /// Trust the retry token (A1): ask again at once with the same one.
+    Fast,
     /// Wait the quiet period; believe definitive refusals (A6).
     #[default]
     Standard,
     /// Wait the quiet period after refusals too.
     Strict,
+}
+
+/// The defined tag on a key that holds the intent register (R9).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RegisterTag {
+    /// Namespace; only keywheel should be allowed to use it.
+    pub namespace: String,
+    /// Tag key.
+    pub key: String,
 }
 
 /// A promise that a key store does not make and that the owner accepts to do without (protocol.md).
@@ -243,6 +255,9 @@ pub struct Policy {
     /// Promises of the key store that the owner does without, each by name; stated in every report.
     #[serde(default)]
     pub accept_risks: BTreeSet<Risk>,
+    /// Where deployments with journals of their own announce their mints to each other; `None`: nowhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub intent_register: Option<RegisterTag>,
 }
 
 impl Policy {
@@ -260,6 +275,7 @@ impl Policy {
             predecessor_look: a_day(),
             history: HistoryPolicy::default(),
             accept_risks: BTreeSet::new(),
+            intent_register: None,
         }
     }
 }

@@ -3,9 +3,9 @@
 //! Total: a fact that cannot follow is a `Violation`, never a panic. A violation while reading means a
 //! corrupt journal; while writing, a bug of ours that was stopped before the line was stored.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::fact::Fact;
+use super::fact::{Fact, NOT_SENT};
 use super::state::{Failure, Leg, LegPhase, MintAttempt, MintOutcome, NoticeRef, PageRef, Phase, State, UNMOVED};
 use crate::model::{Census, Counts, LineHash, RotationId, Timestamp};
 use crate::safeguard::{Safeguard, is_on};
@@ -160,6 +160,11 @@ pub fn apply(state: Option<State>, recorded: &Recorded, fact: &Fact) -> Result<S
             state.overtaken_by = Some(by.clone());
             state.phase = Phase::Overtaken;
         }
+        Fact::MintHeld(held) => {
+            state.held.insert(held.what.clone());
+            state.mint_not_before = state.mint_not_before.max(Some(held.until));
+        }
+        Fact::Noted(finding) => state.noted.push(finding.clone()),
         leg_fact => apply_to_leg(&mut state, recorded, leg_fact)?,
     }
     if is_progress(fact) {
@@ -178,10 +183,12 @@ fn is_progress(fact: &Fact) -> bool {
         Fact::EffectFailed(_)
             | Fact::Paused(_)
             | Fact::NoticeIntended(_)
+            | Fact::MintHeld(_)
             | Fact::MintIntended(_)
             | Fact::MintRefused(_)
             | Fact::MintInDoubt(_)
             | Fact::MintSettled { .. }
+            | Fact::Noted(_)
             | Fact::PassBegun { .. }
             | Fact::LookedAgain { .. }
     )
@@ -212,6 +219,9 @@ fn open(recorded: &Recorded, opened: super::fact::Opened) -> State {
         closed_at: None,
         overtaken_by: None,
         held_until: None,
+        held: BTreeSet::new(),
+        mint_not_before: None,
+        noted: Vec::new(),
         facts: 1,
         head: recorded.hash.clone(),
     }
@@ -260,12 +270,19 @@ fn apply_to_leg(state: &mut State, recorded: &Recorded, fact: &Fact) -> Result<(
         }
         Fact::MintIntended(intent) if leg.phase == LegPhase::Minting && leg.target.is_none() => {
             let outcome = MintOutcome::InDoubt { invalidated: false };
-            leg.attempts.push(MintAttempt { intent: intent.clone(), at: recorded.at, outcome, is_spent: false });
+            leg.attempts.push(MintAttempt {
+                intent: intent.clone(),
+                at: recorded.at,
+                outcome,
+                is_sent: false,
+                is_spent: false,
+            });
         }
         Fact::Created(created) => {
             let Some(attempt) = leg.attempts.last_mut() else {
                 return refuse(state, "created", "no intent");
             };
+            attempt.is_sent = true;
             attempt.outcome = MintOutcome::Created(created.version.clone());
         }
         Fact::MintRefused(_) | Fact::MintInDoubt(_) | Fact::MintSettled { .. } => {
@@ -273,6 +290,11 @@ fn apply_to_leg(state: &mut State, recorded: &Recorded, fact: &Fact) -> Result<(
                 return refuse(state, "mint outcome", "no intent");
             };
             attempt.is_spent |= matches!(fact, Fact::MintInDoubt(doubt) if doubt.invalidated);
+            attempt.is_sent |= match fact {
+                Fact::MintRefused(refused) => refused.code != NOT_SENT,
+                Fact::MintInDoubt(_) => true,
+                _ => false,
+            };
             attempt.outcome = match fact {
                 Fact::MintRefused(_) => MintOutcome::Refused,
                 Fact::MintSettled { .. } => MintOutcome::SettledNone,

@@ -27,6 +27,8 @@ pub enum Fact {
     Created(Created),
     /// The service refused definitively: nothing was created (A6).
     MintRefused(MintRefused),
+    /// No mint before this instant, although nothing of ours is on its way.
+    MintHeld(MintHeld),
     /// No definitive answer: a version may exist.
     MintInDoubt(MintInDoubt),
     /// A version outside the baseline was listed: no more sends; the target is fixed after the quiet period.
@@ -84,6 +86,8 @@ pub enum Fact {
     Accounted(Accounted),
     /// We are about to tell somebody.
     NoticeIntended(NoticeIntended),
+    /// A rule not met was seen on the way; it does not stop us.
+    Noted(Finding),
     /// The notifier accepted it, or was given up with the reason.
     NoticeSent(NoticeSent),
     /// The end, clean or with exceptions.
@@ -111,7 +115,11 @@ impl Fact {
     /// Whether a reader that does not know this fact must refuse to go on.
     #[must_use]
     pub fn must(&self) -> bool {
-        !matches!(self, Self::NoticeIntended(_) | Self::NoticeSent(_) | Self::EffectFailed(_) | Self::PassBegun { .. })
+        let may_be_passed_over = matches!(
+            self,
+            Self::NoticeIntended(_) | Self::NoticeSent(_) | Self::EffectFailed(_) | Self::PassBegun { .. }
+        );
+        !may_be_passed_over && !matches!(self, Self::Noted(_))
     }
 }
 
@@ -191,6 +199,9 @@ pub struct MintIntended {
     pub baseline: BTreeSet<String>,
     /// The canonical body.
     pub body: String,
+    /// What the key's intent register tells this intent by, where there is a register.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mark: Option<String>,
 }
 
 /// 2xx: certainly ours.
@@ -212,6 +223,9 @@ pub struct Created {
     pub request_id: Option<RequestId>,
 }
 
+/// The code of a mint that never left, because the key's register could not be written before it.
+pub const NOT_SENT: &str = "not sent: register";
+
 /// A definitive refusal.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MintRefused {
@@ -226,6 +240,19 @@ pub struct MintRefused {
     /// What KMS called our request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request_id: Option<RequestId>,
+}
+
+/// No mint before this instant: something may be on its way that this journal does not know.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MintHeld {
+    /// Leg, from 1.
+    pub leg: u32,
+    /// Tells this reason from another; the same one holds only once.
+    pub what: String,
+    /// Why, for people.
+    pub why: String,
+    /// Until when, by the server's clock.
+    pub until: Timestamp,
 }
 
 /// No definitive answer.

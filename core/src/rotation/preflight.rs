@@ -5,11 +5,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::fact::{Checked, PassEnded, Paused};
+use super::fast::token_is_trusted;
 use super::legs::{Classes, legs, unseen};
 use super::vault::Ledger;
 use crate::Error;
 use crate::model::{
-    Finding, FindingKind, Key, KeyId, KeyState, KeyVersion, Kind, Origin, ProtectionMode, Risk, Settings,
+    Ambiguity, Finding, FindingKind, Key, KeyId, KeyState, KeyVersion, Kind, Origin, ProtectionMode, Risk, Settings,
     StrategyPolicy, Timestamp, Vault, VaultState, VaultType, VaultUsage,
 };
 
@@ -34,6 +35,8 @@ pub struct Seen {
     pub missing_promises: BTreeSet<Risk>,
     /// The head of the key's lineage, if that is another key.
     pub head: Option<KeyId>,
+    /// Whether the key store changes tags only under the etag that was read.
+    pub keeps_if_match: bool,
 }
 
 /// What a rotation is for.
@@ -134,6 +137,12 @@ fn promise_refusal(seen: &Seen, settings: &Settings) -> Option<Error> {
     if seen.missing_promises.len() > 1 {
         return refuse("this key store promises neither retry tokens nor a date fence: nothing would guard against a second version".to_owned());
     }
+    if settings.policy.ambiguity == Ambiguity::Fast && seen.missing_promises.contains(&Risk::NoRetryToken) {
+        return refuse("policy.ambiguity = \"fast\" trusts retry tokens, and this key store makes no promise of them: write \"standard\"".to_owned());
+    }
+    if settings.policy.intent_register.is_some() && !seen.keeps_if_match {
+        return refuse("policy.intent_register needs a key store whose set_tags honours if-match, and this one does not: remove it, or let all deployments share a journal".to_owned());
+    }
     let missing = seen.missing_promises.difference(&settings.policy.accept_risks).next()?;
     refuse(format!("this key store lacks a promise ({missing:?}); name it in policy.accept_risks to do without it"))
 }
@@ -220,6 +229,9 @@ pub fn preflight(
         subject: seen.key.id.to_string(),
         text: format!("{risk:?}: the owner accepted to mint with one guard instead of two (policy.accept_risks)"),
     }));
+    if settings.policy.ambiguity == Ambiguity::Fast && purpose == Purpose::Rotate {
+        findings.push(token_is_trusted(seen.key.id.to_string()));
+    }
     Preflight::Go(Box::new(Checked {
         legs,
         dependents: total,

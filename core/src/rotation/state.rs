@@ -6,7 +6,7 @@ use super::fact::{
     Adopted, Checked, Completed, InUse, LegPlan, MintIntended, Opened, PageOpened, PassEnded, Paused, Replicated,
 };
 use super::preflight::Purpose;
-use crate::model::{Census, Counts, Head, KeyVersionId, Kind, LineHash, RotationId, Strategy, Timestamp};
+use crate::model::{Census, Counts, Finding, Head, KeyVersionId, Kind, LineHash, RotationId, Strategy, Timestamp};
 
 /// The chart of design §6: once per rotation, with the legs' own phases between Checked and Accounted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -84,6 +84,8 @@ pub struct MintAttempt {
     pub at: Timestamp,
     /// How it ended so far.
     pub outcome: MintOutcome,
+    /// Its sender wrote down what came of it: it did leave.
+    pub is_sent: bool,
     /// The service called the token used up. Settling changes the outcome, never this.
     pub is_spent: bool,
 }
@@ -232,6 +234,12 @@ pub struct State {
     pub overtaken_by: Option<RotationId>,
     /// Until when a cancelled rotation holds its key's `due` back.
     pub held_until: Option<Timestamp>,
+    /// Why mints were held back, by what told the reasons apart.
+    pub held: BTreeSet<String>,
+    /// No mint before this, by the server's clock.
+    pub mint_not_before: Option<Timestamp>,
+    /// Rules not met that were seen on the way.
+    pub noted: Vec<Finding>,
     /// Number of facts applied.
     pub facts: u64,
     /// Hash of the last fact.

@@ -327,6 +327,7 @@ fn intend(state: &State, number: u32, leg: &Leg, survey: &SuccessorSurvey, setti
         date: next_date(leg, survey.of.server_time),
         baseline: survey.claims.iter().map(|claimant| claimant.key.id.to_string()).collect(),
         body,
+        mark: None,
     };
     Conclusion::facts(vec![Fact::MintIntended(intent)]).then(Effect::Mint { leg: number })
 }

@@ -307,6 +307,7 @@ fn clock(observed: &Observed, margins: &Margins) -> Draft {
 
 fn refusal(observed: &Observed, count: Counted<'_>, settings: &Settings, trusts_lists: bool) -> Draft {
     let value = match settings.policy.ambiguity {
+        Ambiguity::Fast => "ambiguity = fast: refusals are believed, and lost answers are asked for again (A1)",
         Ambiguity::Standard => "ambiguity = standard: refusals are believed",
         Ambiguity::Strict => "ambiguity = strict: refusals are settled like lost answers",
     };
