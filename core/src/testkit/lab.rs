@@ -6,8 +6,8 @@ use std::time::Duration;
 use super::crash::Points;
 use super::executor;
 use crate::Rotator;
-use crate::memory::{BucketSeed, ManualClock, MemoryJournal, SeededRandom, World, WorldSettings};
-use crate::model::{CompartmentId, KeyId, KeyVersionId, Region, ResourceId, Settings, Timestamp, VaultId};
+use crate::memory::{BlockSeed, BucketSeed, ManualClock, MemoryJournal, SeededRandom, World, WorldSettings};
+use crate::model::{CompartmentId, KeyId, KeyVersionId, Kind, Region, ResourceId, Settings, Timestamp, VaultId};
 use crate::ports::Ports;
 
 /// The lab's home region.
@@ -31,10 +31,16 @@ pub struct Lab {
     pub key: KeyId,
     /// The version that is current at the start.
     pub superseded: KeyVersionId,
-    /// Compartments that hold buckets.
+    /// Compartments that hold dependents.
     pub compartments: Vec<CompartmentId>,
+    /// Kinds the rotator may move: buckets, unless [`Lab::moving`] or [`Lab::mixed`] says more.
+    pub kinds: Vec<Kind>,
     /// Buckets under the key.
     pub buckets: Vec<ResourceId>,
+    /// Volumes and boot volumes under the key.
+    pub volumes: Vec<ResourceId>,
+    /// Backups of volumes, under the key.
+    pub backups: Vec<ResourceId>,
     seed: u64,
 }
 
@@ -71,7 +77,10 @@ impl Lab {
             key,
             superseded,
             compartments,
+            kinds: vec![Kind::Bucket],
             buckets: Vec::new(),
+            volumes: Vec::new(),
+            backups: Vec::new(),
             seed,
         };
         for number in 0..buckets {
@@ -81,6 +90,46 @@ impl Lab {
         }
         lab.clock.advance(Duration::from_secs(60));
         lab
+    }
+
+    /// A lab whose key protects buckets and volumes, every third of them a boot volume, every second with a backup.
+    #[must_use]
+    pub fn mixed(buckets: usize, volumes: usize) -> Self {
+        let mut lab = Self::with_buckets(buckets).moving(World::movable_kinds());
+        for number in 0..volumes {
+            let place = if number % 5 == 4 { ELSEWHERE } else { HOME };
+            let kind = if number % 3 == 2 { Kind::BootVolume } else { Kind::BlockVolume };
+            let volume = lab.add_volume(&kind, place, number % 2, &format!("volume-{number}"));
+            if number % 2 == 0 {
+                let backup = lab.add_backup(&volume, &format!("backup-{number}"));
+                lab.backups.push(backup);
+            }
+            lab.volumes.push(volume);
+        }
+        lab
+    }
+
+    /// The same lab with a rotator that may move these kinds.
+    #[must_use]
+    pub fn moving(mut self, kinds: Vec<Kind>) -> Self {
+        self.kinds = kinds;
+        self
+    }
+
+    /// Adds a volume or boot volume under the key. The lab must be [`moving`](Self::moving) its kind to see it.
+    pub fn add_volume(&self, kind: &Kind, place: &str, compartment: usize, name: &str) -> ResourceId {
+        let (region, compartment) = (region(place), &self.compartments[compartment]);
+        let seed: BlockSeed<'_> = match kind {
+            Kind::BlockVolume => self.world.add_volume(&region, compartment, name),
+            Kind::BootVolume => self.world.add_boot_volume(&region, compartment, name),
+            kind => panic!("a volume is a block volume or a boot volume, not a {kind}"),
+        };
+        seed.key(&self.key).done()
+    }
+
+    /// Adds an old backup of a volume, on the key and version that the volume hangs on now.
+    pub fn add_backup(&self, volume: &ResourceId, name: &str) -> ResourceId {
+        self.world.add_backup(volume, name).done()
     }
 
     /// Adds a bucket under the key.
@@ -95,7 +144,7 @@ impl Lab {
         Ports {
             key_store: self.world.key_store(),
             catalog: self.world.catalog(),
-            rekeyer: self.world.rekeyer(),
+            rekeyer: self.world.rekeyer_of(&self.kinds),
             audit: Vec::new(),
             notifiers: Vec::new(),
             journal: Arc::clone(&self.journal) as _,
@@ -132,6 +181,12 @@ impl Lab {
     #[must_use]
     pub fn current(&self) -> KeyVersionId {
         self.world.current_version(&self.key)
+    }
+
+    /// The key that a bucket, volume or backup really hangs on; `None`: Oracle's.
+    #[must_use]
+    pub fn wrapping_key(&self, resource: &ResourceId) -> Option<KeyId> {
+        self.world.wrapping(resource).map(|wrapping| wrapping.key)
     }
 
     /// Buckets whose data still hangs on another version than this.
