@@ -200,3 +200,43 @@ impl Lab {
 fn region(name: &str) -> Region {
     Region::parse(name).expect("a valid region")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ports::Selector;
+
+    #[test]
+    fn a_mixed_lab_finds_and_reads_all_that_hangs_on_the_key_and_a_plain_one_knows_buckets_only() {
+        assert_eq!(Lab::with_buckets(1).ports().rekeyer.kinds(), [Kind::Bucket]);
+        let lab = Lab::mixed(2, 6);
+        assert_eq!((lab.buckets.len(), lab.volumes.len(), lab.backups.len()), (2, 6, 3));
+        let all = lab.buckets.iter().chain(&lab.volumes).chain(&lab.backups);
+        assert!(all.clone().all(|one| lab.wrapping_key(one).as_ref() == Some(&lab.key)));
+        let found = lab.run(found(&lab.ports(), &lab.key));
+        assert_eq!(found, all.cloned().collect());
+    }
+
+    /// Resources that a walk over everything says are under the key.
+    async fn found(ports: &Ports, key: &KeyId) -> std::collections::BTreeSet<ResourceId> {
+        let scopes = ports.catalog.scopes().await.expect("there are some").value;
+        let (kinds, compartments) = (ports.rekeyer.kinds(), scopes.compartments);
+        let selector = Selector { key: key.clone(), kinds, compartments, tag: None };
+        let mut found = std::collections::BTreeSet::new();
+        for region in scopes.regions {
+            let mut cursor = None;
+            loop {
+                let page = ports.catalog.dependents(&selector, &region.region, cursor).await.expect("a page").value;
+                for candidate in page.candidates {
+                    let seen = ports.rekeyer.observe(&candidate.dependent).await.expect("it can be read").value;
+                    found.extend((seen.key.as_ref() == Some(key)).then_some(candidate.dependent.id));
+                }
+                cursor = page.next;
+                if cursor.is_none() {
+                    break;
+                }
+            }
+        }
+        found
+    }
+}
