@@ -6,13 +6,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use keywheel::memory::{FaultPlan, MemoryJournal, NotYet, Skew, WorldSettings};
+use keywheel::memory::{FaultPlan, MemoryJournal, NotYet, SeededRandom, Skew, WorldSettings};
 use keywheel::model::{
     CheckVerdict, Checkup, Forecast, Head, KeyId, RunnerId, SealedLine, Settings, StreamId, Tags, Timestamp,
 };
 use keywheel::ports::{Append, Claim, Journal, Ports};
-use keywheel::testkit::Lab;
 use keywheel::testkit::crash::{At, Points};
+use keywheel::testkit::{Lab, executor};
 use keywheel::{Error, ErrorKind, Result, Retry, Rotator};
 use serde_json::Value;
 
@@ -407,6 +407,27 @@ fn a_doctor_that_was_killed_is_explained_by_the_journal_and_waited_for() {
     clinic.lab.clock.advance(after);
     all_hold(&clinic.live());
     assert_eq!(clinic.minted(), 2, "one of the dead, one of the living");
+}
+
+#[test]
+fn two_doctors_do_not_mint_on_one_key_side_by_side() {
+    let clinic = Clinic::open();
+    let rotator = |seed| {
+        let random = Arc::new(SeededRandom::new(seed));
+        Rotator::with_ports(clinic.lab.settings.clone(), Ports { random, ..clinic.lab.ports() })
+    };
+    let rotators = [rotator(11), rotator(12)];
+    let task = |rotator: &Rotator| -> executor::Task<'static, _> {
+        let (rotator, key) = (rotator.clone(), clinic.key.clone());
+        Box::pin(async move { rotator.doctor(Some(&key)).await })
+    };
+    let results = executor::run_all(&clinic.lab.clock, rotators.iter().map(task).collect());
+    let (done, refused): (Vec<_>, Vec<_>) = results.into_iter().partition(Result::is_ok);
+    assert_eq!((done.len(), refused.len()), (1, 1));
+    all_hold(done[0].as_ref().expect("it is the one that went on"));
+    let error = refused[0].as_ref().expect_err("it was refused");
+    assert!(error.message().contains("another checkup"), "{error}");
+    assert_eq!(clinic.minted(), 1);
 }
 
 #[test]
