@@ -93,11 +93,17 @@ impl Rotator {
         }
     }
 
-    /// Rotates every key in scope that is due or behind, one after the other. A key that fails does not stop the others.
+    /// Rotates every key in scope that is due or behind, one after the other, and now and then looks whether anything
+    /// hangs on a predecessor. A key that fails does not stop the others.
     pub async fn rotate_due(&self) -> Result<Vec<(KeyId, Result<Rotated>)>> {
         let mut results = Vec::new();
         for row in self.due().await? {
-            if matches!(row.due.state, DueState::Behind | DueState::Due | DueState::Open(_)) {
+            let is_owed = match &row.due.state {
+                DueState::Behind | DueState::Due | DueState::Open(_) => true,
+                DueState::Predecessor => self.engine.is_look_owed(&row.key).await?,
+                _ => false,
+            };
+            if is_owed {
                 results.push((row.key.clone(), self.rotate(&row.key).await));
             }
         }

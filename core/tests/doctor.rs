@@ -9,7 +9,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use keywheel::memory::{FaultPlan, MemoryJournal, NotYet, SeededRandom, Skew, WorldSettings};
 use keywheel::model::{
-    CheckVerdict, Checkup, Forecast, Head, KeyId, RunnerId, SealedLine, Settings, StreamId, Tags, Timestamp,
+    Ambiguity, CheckVerdict, Checkup, Forecast, Head, KeyId, RunnerId, SealedLine, Settings, StreamId, Tags, Timestamp,
 };
 use keywheel::ports::{Append, Claim, Journal, Ports};
 use keywheel::testkit::crash::{At, Points};
@@ -152,6 +152,17 @@ fn a_service_that_forgets_tokens_is_named_by_doctor() {
     let clinic = Clinic::with(Settings::lab(), WorldSettings { honours_tokens: false, ..WorldSettings::lab() });
     only(&clinic.live(), "A1");
     assert_eq!(clinic.minted(), 2);
+}
+
+#[test]
+fn whoever_trusts_tokens_alone_is_told_to_stop_when_they_are_forgotten() {
+    let mut settings = Settings::lab();
+    settings.policy.ambiguity = Ambiguity::Fast;
+    let clinic = Clinic::with(settings, WorldSettings { honours_tokens: false, ..WorldSettings::lab() });
+    let checkup = clinic.live();
+    only(&checkup, "A1");
+    let do_next = checkup.check("A1").and_then(|check| check.do_next.clone());
+    assert!(do_next.is_some_and(|next| next.contains("policy.ambiguity = \"standard\"")), "{checkup}");
 }
 
 #[test]

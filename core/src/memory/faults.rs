@@ -160,6 +160,15 @@ impl FaultPlan {
         self.rule("reencrypt_bucket", strikes, Fault::SilentNoOp)
     }
 
+    /// The service answers 200 and changes nothing: an assignment of a key that is none, such as
+    /// `update_volume_backup`.
+    #[must_use]
+    pub fn silent_no_op_on(self, operation: &str, strikes: impl Into<Strikes>) -> Self {
+        let assigns = ["_kms_key", "_backup"].iter().any(|end| operation.ends_with(end));
+        assert!(assigns && operation.starts_with("update_"), "only assigning a key can be a silent no-op");
+        self.rule(operation, strikes, Fault::SilentNoOp)
+    }
+
     /// A re-encrypt whose work request fails.
     #[must_use]
     pub fn work_request_fails(self, strikes: impl Into<Strikes>) -> Self {

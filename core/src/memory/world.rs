@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::answer::{Answer, Call, Caller, No, Refusal, Told, Verdict, Yes};
+use super::blocks::Blocks;
 use super::buckets::Buckets;
 use super::clock::{Skew, WorldClock};
 use super::faults::{Fault, FaultPlan, Struck};
@@ -35,6 +36,7 @@ pub(super) struct State {
     pub(super) settings: WorldSettings,
     pub(super) kms: Kms,
     pub(super) identity: Identity,
+    pub(super) blocks: Blocks,
     pub(super) buckets: Buckets,
     pub(super) index: Index,
     pub(super) topics: Topics,
@@ -68,6 +70,7 @@ impl World {
         let mut state = State {
             kms: Kms::default(),
             identity: Identity::default(),
+            blocks: Blocks::default(),
             buckets: Buckets::default(),
             index: Index::default(),
             topics: Topics::default(),

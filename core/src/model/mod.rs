@@ -30,7 +30,10 @@ pub use key::{
 };
 pub use line::{Head, LineHash, SealedLine, StreamId};
 pub use plan::Plan;
-pub use policy::{Ambiguity, Budgets, HistoryPolicy, Margins, Policy, Risk, Scope, Settings, TagSelector};
+pub use policy::{
+    Ambiguity, Budgets, HistoryPolicy, Margins, Policy, RegisterTag, Risk, Scope, Settings, StrategyPolicy, TagName,
+    TagSelector,
+};
 pub use replica::{ReplicaState, ReplicaStatus};
 pub use report::{Census, Counts, DependentReport, Report, RotationSummary, Tally, Verdict};
 pub use request::{Due, DueKey, DueState, Request, RotationName, When};

@@ -55,12 +55,6 @@ pub fn checkup_token(key: &KeyId, newest: &KeyVersionId, checkup: u32, step: &st
     RetryToken::parse(BASE64URL_NOPAD.encode(&hash)).expect("base64url is graphic")
 }
 
-/// The root of a key's lineage. A key without predecessors is its own root.
-#[must_use]
-pub fn lineage_root(key: &KeyId) -> KeyId {
-    key.clone()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

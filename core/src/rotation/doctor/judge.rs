@@ -58,7 +58,7 @@ pub fn assumptions(observed: &Observed, settings: &Settings) -> Section {
     let list = list(observed, count, margins);
     let trusts_lists = !list.is_broken();
     let drafts = [
-        token(observed, count, margins, trusts_lists),
+        token(observed, count, settings, trusts_lists),
         list,
         fence(observed, count, margins, trusts_lists),
         journal(observed),
@@ -78,7 +78,8 @@ fn untested(observed: &Observed) -> String {
 
 type Counted<'a> = Option<(&'a Trial, &'a Count<'a>)>;
 
-fn token(observed: &Observed, count: Counted<'_>, margins: &Margins, trusts_lists: bool) -> Draft {
+fn token(observed: &Observed, count: Counted<'_>, settings: &Settings, trusts_lists: bool) -> Draft {
+    let margins = &settings.margins;
     let mut draft = Draft::new(
         "A1",
         "two sends with one token make at most one version",
@@ -99,6 +100,12 @@ fn token(observed: &Observed, count: Counted<'_>, margins: &Margins, trusts_list
     match count {
         None => draft.see(untested(observed)),
         Some((_, count)) => trial::token(&mut draft, count, trusts_lists),
+    }
+    if settings.policy.ambiguity == Ambiguity::Fast {
+        draft.see("policy.ambiguity = fast rests on this alone");
+        if draft.is_broken() {
+            draft.check.do_next = Some("set policy.ambiguity = \"standard\" before anything is rotated".to_owned());
+        }
     }
     draft
 }
@@ -306,6 +313,7 @@ fn clock(observed: &Observed, margins: &Margins) -> Draft {
 
 fn refusal(observed: &Observed, count: Counted<'_>, settings: &Settings, trusts_lists: bool) -> Draft {
     let value = match settings.policy.ambiguity {
+        Ambiguity::Fast => "ambiguity = fast: refusals are believed, and lost answers are asked for again (A1)",
         Ambiguity::Standard => "ambiguity = standard: refusals are believed",
         Ambiguity::Strict => "ambiguity = strict: refusals are settled like lost answers",
     };
