@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use super::clock::Skew;
 use crate::model::{CompartmentId, Region};
 
 /// Which calls of an operation a fault strikes, counted from when the plan was given to World.
@@ -27,6 +28,7 @@ impl From<u32> for Strikes {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Fault {
+    DateOff(Skew),
     Delay(Duration),
     DelayProcessing(Duration),
     FlipLate(Duration),
@@ -114,6 +116,12 @@ impl FaultPlan {
     #[must_use]
     pub fn status_after(self, operation: &str, strikes: impl Into<Strikes>, status: u16, code: &'static str) -> Self {
         self.rule(operation, strikes, Fault::StatusAfter(status, code))
+    }
+
+    /// The answer is dated by another clock than the one that checks signatures.
+    #[must_use]
+    pub fn date_off(self, operation: &str, strikes: impl Into<Strikes>, skew: Skew) -> Self {
+        self.rule(operation, strikes, Fault::DateOff(skew))
     }
 
     /// 429.

@@ -337,13 +337,14 @@ fn searched(
     if !in_scope || !search::carries(&tags, tag) {
         return None;
     }
+    let name = found.display_name.unwrap_or_else(|| found.identifier.clone());
     let dependent = Dependent {
         id: ResourceId::parse(found.identifier).ok()?,
         namespace: (kind == Kind::Bucket).then(|| namespace.clone()),
         kind,
         region: region.clone(),
         compartment: found.compartment_id,
-        name: found.display_name?,
+        name,
         availability_domain: found.availability_domain,
         tags,
     };

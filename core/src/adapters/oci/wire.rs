@@ -137,6 +137,8 @@ pub(crate) struct KeySummary {
     pub display_name: String,
     pub lifecycle_state: model::KeyState,
     pub algorithm: Option<String>,
+    pub freeform_tags: Option<Freeform>,
+    pub defined_tags: Option<Defined>,
 }
 
 impl From<KeySummary> for model::KeySummary {
@@ -148,6 +150,7 @@ impl From<KeySummary> for model::KeySummary {
             name: key.display_name,
             state: key.lifecycle_state,
             algorithm: key.algorithm.unwrap_or_default(),
+            tags: tags(key.freeform_tags, key.defined_tags),
         }
     }
 }
