@@ -14,6 +14,7 @@ mod socket;
 pub mod users;
 pub mod verify;
 mod wire;
+mod wire_blocks;
 mod wire_buckets;
 mod wire_identity;
 mod wire_kms;
