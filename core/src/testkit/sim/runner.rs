@@ -62,8 +62,11 @@ pub(super) async fn live(stage: Rc<Stage>, role: Role) {
             None => dice.secs(0, 120),
             Some(Ok(Rotated::Completed(_) | Rotated::NotDue { .. })) if was_healed => return,
             Some(Ok(_)) if role.is_duplicate => return,
+            // The scheduler's next tick; the last one comes after everything was mended.
             Some(Ok(Rotated::Completed(_) | Rotated::NotDue { .. })) => {
-                (stage.heals_at.duration_since(stage.clock.now()).unsigned_abs()) + dice.secs(1, 60)
+                let left = stage.heals_at.duration_since(stage.clock.now()).unsigned_abs();
+                let tick = dice.secs(300, 1800);
+                if tick < left { tick } else { left + dice.secs(1, 60) }
             }
             Some(Ok(Rotated::Paused { rotation, .. })) => {
                 wish = Wish::Resume(rotation);

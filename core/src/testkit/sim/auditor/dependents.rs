@@ -7,8 +7,9 @@ use crate::memory::{LogEntry, Note};
 use crate::model::{
     CoverageState, FindingKind, Grade, Outcome, ResourceId, RotationId, StreamId, Timestamp, Verdict, WorkRequestId,
 };
-use crate::rotation::page::PageFact;
+use crate::rotation::page::{Inventory, PageFact};
 use crate::rotation::{Completed, Fact, InUse, PassEnded};
+use crate::testkit::sim::stage::BucketTruth;
 
 /// A completed rotation, as its stream tells it.
 struct Ended<'a> {
@@ -141,6 +142,9 @@ fn moved(evidence: &mut Evidence<'_>, ended: &Ended<'_>, main: &[MainLine]) {
         let name = StreamId::page(rid, *number);
         for line in lines {
             let PageFact::Outcome { item, outcome } = &line.fact else { continue };
+            if matches!(outcome, Outcome::Gone { .. }) && is_there(evidence, inventory, *item, lines[0].mark) {
+                complaints.push(("I3 gone means gone", format!("{name} item {item}")));
+            }
             let (Outcome::Rekeyed { evidence: shown } | Outcome::Already { evidence: shown }) = outcome else {
                 continue;
             };
@@ -175,6 +179,13 @@ fn moved(evidence: &mut Evidence<'_>, ended: &Ended<'_>, main: &[MainLine]) {
     for (rule, what) in complaints {
         evidence.fail(rule, what);
     }
+}
+
+/// Whether a dependent is there to this day, in the place where it was when its page was written.
+fn is_there(evidence: &Evidence<'_>, inventory: &Inventory, item: u32, since: u64) -> bool {
+    let id = inventory.items.get(item as usize).map(|item| &item.dependent.id);
+    let is_it = |bucket: &BucketTruth| Some(&bucket.id) == id && bucket.steady_since.is_some_and(|mark| mark <= since);
+    evidence.stage.buckets.borrow().iter().any(is_it)
 }
 
 fn was_read_back(evidence: &Evidence<'_>, lines: &[PageLine], item: u32, name: &str, until: u64) -> bool {
