@@ -221,6 +221,27 @@ fn without_token_and_fence_nothing_is_minted_and_without_one_only_by_name() {
 }
 
 #[test]
+fn a_register_needs_if_match_and_fast_needs_tokens() {
+    use keywheel::model::{Ambiguity, RegisterTag, Risk};
+    use keywheel::ports::KeyStorePromises;
+    let lab = Lab::with_buckets(1);
+    let wish = Request { key: lab.key.clone(), when: When::IfDue, actor: None };
+    let all = KeyStorePromises { retry_token: true, date_fence: true, if_match: true };
+    let start = |promises, settings: &_| lab.run(Promising(lab.ports(), promises).rotator(settings).start(&wish));
+    let mut settings = lab.settings.clone();
+    settings.policy.intent_register = Some(RegisterTag { namespace: "keywheel".to_owned(), key: "intent".to_owned() });
+    let error = start(KeyStorePromises { if_match: false, ..all }, &settings).expect_err("etags are not compared");
+    assert_eq!(error.kind(), ErrorKind::Refused);
+    assert!(error.to_string().contains("intent_register"), "{error}");
+    let mut settings = lab.settings.clone();
+    settings.policy.ambiguity = Ambiguity::Fast;
+    settings.policy.accept_risks = [Risk::NoRetryToken].into();
+    let error = start(KeyStorePromises { retry_token: false, ..all }, &settings).expect_err("nothing to trust");
+    assert!(error.to_string().contains("fast"), "{error}");
+    assert!(matches!(start(KeyStorePromises { if_match: false, ..all }, &lab.settings), Ok(Started::Open(_))));
+}
+
+#[test]
 fn what_search_shows_late_is_found_by_list_and_search_is_asked_before_the_end() {
     let mut lab = Lab::with_buckets(2);
     lab.settings.tag = Some(keywheel::model::TagSelector {

@@ -13,8 +13,8 @@ use super::problem::Problem;
 use super::reader::{Table, line_of};
 use super::{Config, Notices, OciAccess};
 use crate::model::{
-    Ambiguity, Budgets, CompartmentId, HistoryPolicy, KeyId, Margins, Policy, Region, ResourceId, Risk, Scope,
-    Settings, TagSelector, TopicId, VaultId,
+    Ambiguity, Budgets, CompartmentId, HistoryPolicy, KeyId, Margins, Policy, Region, RegisterTag, ResourceId, Risk,
+    Scope, Settings, TagSelector, TopicId, VaultId,
 };
 
 /// R3: no cryptoperiod is shorter than this outside a rehearsal.
@@ -176,11 +176,13 @@ fn policy(mut table: Table<'_>, is_test: bool, found: &mut Found) -> Policy {
     policy.rotate_when_empty = table.flag("rotate_when_empty", false, found);
     policy.exclude = table.list("exclude", ResourceId::from_str, "write the OCIDs of resources to leave alone", found);
     let words = |text: &str| match text {
+        "fast" => Ok(Ambiguity::Fast),
         "standard" => Ok(Ambiguity::Standard),
         "strict" => Ok(Ambiguity::Strict),
-        _ => Err("it is not one of the two ways"),
+        _ => Err("it is not one of the three ways"),
     };
-    policy.ambiguity = table.parsed("ambiguity", words, "write \"standard\" or \"strict\"", found).unwrap_or_default();
+    policy.ambiguity =
+        table.parsed("ambiguity", words, "write \"fast\", \"standard\" or \"strict\"", found).unwrap_or_default();
     let words = |text: &str| match text {
         "assume_moved" => Ok(HistoryPolicy::AssumeMoved),
         "report" => Ok(HistoryPolicy::Report),
@@ -195,8 +197,27 @@ fn policy(mut table: Table<'_>, is_test: bool, found: &mut Found) -> Policy {
         _ => Err("it is not a risk that can be accepted"),
     };
     policy.accept_risks = table.list("accept_risks", risks, "write \"no_date_fence\" or \"no_retry_token\"", found);
+    policy.intent_register = intent_register(table.table("intent_register", found), found);
     table.finish(found);
     policy
+}
+
+/// A defined tag's namespace and key: 100 printable ASCII characters, no space and no full stop.
+fn intent_register(mut table: Table<'_>, found: &mut Found) -> Option<RegisterTag> {
+    let mut part = |name| {
+        let text = table.string(name, found).map(str::to_owned);
+        let is_name = |text: &String| {
+            (1..=100).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'.')
+        };
+        if table.is_present() && !text.as_ref().is_some_and(is_name) {
+            let why = if text.is_some() { "it is no name of a defined tag" } else { "it is missing" };
+            table.problem(name, why, "write namespace and key of a defined tag that only keywheel may use", found);
+        }
+        text
+    };
+    let (namespace, key) = (part("namespace"), part("key"));
+    table.finish(found);
+    Some(RegisterTag { namespace: namespace?, key: key? })
 }
 
 fn tag(mut table: Table<'_>, found: &mut Found) -> Option<TagSelector> {

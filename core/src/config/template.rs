@@ -181,8 +181,12 @@ cryptoperiod = \"90d\"          # a version older than this is due
 rotate_when_empty = false     # rotate a key that protects nothing we can see
 exclude = []                  # OCIDs of resources to leave on the version they have
 ambiguity = \"standard\"        # \"strict\": also after a refusal, wait as after a lost answer
+                              # \"fast\": after a lost answer ask again at once; trusts retry tokens, and reports say so
 history = \"report\"            # a key first seen with several versions: \"sweep\" moves everything to the current one, \"assume_moved\" trusts it
 accept_risks = []             # promises of a key store to do without, by name: \"no_date_fence\", \"no_retry_token\"
+# Only if somebody rotates these keys with another journal: a defined tag in which both announce their mints. Needs
+# KEY_UPDATE on the keys, and a tag namespace that nobody else may use.
+# intent_register = { namespace = \"keywheel\", key = \"intent\" }
 
 ";
 

@@ -32,7 +32,7 @@ fn all_problems_are_told_at_once_with_path_value_and_remedy() {
 [policy]
 cryptoperiod = 90
 min_agee = \"1d\"
-ambiguity = \"fast\"
+ambiguity = \"rash\"
 [scope]
 keys = [\"ocid1.vault.oc1.iad.x.y\", 7]
 [limits]
@@ -46,7 +46,7 @@ base = \"http://10.0.0.1:80\"
     let expected = [
         ("line 3: policy.cryptoperiod = 90: it is an integer, not a duration in quotes", "90d"),
         ("line 4: policy.min_agee: there is no such key", "did you mean \"min_age\"?"),
-        ("line 5: policy.ambiguity = \"fast\"", "\"standard\" or \"strict\""),
+        ("line 5: policy.ambiguity = \"rash\"", "\"fast\", \"standard\" or \"strict\""),
         ("line 7: scope.keys[0] = \"ocid1.vault.oc1.iad.x.y\"", "OCIDs of keys"),
         ("line 7: scope.keys[1] = 7: it is an integer, not a string", "OCIDs of keys"),
         ("line 9: limits.blast_radius = 0", "from 1 to"),
@@ -162,4 +162,24 @@ fn what_init_writes_reads_back() {
         ..Template::default()
     };
     assert_eq!(parse(&plain.render()).expect("a config").settings, Settings::production());
+}
+
+#[test]
+fn an_intent_register_is_a_defined_tag() {
+    let config =
+        parse("[policy]\nintent_register = { namespace = \"keywheel\", key = \"intent\" }").expect("it is one");
+    let register = config.settings.policy.intent_register.expect("it is configured");
+    assert_eq!((register.namespace.as_str(), register.key.as_str()), ("keywheel", "intent"));
+    let found = problems("[policy]\nintent_register = { namespace = \"a.b\", kee = \"intent\" }\nmin_age = 3");
+    let expected = [
+        "line 3: policy.min_age = 3",
+        "line 2: policy.intent_register.namespace = \"a.b\": it is no name of a defined tag",
+        "policy.intent_register.key: it is missing",
+        "line 2: policy.intent_register.kee: there is no such key",
+    ];
+    assert_eq!(found.len(), expected.len(), "{found:#?}");
+    for start in expected {
+        assert!(found.iter().any(|problem| problem.starts_with(start)), "{start:?} in {found:#?}");
+    }
+    assert!(problems("[policy]\nintent_register = \"keywheel.intent\"")[0].contains("not a table"));
 }

@@ -9,7 +9,7 @@ use super::claim::Held;
 use super::progress::Progress;
 use super::progress::name_of;
 use super::{Done, Engine};
-use crate::model::{KeyVersionId, RotationId, StreamId, Timestamp, Verdict};
+use crate::model::{KeyId, KeyVersionId, RotationId, StreamId, Timestamp, Verdict};
 use crate::rotation::registry::RegistryFact;
 use crate::rotation::vault::VaultFact;
 use crate::rotation::{
@@ -129,7 +129,10 @@ impl Engine {
         }
         if let Some(Effect::Mint { leg }) = conclusion.then {
             let date = self.state(main)?.leg(leg).and_then(Leg::open_attempt).map(|attempt| attempt.intent.date);
-            let outcome = self.mint(main, leg, sent).await?;
+            let outcome = match self.announce(main, leg, date, conclusion.register).await? {
+                Some(unannounced) => unannounced,
+                None => self.mint(main, leg, sent).await?,
+            };
             self.record_outcome(main, held, leg, date, outcome.facts).await?;
         }
         if let Some((until, why)) = conclusion.not_yet {
@@ -224,12 +227,14 @@ impl Engine {
     /// The rotation has ended: give its lineage and its reservation free. Done again if we die in between.
     async fn close(&self, main: &Book<State>, rest: &Rest) -> Done {
         let state = self.state(main)?;
+        let last = state.legs.last().and_then(|leg| leg.target.as_ref());
         let ending = match (rest, state.phase) {
             (Rest::Paused(_), _) => return Ok(()),
             (_, Phase::Cancelled) => Ending { until: state.held_until, ..Ending::how("cancelled") },
             (_, Phase::Overtaken) => Ending::overtaken(),
             _ => Ending {
-                target: state.legs.last().and_then(|leg| leg.target.as_ref()).map(|target| target.version.clone()),
+                target: last.map(|target| target.version.clone()),
+                target_key: last.and_then(|target| target.key.clone()),
                 is_clean: state.completed.as_ref().is_some_and(|completed| completed.verdict == Verdict::Clean),
                 ..Ending::how("completed")
             },
@@ -273,6 +278,7 @@ pub(super) struct Ending {
     pub how: &'static str,
     pub until: Option<Timestamp>,
     pub target: Option<KeyVersionId>,
+    pub target_key: Option<KeyId>,
     pub is_clean: bool,
 }
 
@@ -291,6 +297,7 @@ impl Ending {
             how: self.how.to_owned(),
             until: self.until,
             target: self.target.clone(),
+            target_key: self.target_key.clone(),
             is_clean: self.is_clean,
         }
     }

@@ -3,11 +3,14 @@
 //! Intent on disk, then the effect, then the outcome on disk. The engine never decides and never spawns:
 //! everything runs in the caller's task, so dropping the future is a crash, and a crash is safe.
 
+mod announce;
 mod audit;
 mod backoff;
 mod book;
 mod claim;
+mod doctor;
 mod drive;
+mod mint;
 mod notify;
 mod open;
 mod overtake;

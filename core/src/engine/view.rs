@@ -57,6 +57,8 @@ impl Engine {
         let coverage = state.passes.values().next_back().map(|pass| pass.holes.clone()).unwrap_or_default();
         let mut findings = state.checked.as_ref().map(|checked| checked.findings.clone()).unwrap_or_default();
         findings.extend(state.passes.iter().filter(|(pass, _)| **pass > 0).flat_map(|(_, pass)| pass.findings.clone()));
+        findings.extend(rotation::trusted_token(state));
+        findings.extend(state.noted.iter().cloned());
         findings.extend(state.completed.iter().flat_map(|completed| completed.findings.clone()));
         findings.sort();
         findings.dedup();
@@ -229,7 +231,7 @@ impl Engine {
             holes: pass.holes,
             findings,
             calls_read: 6 + walk.seen.candidates + walk.seen.listed + added,
-            calls_write: mints + added,
+            calls_write: mints * (1 + u64::from(self.settings.policy.intent_register.is_some())) + added,
             versions_held: held,
             versions_reserved: seen.ledger.reserved(),
             versions_limit: self.settings.budgets.versions_per_vault,

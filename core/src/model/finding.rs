@@ -21,6 +21,8 @@ pub enum FindingKind {
     Inherited,
     /// The vault is close to its version limit.
     QuotaLow,
+    /// The intent register held something else, was dated in the future, or was removed.
+    RegisterUnreliable,
     /// A promise of the key store is missing and the owner accepted that.
     RiskAccepted,
     /// Margins are shorter than in production.

@@ -158,11 +158,23 @@ pub struct TagSelector {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Ambiguity {
+    /// Trust the retry token (A1): ask again at once with the same one.
+    Fast,
     /// Wait the quiet period; believe definitive refusals (A6).
     #[default]
     Standard,
     /// Wait the quiet period after refusals too.
     Strict,
+}
+
+/// The defined tag on a key that holds the intent register (R9).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RegisterTag {
+    /// Namespace; only keywheel should be allowed to use it.
+    pub namespace: String,
+    /// Tag key.
+    pub key: String,
 }
 
 /// A promise that a key store does not make and that the owner accepts to do without (protocol.md).
@@ -174,6 +186,30 @@ pub enum Risk {
     NoDateFence,
     /// Repeated sends are not recognised (A1): only the date fence guards against a second version.
     NoRetryToken,
+    /// Parts of the scope could not be looked at for block storage, which forbids several versions of a key (R4).
+    UnseenBlockStorage,
+}
+
+/// A defined tag's name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TagName {
+    /// Namespace; only keywheel may write it (IAM).
+    pub namespace: String,
+    /// Tag key.
+    pub key: String,
+}
+
+/// How new material is made.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum StrategyPolicy {
+    /// By what the dependents can do with several versions (R5).
+    #[default]
+    Auto,
+    /// A successor key for every dependent.
+    NewKey,
 }
 
 /// What to make of a key that is first seen with several versions: nobody knows whether data hangs on earlier ones.
@@ -204,12 +240,24 @@ pub struct Policy {
     pub exclude: BTreeSet<ResourceId>,
     /// Lost answers.
     pub ambiguity: Ambiguity,
+    /// How new material is made.
+    #[serde(default)]
+    pub strategy: StrategyPolicy,
+    /// The defined tag on a successor that names the rotation it came from (R8).
+    #[serde(default = "lineage_tag")]
+    pub lineage_tag: TagName,
+    /// How often `rotate_due` looks whether something still, or again, hangs on a predecessor.
+    #[serde(default = "a_day")]
+    pub predecessor_look: Duration,
     /// Keys first seen with several versions.
     #[serde(default)]
     pub history: HistoryPolicy,
     /// Promises of the key store that the owner does without, each by name; stated in every report.
     #[serde(default)]
     pub accept_risks: BTreeSet<Risk>,
+    /// Where deployments with journals of their own announce their mints to each other; `None`: nowhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub intent_register: Option<RegisterTag>,
 }
 
 impl Policy {
@@ -222,10 +270,22 @@ impl Policy {
             rotate_when_empty: false,
             exclude: BTreeSet::new(),
             ambiguity: Ambiguity::default(),
+            strategy: StrategyPolicy::default(),
+            lineage_tag: lineage_tag(),
+            predecessor_look: a_day(),
             history: HistoryPolicy::default(),
             accept_risks: BTreeSet::new(),
+            intent_register: None,
         }
     }
+}
+
+fn a_day() -> Duration {
+    Duration::from_secs(86_400)
+}
+
+fn lineage_tag() -> TagName {
+    TagName { namespace: "keywheel".to_owned(), key: "lineage".to_owned() }
 }
 
 /// Where to look.

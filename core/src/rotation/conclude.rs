@@ -9,6 +9,7 @@ use std::time::Duration;
 use super::effect::Effect;
 use super::fact::{Adopted, Author, EffectFailed, Fact, InUse, MintInDoubt, MintRefused, Replicated};
 use super::mint::{author_of, count, paused};
+use super::register::RegisterWrite;
 use super::state::State;
 use crate::model::{Ambiguity, Key, KeyState, KeyVersion, ReplicaState, ReplicaStatus, RequestId, Settings, Timestamp};
 use crate::safeguard::{Safeguard, is_on};
@@ -56,11 +57,13 @@ pub struct Conclusion {
     pub then: Option<Effect>,
     /// Nothing follows yet: look again, at this time or at the driver's pace.
     pub not_yet: Option<(Option<Timestamp>, String)>,
+    /// To be written on the key between the facts and the mint; without it the mint is not sent.
+    pub register: Option<RegisterWrite>,
 }
 
 impl Conclusion {
     pub(super) fn facts(facts: Vec<Fact>) -> Self {
-        Self { facts, then: None, not_yet: None }
+        Self { facts, ..Self::default() }
     }
 
     pub(super) fn then(mut self, effect: Effect) -> Self {
@@ -69,11 +72,11 @@ impl Conclusion {
     }
 
     pub(super) fn not_yet(why: impl Into<String>) -> Self {
-        Self { facts: Vec::new(), then: None, not_yet: Some((None, why.into())) }
+        Self { not_yet: Some((None, why.into())), ..Self::default() }
     }
 
     pub(super) fn wait(until: Timestamp, why: impl Into<String>) -> Self {
-        Self { facts: Vec::new(), then: None, not_yet: Some((Some(until), why.into())) }
+        Self { not_yet: Some((Some(until), why.into())), ..Self::default() }
     }
 
     pub(super) fn pause(why: impl Into<String>, do_next: impl Into<String>) -> Self {
@@ -112,6 +115,7 @@ pub fn conclude_flip(state: &State, number: u32, survey: &Survey, settings: &Set
         if is_newer || target_is_gone && supersedes {
             let retargeted = Fact::Retargeted(Adopted {
                 leg: number,
+                key: None,
                 version: current.id.clone(),
                 time_created: current.time_created,
                 author: author_of(leg, current),
@@ -218,7 +222,7 @@ fn conclude_mint_failure(
 }
 
 /// A counted try, or a pause where trying again would fail again. 429 counts as no try at all.
-fn failed(state: &State, effect: &'static str, error: &Error, not_before: Timestamp) -> Fact {
+pub(super) fn failed(state: &State, effect: &'static str, error: &Error, not_before: Timestamp) -> Fact {
     let tries = state.failures.get(effect).map_or(0, |failure| failure.attempts);
     if error.retry() == Retry::Never {
         return paused(error.to_string(), remedy(error));

@@ -27,6 +27,8 @@ pub enum Fact {
     Created(Created),
     /// The service refused definitively: nothing was created (A6).
     MintRefused(MintRefused),
+    /// No mint before this instant, although nothing of ours is on its way.
+    MintHeld(MintHeld),
     /// No definitive answer: a version may exist.
     MintInDoubt(MintInDoubt),
     /// A version outside the baseline was listed: no more sends; the target is fixed after the quiet period.
@@ -69,6 +71,12 @@ pub enum Fact {
     },
     /// Every dependent of a page has an outcome.
     PageClosed(PageClosed),
+    /// Dependents that ended with an exception are looked at again by this pass and those after it: somebody resumed
+    /// a rotation that they hold back.
+    LookedAgain {
+        /// The next pass.
+        pass: u32,
+    },
     /// Every page of a leg is closed.
     Rekeyed {
         /// Leg, from 1.
@@ -78,6 +86,8 @@ pub enum Fact {
     Accounted(Accounted),
     /// We are about to tell somebody.
     NoticeIntended(NoticeIntended),
+    /// A rule not met was seen on the way; it does not stop us.
+    Noted(Finding),
     /// The notifier accepted it, or was given up with the reason.
     NoticeSent(NoticeSent),
     /// The end, clean or with exceptions.
@@ -105,7 +115,11 @@ impl Fact {
     /// Whether a reader that does not know this fact must refuse to go on.
     #[must_use]
     pub fn must(&self) -> bool {
-        !matches!(self, Self::NoticeIntended(_) | Self::NoticeSent(_) | Self::EffectFailed(_) | Self::PassBegun { .. })
+        let may_be_passed_over = matches!(
+            self,
+            Self::NoticeIntended(_) | Self::NoticeSent(_) | Self::EffectFailed(_) | Self::PassBegun { .. }
+        );
+        !may_be_passed_over && !matches!(self, Self::Noted(_))
     }
 }
 
@@ -126,6 +140,9 @@ pub struct Opened {
     /// earlier version that data may hang on.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub is_sweep: bool,
+    /// A predecessor's sweep: everything moves to this key, the head of the lineage when it was opened.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub head: Option<KeyId>,
     /// The rotation that this one overtook; its unfinished dependents are looked at again (R6).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub overtakes: Option<RotationId>,
@@ -144,6 +161,9 @@ pub struct LegPlan {
     pub strategy: Strategy,
     /// Kinds that belong to it.
     pub kinds: BTreeSet<Kind>,
+    /// Those of them that forbid several versions: one that was not moved holds back the next leg's mint (R5).
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub forbids: BTreeSet<Kind>,
 }
 
 /// Preflight passed.
@@ -179,6 +199,9 @@ pub struct MintIntended {
     pub baseline: BTreeSet<String>,
     /// The canonical body.
     pub body: String,
+    /// What the key's intent register tells this intent by, where there is a register.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mark: Option<String>,
 }
 
 /// 2xx: certainly ours.
@@ -188,6 +211,9 @@ pub struct Created {
     pub leg: u32,
     /// Generation.
     pub generation: u32,
+    /// The successor key, if a key was created.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<KeyId>,
     /// The version that was created.
     pub version: KeyVersionId,
     /// When, by KMS's clock.
@@ -196,6 +222,9 @@ pub struct Created {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request_id: Option<RequestId>,
 }
+
+/// The code of a mint that never left, because the key's register could not be written before it.
+pub const NOT_SENT: &str = "not sent: register";
 
 /// A definitive refusal.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -211,6 +240,19 @@ pub struct MintRefused {
     /// What KMS called our request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request_id: Option<RequestId>,
+}
+
+/// No mint before this instant: something may be on its way that this journal does not know.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MintHeld {
+    /// Leg, from 1.
+    pub leg: u32,
+    /// Tells this reason from another; the same one holds only once.
+    pub what: String,
+    /// Why, for people.
+    pub why: String,
+    /// Until when, by the server's clock.
+    pub until: Timestamp,
 }
 
 /// No definitive answer.
@@ -258,6 +300,9 @@ pub enum Author {
 pub struct Adopted {
     /// Leg, from 1.
     pub leg: u32,
+    /// The successor key that everything moves to; `None`: the key keeps its place and has a new version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<KeyId>,
     /// The version everything moves to.
     pub version: KeyVersionId,
     /// When it was created, by KMS's clock.

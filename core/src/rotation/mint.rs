@@ -10,6 +10,8 @@ use std::time::Duration;
 use super::conclude::{Conclusion, Survey};
 use super::effect::Effect;
 use super::fact::{Adopted, Author, Created, Fact, MintIntended, Paused, Sighted};
+use super::fast::{ask_again, unsettled};
+use super::register::{mark_of, objection, register_write};
 use super::state::{Leg, MintOutcome, State};
 use super::token::retry_token;
 use crate::model::{Census, KeyState, KeyVersion, KeyVersionId, RequestId, Settings, Timestamp, to_seconds};
@@ -73,16 +75,28 @@ pub fn conclude_survey(state: &State, number: u32, survey: &Survey, settings: &S
 }
 
 /// Journals an intent: token by generation, date by the server's clock, baseline of everything seen.
-fn intend(state: &State, number: u32, leg: &Leg, survey: &Survey, settings: &Settings) -> Conclusion {
+pub(super) fn intend(state: &State, number: u32, leg: &Leg, survey: &Survey, settings: &Settings) -> Conclusion {
     if survey.uncertainty > settings.margins.clock_error {
         return Conclusion::not_yet("the server's time is not known well enough to mint (assumption A5)");
     }
+    if let Some(attempt) = unsettled(leg, settings) {
+        let quiet_from = attempt.intent.date + settings.margins.quiet_period();
+        if survey.server_date.is_none_or(|server_date| server_date <= quiet_from) {
+            let until = survey.local_for(quiet_from + Duration::from_secs(1));
+            return Conclusion::wait(until, "the quiet period of a mint that was asked for again");
+        }
+    }
+    if let Some(until) = state.mint_not_before
+        && survey.server_date.is_none_or(|server_date| server_date <= until)
+    {
+        let until = survey.local_for(until + Duration::from_secs(1));
+        return Conclusion::wait(until, "a mint that this journal does not know may be on its way");
+    }
+    if let Some(objection) = objection(state, number, survey, settings) {
+        return objection;
+    }
     let generation = next_generation(leg, survey.server_time, settings.margins.token_life);
-    let previous = leg.attempts.last().map(|attempt| attempt.intent.date);
-    let date = match previous {
-        Some(previous) => to_seconds(survey.server_time).max(previous + Duration::from_secs(1)),
-        None => to_seconds(survey.server_time),
-    };
+    let date = next_date(leg, survey.server_time);
     let operation = "create_version".to_owned();
     let intent = MintIntended {
         leg: number,
@@ -96,12 +110,22 @@ fn intend(state: &State, number: u32, leg: &Leg, survey: &Survey, settings: &Set
         date,
         baseline: survey.versions.iter().map(|version| version.id.to_string()).collect(),
         body: String::new(),
+        mark: settings.policy.intent_register.as_ref().map(|_| mark_of(state)),
     };
-    Conclusion::facts(vec![Fact::MintIntended(intent)]).then(Effect::Mint { leg: number })
+    let register = register_write(state, &intent, survey, settings);
+    Conclusion { register, ..Conclusion::facts(vec![Fact::MintIntended(intent)]).then(Effect::Mint { leg: number }) }
+}
+
+/// The date of the next request: the server's time, later than the date journaled before.
+pub(super) fn next_date(leg: &Leg, server_time: Timestamp) -> Timestamp {
+    match leg.attempts.last().map(|attempt| attempt.intent.date) {
+        Some(previous) => to_seconds(server_time).max(previous + Duration::from_secs(1)),
+        None => to_seconds(server_time),
+    }
 }
 
 /// The same token while it is trusted and unspent; a new generation after that.
-fn next_generation(leg: &Leg, server_time: Timestamp, token_life: Duration) -> u32 {
+pub(super) fn next_generation(leg: &Leg, server_time: Timestamp, token_life: Duration) -> u32 {
     let Some(last) = leg.attempts.last() else {
         return 1;
     };
@@ -120,6 +144,9 @@ pub fn conclude_settle(state: &State, number: u32, survey: &Survey, settings: &S
     let Some((leg, attempt)) = state.leg(number).and_then(|leg| Some((leg, leg.open_attempt()?))) else {
         return Conclusion::bug("settling a leg without an open mint");
     };
+    if let Some(again) = ask_again(state, number, leg, survey, settings) {
+        return again;
+    }
     let outside: Vec<&KeyVersion> =
         survey.versions.iter().filter(|version| !attempt.intent.baseline.contains(version.id.as_str())).collect();
     let usable: Vec<&KeyVersion> = outside.iter().copied().filter(|version| version.is_usable()).collect();
@@ -180,12 +207,14 @@ pub fn conclude_created(state: &State, number: u32, version: &KeyVersion, reques
     let created = Created {
         leg: number,
         generation: attempt.intent.generation,
+        key: None,
         version: version.id.clone(),
         time_created: version.time_created,
         request_id,
     };
     let adopted = Adopted {
         leg: number,
+        key: None,
         version: version.id.clone(),
         time_created: version.time_created,
         author: Author::Ours,
@@ -207,6 +236,7 @@ fn adopt(state: &State, number: u32, leg: &Leg, version: &KeyVersion, survey: &S
     let author = author_of(leg, version);
     let adopted = Adopted {
         leg: number,
+        key: None,
         version: version.id.clone(),
         time_created: version.time_created,
         author,

@@ -52,6 +52,9 @@ fn table() -> Vec<(&'static str, Holds, Expected)> {
         ("A1 and A6 off", Holds { token: false, refusal: false, ..all }, ASecondOne),
         ("A1 and A7 off", Holds { token: false, one_shot: false, ..all }, ASecondOne),
         ("A1 off and no quiet period", Holds { token: false, quiet: false, ..all }, ASecondOne),
+        ("fast: every assumption holds", Holds { fast: true, ..all }, AtMostOne),
+        ("fast: A3 off, the token holds", Holds { fast: true, fence: false, ..all }, AtMostOne),
+        ("fast: A1 off", Holds { fast: true, token: false, ..all }, ASecondOne),
         ("A1 off and late answers written down unlooked", Holds { token: false, dated: false, ..all }, ASecondOne),
     ]
 }

@@ -10,8 +10,8 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use keywheel::model::{
-    CompartmentId, Key, KeyId, KeyShape, KeyState, Kind, LineHash, ProtectionMode, Region, RotationId, RotationName,
-    Settings, Strategy, Tags, Timestamp, VaultId,
+    Ambiguity, CompartmentId, Key, KeyId, KeyShape, KeyState, Kind, LineHash, ProtectionMode, Region, RotationId,
+    RotationName, Settings, Strategy, Tags, Timestamp, VaultId,
 };
 use keywheel::rotation::{
     Author, Checked, Conclusion, Decision, Effect, Fact, LegPlan, Opened, PassEnded, Recorded, State, Survey, apply,
@@ -67,6 +67,9 @@ pub(crate) fn settings(holds: Holds) -> Settings {
     settings.margins.clock_error = Duration::ZERO;
     settings.margins.flip_deadline = tick * 1000;
     settings.budgets.attempts = 2;
+    if holds.fast {
+        settings.policy.ambiguity = Ambiguity::Fast;
+    }
     if !holds.quiet {
         // The fence of the cloud stays where it is; only the waiting goes.
         settings.margins.list_lag = Duration::ZERO;
@@ -118,6 +121,7 @@ impl Folded {
         let rid = rid(&name);
         let opened = Opened {
             is_sweep: false,
+            head: None,
             overtakes: None,
             name,
             vault: KEY.vault.clone(),
@@ -138,7 +142,7 @@ impl Folded {
         };
         let kinds: BTreeSet<Kind> = BTreeSet::new();
         let checked = Checked {
-            legs: vec![LegPlan { strategy: Strategy::NewVersion, kinds }],
+            legs: vec![LegPlan { strategy: Strategy::NewVersion, kinds, forbids: Default::default() }],
             dependents: 0,
             replicas: BTreeSet::new(),
             versions: [version_id(0)].into(),

@@ -29,6 +29,8 @@ pub(crate) struct Holds {
     pub(crate) one_shot: bool,
     pub(crate) quiet: bool,
     pub(crate) dated: bool,
+    /// No assumption: whether the owner trusts tokens (`ambiguity = fast`).
+    pub(crate) fast: bool,
 }
 
 impl Holds {
@@ -43,6 +45,7 @@ impl Holds {
             one_shot: true,
             quiet: true,
             dated: true,
+            fast: false,
         }
     }
 }
@@ -64,7 +67,10 @@ impl Bounds {
     /// A few seconds: one lost mint, its settling, one more; refusals only where they matter.
     pub(crate) fn small(holds: Holds) -> Self {
         let refusals = u8::from(!holds.refusal);
-        if holds.append {
+        if holds.fast {
+            // Each doubt has one more request in flight: a tick less keeps the space small.
+            Self { horizon: 2, foreign: 0, refusals, lines: 100 }
+        } else if holds.append {
             Self { horizon: 3, foreign: 0, refusals, lines: 100 }
         } else {
             Self { horizon: 1, foreign: 0, refusals, lines: 8 }

@@ -7,8 +7,10 @@ mod story;
 
 mod behind;
 mod due;
+mod fast;
 mod lineage;
 mod mint;
+mod register;
 mod settle;
 mod steer;
 mod target;

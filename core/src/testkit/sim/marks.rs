@@ -45,14 +45,13 @@ pub const ALL: &[&str] = &[
     "sweep cancelled",
     "overtaken by the next rotation",
     "inherited from an overtaken rotation",
-    "gone",
     "completed clean",
     "completed with exceptions",
 ];
 
 /// Marks that a few hundred simulations may miss: a token is sent again only after a negative list; the others need
 /// two things to happen at one time.
-pub const RARE: &[&str] = &["token replayed", "sweep cancelled", "inherited from an overtaken rotation", "gone"];
+pub const RARE: &[&str] = &["token replayed", "sweep cancelled", "inherited from an overtaken rotation"];
 
 /// The marks that one simulation reached.
 pub(super) fn of(books: &Books, log: &[LogEntry]) -> BTreeSet<&'static str> {
@@ -157,7 +156,6 @@ fn page(lines: &[PageLine], marks: &mut BTreeSet<&'static str>) {
                 }
                 continue;
             }
-            PageFact::Outcome { outcome: Outcome::Gone { .. }, .. } => "gone",
             PageFact::StepFailed(failed) if !failed.in_doubt => "step failed, done again",
             PageFact::Outcome { outcome: Outcome::Blocked { why }, .. } => {
                 if why.contains("meanwhile") {

@@ -101,6 +101,7 @@ fn registry(evidence: &mut Evidence<'_>) {
                     evidence.fail("I8 one open rotation per lineage", what);
                 }
             }
+            RegistryFact::SuccessorNamed { .. } => {}
             RegistryFact::RotationClosed { rid, how, .. } => {
                 open.retain(|_, other| *other != rid);
                 if let Some(what) = ended_how(evidence.books, index, rid, how) {

@@ -34,8 +34,12 @@ fn is_swept(evidence: &mut Evidence<'_>) {
         .iter()
         .filter(|entry| entry.operation == "get_key" && entry.status == 200 && &*entry.principal == "keywheel");
     let Some(current) = looks.next_back().and_then(|look| current_at(&truths, look.at)) else { return };
-    let first_seen = evidence.books.keys.get(stage.key.as_str()).and_then(|lines| lines.first()).map(|line| &line.fact);
-    let is_first = first_seen.is_some_and(|KeyFact::FirstSeen(seen)| seen.current == *current);
+    let of_the_key = evidence.books.keys.get(stage.key.as_str()).map(Vec::as_slice).unwrap_or_default();
+    let first_seen = of_the_key.iter().find_map(|line| match &line.fact {
+        KeyFact::FirstSeen(seen) => Some(&seen.current),
+        _ => None,
+    });
+    let is_first = first_seen == Some(current);
     let is_ended_on = evidence.books.main.values().any(|lines| {
         let is_completed = lines.iter().any(|line| matches!(line.fact, Fact::Completed(_)));
         is_completed && lines.iter().any(|line| matches!(&line.fact, Fact::InUse(in_use) if in_use.version == *current))
