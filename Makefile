@@ -30,8 +30,8 @@ demo: ## rotates a key in an emulated tenancy, is killed half-way, resumes, prin
 heal: ## rewrites what is generated or copied (core/README.md)
 	KEYWHEEL_HEAL=1 cargo test $(RUST) --test tidy healed
 
-model: ## the mint leg model-checked to the wider bound, with every assumption off in turn; some minutes
-	KEYWHEEL_MODEL=full cargo test --locked -p keywheel --all-features --test model_check -- --nocapture
+model: ## the mint leg model-checked with every assumption off in turn; KEYWHEEL_MODEL=wide goes on for minutes
+	KEYWHEEL_MODEL=$${KEYWHEEL_MODEL:-full} cargo test $(SIM) --test model_check -- --nocapture
 
 sim: ## the simulator for SIM_SECONDS (60) seconds on all cores, or for one SEED; then every pair of crash points
 	SIM_SECONDS=$${SIM_SECONDS:-60} cargo test $(SIM) --test sim -- --nocapture

@@ -135,6 +135,8 @@ fn moved(evidence: &mut Evidence<'_>, ended: &Ended<'_>, main: &[MainLine]) {
     let target = created(&ended.in_use.version);
     let gone: BTreeSet<ResourceId> =
         evidence.stage.buckets.borrow().iter().filter(|b| !b.exists).map(|b| b.id.clone()).collect();
+    let steady: BTreeSet<ResourceId> =
+        evidence.stage.buckets.borrow().iter().filter(|b| b.steady_since.is_some()).map(|b| b.id.clone()).collect();
     let mut complaints: Vec<(&'static str, String)> = Vec::new();
     let in_use_mark = main.iter().find(|line| matches!(line.fact, Fact::InUse(_))).map_or(0, |line| line.mark);
     for ((rid, number), lines) in evidence.books.pages.iter().filter(|((rid, _), _)| rid == ended.rid) {
@@ -171,7 +173,9 @@ fn moved(evidence: &mut Evidence<'_>, ended: &Ended<'_>, main: &[MainLine]) {
                 continue;
             }
             let wrapped = evidence.stage.world.wrapping_version(&dependent.id).and_then(|id| created(&id));
-            if wrapped < target {
+            // On another key's material since somebody moved it away: that is not what was left behind.
+            let was_moved_away = wrapped.is_none() && !steady.contains(&dependent.id);
+            if wrapped < target && !was_moved_away {
                 complaints.push(("I3 rekeyed means moved", place()));
             }
         }
