@@ -31,11 +31,13 @@ impl Engine {
             Effect::Preflight => self.preflight(main).await,
             Effect::Survey { leg } => {
                 let (survey, etag) = self.survey(self.state(main)?).await?;
-                Ok(under(etag, conclude_survey(self.state(main)?, *leg, &survey, &self.settings)))
+                let concluded = conclude_survey(self.state(main)?, *leg, &survey, &self.settings);
+                self.unless_restored(main, under(etag, concluded)).await
             }
             Effect::SettleMint { leg } => {
                 let (survey, etag) = self.survey(self.state(main)?).await?;
-                Ok(under(etag, conclude_settle(self.state(main)?, *leg, &survey, &self.settings)))
+                let concluded = conclude_settle(self.state(main)?, *leg, &survey, &self.settings);
+                self.unless_restored(main, under(etag, concluded)).await
             }
             Effect::ObserveFlip { leg } => {
                 let (survey, _) = self.survey(self.state(main)?).await?;

@@ -11,6 +11,7 @@ mod fast;
 mod lineage;
 mod mint;
 mod register;
+mod restored;
 mod settle;
 mod steer;
 mod target;
