@@ -8,7 +8,7 @@ use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use crate::model::{
-    DependentReport, DueKey, KeyId, Plan, Report, Request, RotationId, RotationSummary, Settings, Timestamp,
+    Checkup, DependentReport, DueKey, KeyId, Plan, Report, Request, RotationId, RotationSummary, Settings, Timestamp,
 };
 use crate::ports::Ports;
 use crate::rotator::{Rotated, Started};
@@ -105,6 +105,12 @@ impl Rotator {
     pub fn plan(&self, key: &KeyId) -> Result<Plan> {
         let key = key.clone();
         call!(self, |rotator| rotator.plan(&key))
+    }
+
+    /// See [`crate::Rotator::doctor`].
+    pub fn doctor(&self, live: Option<&KeyId>) -> Result<Checkup> {
+        let live = live.cloned();
+        call!(self, |rotator| rotator.doctor(live.as_ref()))
     }
 
     /// See [`crate::Rotator::due`].

@@ -1,6 +1,6 @@
 //! The few calls that applications and bindings use.
 //!
-//! Paved path: `rotate`, `rotate_due`, `plan`, `due`, `status`, `list`, `history`. Below it, for schedulers:
+//! Paved path: `rotate`, `rotate_due`, `plan`, `due`, `status`, `list`, `history`, `doctor`. Below it, for schedulers:
 //! `start`, `run_for`, `pause`, `resume`, `cancel`, `recover`. Everything runs in the caller's task; dropping a
 //! future is a crash, and a crash is safe.
 
@@ -11,8 +11,8 @@ use serde::Serialize;
 
 use crate::engine::{Driven, Engine, Opening, ProgressStream};
 use crate::model::{
-    DependentReport, Due, DueKey, DueState, KeyId, Plan, Report, Request, RotationId, RotationSummary, Settings,
-    StreamId, Timestamp, When,
+    Checkup, DependentReport, Due, DueKey, DueState, KeyId, Plan, Report, Request, RotationId, RotationSummary,
+    Settings, StreamId, Timestamp, When,
 };
 use crate::ports::Ports;
 use crate::rotation::Rest;
@@ -93,11 +93,17 @@ impl Rotator {
         }
     }
 
-    /// Rotates every key in scope that is due or behind, one after the other. A key that fails does not stop the others.
+    /// Rotates every key in scope that is due or behind, one after the other, and now and then looks whether anything
+    /// hangs on a predecessor. A key that fails does not stop the others.
     pub async fn rotate_due(&self) -> Result<Vec<(KeyId, Result<Rotated>)>> {
         let mut results = Vec::new();
         for row in self.due().await? {
-            if matches!(row.due.state, DueState::Behind | DueState::Due | DueState::Open(_)) {
+            let is_owed = match &row.due.state {
+                DueState::Behind | DueState::Due | DueState::Open(_) => true,
+                DueState::Predecessor => self.engine.is_look_owed(&row.key).await?,
+                _ => false,
+            };
+            if is_owed {
                 results.push((row.key.clone(), self.rotate(&row.key).await));
             }
         }
@@ -107,6 +113,16 @@ impl Rotator {
     /// Says what a rotation would do. Reads only; nothing is written anywhere.
     pub async fn plan(&self, key: &KeyId) -> Result<Plan> {
         self.engine.plan(key).await
+    }
+
+    /// Tests what at-most-once rests on: the assumptions A1 to A7, each with its value, its source and what was seen.
+    ///
+    /// Without `live` it reads the cloud and appends a line to its own stream of the journal. With it, it also mints on
+    /// that key, which must carry the free-form tag `keywheel-throw-away = true` and protect nothing: one version if
+    /// all is well ([`Forecast`](crate::model::Forecast) says how many at most), which nobody can ever remove from the
+    /// vault's quota.
+    pub async fn doctor(&self, live: Option<&KeyId>) -> Result<Checkup> {
+        self.engine.doctor(live).await
     }
 
     /// What is owed to every key in scope.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use keywheel::memory::{ManualClock, MemoryAuditSink, World, WorldSettings};
-use keywheel::model::{LineHash, Margins, Region, Timestamp};
+use keywheel::model::{Kind, LineHash, Margins, Region, Timestamp};
 use keywheel::ports::AuditSink;
 use keywheel::testkit::conformance::audit_sink;
 use keywheel::testkit::conformance::audit_sink::AuditSinkFixture;
@@ -44,12 +44,28 @@ fn fixtures() -> Vec<WorldFixture> {
     ]
 }
 
+const BLOCK_STORAGE: [Kind; 4] = [Kind::BlockVolume, Kind::BootVolume, Kind::BlockVolumeBackup, Kind::BootVolumeBackup];
+
+/// The same Worlds once for each of these kinds.
+fn fixtures_of(kinds: &[Kind]) -> Vec<WorldFixture> {
+    let mut all = Vec::new();
+    for kind in kinds {
+        for mut fixture in fixtures() {
+            fixture.kind = kind.clone();
+            all.push(fixture);
+        }
+    }
+    all
+}
+
 macro_rules! promises {
-    ($suite:ident: $($promise:ident)*) => {
+    ($suite:ident of $kinds:expr => $($promise:ident)*) => {
         mod $suite {
+            #[allow(unused_imports, reason = "not every list of kinds names one of these")]
+            use super::{BLOCK_STORAGE, Kind};
             $(#[tokio::test]
             async fn $promise() {
-                for fixture in super::fixtures() {
+                for fixture in super::fixtures_of(&$kinds) {
                     keywheel::testkit::conformance::$suite::$promise(&fixture).await;
                 }
             })*
@@ -57,7 +73,7 @@ macro_rules! promises {
     };
 }
 
-promises!(key_store:
+promises!(key_store of [Kind::Bucket] =>
     keys_read_what_was_minted
     a_mint_is_sent_once
     a_lost_answer_says_maybe
@@ -68,16 +84,18 @@ promises!(key_store:
     answers_carry_witnesses
     a_stale_etag_changes_nothing);
 
-promises!(catalog:
+promises!(catalog of [&BLOCK_STORAGE[..], &[Kind::Bucket]].concat() =>
     every_pass_ends_with_coverage
     what_is_listed_is_found
     a_denied_compartment_is_a_verdict
     a_cursor_survives_its_process
     a_candidate_keeps_its_id
     tags_are_checked_again
-    pages_are_homogeneous);
+    pages_are_homogeneous
+    what_is_terminated_is_left_out
+    a_hint_is_the_services_word);
 
-promises!(rekeyer:
+promises!(rekeyer of [Kind::Bucket] =>
     describe_is_constant
     observe_sees_the_owning_service
     a_stale_etag_changes_nothing
@@ -86,7 +104,17 @@ promises!(rekeyer:
     find_shows_what_was_begun
     tickets_are_polled_together);
 
-promises!(notifier:
+promises!(rekeyer_assign of BLOCK_STORAGE =>
+    describe_is_constant
+    observe_sees_the_owning_service
+    a_stale_etag_changes_nothing
+    there_is_no_rewrap
+    a_lost_answer_says_maybe
+    done_is_done
+    what_is_being_made_is_busy
+    what_is_terminated_is_said_to_be);
+
+promises!(notifier of [Kind::Bucket] =>
     a_notice_carries_its_dedupe_key
     ok_means_accepted);
 

@@ -9,7 +9,7 @@ use super::claim::Held;
 use super::progress::Progress;
 use super::progress::name_of;
 use super::{Done, Engine};
-use crate::model::{KeyVersionId, RotationId, StreamId, Timestamp, Verdict};
+use crate::model::{KeyId, KeyVersionId, RotationId, StreamId, Timestamp, Verdict};
 use crate::rotation::registry::RegistryFact;
 use crate::rotation::vault::VaultFact;
 use crate::rotation::{
@@ -228,12 +228,14 @@ impl Engine {
     /// The rotation has ended: give its lineage and its reservation free. Done again if we die in between.
     async fn close(&self, main: &Book<State>, rest: &Rest) -> Done {
         let state = self.state(main)?;
+        let last = state.legs.last().and_then(|leg| leg.target.as_ref());
         let ending = match (rest, state.phase) {
             (Rest::Paused(_), _) => return Ok(()),
             (_, Phase::Cancelled) => Ending { until: state.held_until, ..Ending::how("cancelled") },
             (_, Phase::Overtaken) => Ending::overtaken(),
             _ => Ending {
-                target: state.legs.last().and_then(|leg| leg.target.as_ref()).map(|target| target.version.clone()),
+                target: last.map(|target| target.version.clone()),
+                target_key: last.and_then(|target| target.key.clone()),
                 is_clean: state.completed.as_ref().is_some_and(|completed| completed.verdict == Verdict::Clean),
                 ..Ending::how("completed")
             },
@@ -277,6 +279,7 @@ pub(super) struct Ending {
     pub how: &'static str,
     pub until: Option<Timestamp>,
     pub target: Option<KeyVersionId>,
+    pub target_key: Option<KeyId>,
     pub is_clean: bool,
 }
 
@@ -295,6 +298,7 @@ impl Ending {
             how: self.how.to_owned(),
             until: self.until,
             target: self.target.clone(),
+            target_key: self.target_key.clone(),
             is_clean: self.is_clean,
         }
     }

@@ -1,15 +1,16 @@
 //! Opening, pausing, resuming, cancelling: facts that people cause, appended under the same rules as ours.
 
+use std::collections::HashSet;
+
 use super::book::Book;
 use super::drive::Ending;
+use super::walk::Walk;
 use super::{Done, Engine};
 use crate::model::{Due, DueState, KeyId, KeyVersionId, Request, RotationId, StreamId, Timestamp, When};
 use crate::ports::Fence;
 use crate::rotation::history::{FirstSeen, KeyFact, KnownKey, behind};
 use crate::rotation::registry::{RegisteredOpening, Registry, RegistryFact};
-use crate::rotation::{
-    self, DueView, Fact, Opened, Paused, Purpose, State, due, grant, lineage_root, may_overtake, refusal, rid,
-};
+use crate::rotation::{self, DueView, Fact, Opened, Paused, Purpose, State, due, grant, may_overtake, refusal, rid};
 use crate::safeguard::{Safeguard, is_on};
 use crate::{Error, ErrorKind, Result};
 
@@ -39,7 +40,7 @@ impl Engine {
     async fn try_open(&self, request: &Request) -> Result<Opening> {
         let key = &request.key;
         let mut registry = self.registry().await?;
-        let open = open_rotation(&registry, &lineage_root(key));
+        let open = open_rotation(&registry, &known(&registry).root_of(key));
         if let Some(rid) = &open {
             let main = self.main_book(rid).await?;
             let now = self.ports.clock.now();
@@ -62,6 +63,15 @@ impl Engine {
         let purpose = match (&request.when, &owed.state, &view.behind) {
             (When::IfDue, DueState::Behind, Some(earlier)) if open.is_none() => Wish::Sweep(earlier.clone()),
             (When::IfDue, DueState::Due, _) | (When::Now { .. }, ..) => Wish::Rotate,
+            (When::IfDue, DueState::Predecessor, _) if open.is_none() => match &view.successor {
+                Some(head) if self.has_dependents(key).await? => {
+                    Wish::ToHead(seen.key.current_version.clone(), head.clone())
+                }
+                _ => {
+                    self.seen_empty(known_key).await?;
+                    return Ok(Opening::NotDue(owed));
+                }
+            },
             // The open one goes on; only an age of its own makes the next one due.
             (When::IfDue, ..) if open.is_some() => return Ok(Opening::Open(open.expect("it is some"))),
             // What is not owed needs no refusal: a young key in a full vault is simply young.
@@ -110,15 +120,20 @@ impl Engine {
     ) -> Opened {
         let superseded = match wish {
             Wish::Rotate => &seen.key.current_version,
-            Wish::Sweep(earlier) => earlier,
+            Wish::Sweep(earlier) | Wish::ToHead(earlier, _) => earlier,
+        };
+        let head = match wish {
+            Wish::ToHead(_, head) => Some(head.clone()),
+            _ => None,
         };
         Opened {
             name: known(registry).next_name(&seen.key.id, superseded),
             vault: seen.vault.id.clone(),
             region: seen.key.region.clone(),
             compartment: seen.key.compartment.clone(),
-            lineage_root: lineage_root(&seen.key.id),
-            is_sweep: matches!(wish, Wish::Sweep(_)),
+            lineage_root: known(registry).root_of(&seen.key.id),
+            is_sweep: wish.purpose() != Purpose::Rotate,
+            head,
             overtakes,
             request_id,
             is_test: self.settings.is_test,
@@ -141,6 +156,34 @@ impl Engine {
         Ok(())
     }
 
+    /// Whether anything hangs on a key. Reads the catalog until something does.
+    async fn has_dependents(&self, key: &KeyId) -> Result<bool> {
+        let mut walk = Walk::new(self, key).await?;
+        let known = HashSet::new();
+        while let Some(groups) = walk.next(&known).await? {
+            if !groups.is_empty() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    async fn seen_empty(&self, mut book: Book<KnownKey>) -> Done {
+        let at = self.ports.clock.now();
+        match book.append(self, None, &[KeyFact::SeenEmpty { at }]).await {
+            // Somebody else looked too, or a sink's cursor came between: the next look writes it.
+            Err(error) if error.kind() == ErrorKind::Conflict => Ok(()),
+            other => other,
+        }
+    }
+
+    /// Whether a predecessor is to be looked at for late arrivals: not more often than policy says.
+    pub async fn is_look_owed(&self, key: &KeyId) -> Result<bool> {
+        let last = self.known_key(key).await?.state().and_then(|known| known.seen_empty);
+        let period = self.settings.policy.predecessor_look;
+        Ok(last.is_none_or(|at| self.ports.clock.now() >= at + period))
+    }
+
     fn due_view<'a>(
         &self,
         seen: &'a rotation::Seen,
@@ -154,7 +197,8 @@ impl Engine {
         let nothing = KnownKey::default();
         let known_key = known_key.state().unwrap_or(&nothing);
         let behind = behind(&seen.key, &seen.versions, known_key, registry, policy);
-        DueView { seen, open, not_before, behind }
+        let successor = registry.head_after(&seen.key.id).filter(|_| registry.is_predecessor(&seen.key.id)).cloned();
+        DueView { seen, open, not_before, behind, successor }
     }
 
     /// Opens a rotation's own stream; one that the registry names but that has no line yet is created.
@@ -241,7 +285,7 @@ impl Engine {
         let registry = self.registry().await?;
         let known_key = self.known_key(key).await?;
         let seen = self.look(key, None).await?;
-        let open = known(&registry).open_for(&lineage_root(key)).cloned();
+        let open = known(&registry).open_for(&known(&registry).root_of(key)).cloned();
         let view = self.due_view(&seen, &registry, &known_key, open);
         let owed = due(&view, &self.settings, self.ports.clock.now());
         let sweeps = view.behind.filter(|_| owed.state == DueState::Behind);
@@ -255,6 +299,8 @@ enum Wish {
     Rotate,
     /// To move data from this version, and every earlier one, to the current one.
     Sweep(KeyVersionId),
+    /// To move what hangs on a predecessor with this version to the head of its lineage.
+    ToHead(KeyVersionId, KeyId),
 }
 
 impl Wish {
@@ -262,6 +308,7 @@ impl Wish {
         match self {
             Self::Rotate => Purpose::Rotate,
             Self::Sweep(_) => Purpose::Sweep,
+            Self::ToHead(..) => Purpose::ToHead,
         }
     }
 }

@@ -15,13 +15,13 @@ use super::claim::Held;
 use super::progress::{Progress, name_of};
 use super::{Done, Engine};
 use crate::model::{
-    Counts, Dependent, Head, KeyId, KeyVersionId, ResourceId, RotationId, Settings, StepKind, StreamId, Timestamp,
+    Counts, Dependent, Etag, Head, KeyId, ResourceId, RotationId, Settings, StepKind, StreamId, Timestamp,
     WorkRequestId,
 };
 use crate::ports::{Begun, Observation, Presence, Reply, StepRequest, Ticket, TicketReport, TicketState};
 use crate::rotation::page::{
-    self, PageDecision, PageEffect, PageFact, Polled, ReadBack, conclude_begun, conclude_failure, conclude_found,
-    conclude_observed, conclude_polled,
+    self, Goal, Looked, PageDecision, PageEffect, PageFact, Polled, ReadBack, conclude_begun, conclude_failure,
+    conclude_found, conclude_looked, conclude_observed, conclude_polled, conclude_unread,
 };
 use crate::safeguard::{Safeguard, is_on};
 use crate::{Error, ErrorKind, Result};
@@ -29,16 +29,20 @@ use crate::{Error, ErrorKind, Result};
 /// What the page's driver must know of its leg.
 #[derive(Clone)]
 pub(super) struct Target {
-    pub(super) version: KeyVersionId,
+    pub(super) goal: Goal,
     pub(super) in_use_since: Timestamp,
 }
 
 /// A work request of an item.
 type Asked = (u32, WorkRequestId, ResourceId);
 
+/// A step that may be intended, with the etag it was read with.
+type Ready = (u32, StepKind, Option<Etag>);
+
 /// What came back from the world.
 enum Answer {
     Begun(u32, Result<Reply<Begun>>),
+    Looked(u32, Result<Reply<Observation>>),
     Found(u32, Result<Reply<Vec<TicketReport>>>),
     Observed(u32, Result<Reply<Observation>>),
     Polled(Vec<Asked>, Result<Reply<Vec<TicketReport>>>),
@@ -54,7 +58,7 @@ impl Answer {
         match self {
             Self::Begun(_, answer) => answer.as_ref().err(),
             Self::Found(_, answer) | Self::Polled(_, answer) => answer.as_ref().err(),
-            Self::Observed(_, answer) => answer.as_ref().err(),
+            Self::Looked(_, answer) | Self::Observed(_, answer) => answer.as_ref().err(),
         }
     }
 }
@@ -128,9 +132,12 @@ impl<'a> PageDriver<'a> {
                 self.engine.ports.clock.sleep_until(wake).await;
                 continue;
             }
-            let facts = self.answers(next).await?;
+            let (facts, ready) = self.answers(next).await?;
             if !facts.is_empty() {
                 self.record(facts).await?;
+            }
+            if !ready.is_empty() {
+                self.begin(ready).await?;
             }
         }
     }
@@ -144,7 +151,8 @@ impl<'a> PageDriver<'a> {
         let mut steps = Vec::new();
         for effect in decision.effects {
             match effect {
-                PageEffect::Begin { item, step } => steps.push((item, step)),
+                PageEffect::Begin { item, step } => steps.push((item, step, None)),
+                PageEffect::Look { item } => self.look(item)?,
                 PageEffect::Find { item, since } => self.find(item, since)?,
                 PageEffect::Observe { item } => self.observe(item)?,
                 PageEffect::Poll { .. } if self.is_polling => {}
@@ -170,11 +178,20 @@ impl<'a> PageDriver<'a> {
         Ok(())
     }
 
+    fn look(&mut self, item: u32) -> Done {
+        let dependent = self.dependent(item)?;
+        let engine = self.engine;
+        self.in_flight.insert(item);
+        let call = async move { engine.learn(engine.ports.rekeyer.observe(&dependent)).await };
+        self.running.push(call.map(move |answer| Answer::Looked(item, answer)).boxed());
+        Ok(())
+    }
+
     fn observe(&mut self, item: u32) -> Done {
         let dependent = self.dependent(item)?;
         let engine = self.engine;
         self.in_flight.insert(item);
-        let key = self.state()?.inventory.key.clone();
+        let key = self.target.goal.key.clone();
         let call = async move {
             if !is_on(Safeguard::ReadBack) {
                 return Ok(Reply::bare(unread(key)));
@@ -200,17 +217,20 @@ impl<'a> PageDriver<'a> {
     }
 
     /// Journals the intents of several steps in one append, then performs them.
-    async fn begin(&mut self, steps: Vec<(u32, StepKind)>) -> Done {
+    async fn begin(&mut self, steps: Vec<Ready>) -> Done {
         let engine = self.engine;
         let server_time = engine.server_time().at(engine.ports.clock.now());
         let state = self.state()?;
-        let intents: Vec<_> = steps.iter().map(|(item, step)| page::intent(state, *item, *step, server_time)).collect();
+        let intents: Vec<_> = steps
+            .iter()
+            .map(|(item, step, etag)| page::intent(state, *item, *step, etag.clone(), server_time))
+            .collect();
         self.append(intents.clone()).await?;
-        for ((item, step), intent) in steps.into_iter().zip(intents) {
+        for ((item, step, _), intent) in steps.into_iter().zip(intents) {
             let PageFact::StepIntended(intent) = intent else {
                 return Err(Error::bug("rekey_page", "an intent that is none"));
             };
-            let key = self.state()?.inventory.key.clone();
+            let key = self.target.goal.key.clone();
             let request = StepRequest { dependent: self.dependent(item)?, step, key, if_match: intent.if_match };
             self.in_flight.insert(item);
             let call = async move { engine.learn(engine.ports.rekeyer.begin(&request)).await };
@@ -220,7 +240,7 @@ impl<'a> PageDriver<'a> {
     }
 
     /// Waits for an answer, or until there is more to start; takes whatever else is ready along.
-    async fn answers(&mut self, next: Option<Timestamp>) -> Result<Vec<PageFact>> {
+    async fn answers(&mut self, next: Option<Timestamp>) -> Result<(Vec<PageFact>, Vec<Ready>)> {
         let mut answered = match next {
             None => self.running.next().await,
             Some(at) => match select(self.running.next(), self.engine.ports.clock.sleep_until(at)).await {
@@ -228,7 +248,7 @@ impl<'a> PageDriver<'a> {
                 Either::Right(_) => None,
             },
         };
-        let mut facts = Vec::new();
+        let (mut facts, mut ready) = (Vec::new(), Vec::new());
         while let Some(answer) = answered {
             match answer.error() {
                 Some(error) if error.kind() == ErrorKind::Throttled => {
@@ -236,8 +256,16 @@ impl<'a> PageDriver<'a> {
                 }
                 _ => self.throttle.reset(),
             }
-            let (done, came) = self.engine.conclude_answer(self.state()?, answer, self.target);
-            if done.is_empty() {
+            let is_poll = matches!(answer, Answer::Polled(..));
+            let (done, came) = match self.engine.conclude_look(self.state()?, answer, self.target) {
+                Ok(go) => {
+                    // It stays in flight: what is begun next is the step it was looked at for.
+                    ready.push(go);
+                    (Vec::new(), Vec::new())
+                }
+                Err(answer) => self.engine.conclude_answer(self.state()?, *answer, self.target),
+            };
+            if is_poll {
                 self.is_polling = false;
                 self.poll_at = self.engine.ports.clock.now() + self.pace.next(self.engine);
                 if !came.is_empty() {
@@ -250,7 +278,7 @@ impl<'a> PageDriver<'a> {
             facts.extend(came);
             answered = self.running.next().now_or_never().flatten();
         }
-        Ok(facts)
+        Ok((facts, ready))
     }
 
     fn state(&self) -> Result<&page::State> {
@@ -294,7 +322,32 @@ impl<'a> PageDriver<'a> {
     }
 }
 
+fn read_back(reply: Reply<Observation>) -> ReadBack {
+    let Observation { presence, key, version, .. } = reply.value;
+    ReadBack {
+        is_terminated: presence == Presence::Terminated,
+        is_invisible: presence == Presence::NotVisible,
+        is_busy: presence == Presence::Busy,
+        key,
+        version,
+        server_date: reply.server_date,
+    }
+}
+
 impl Engine {
+    /// The step that a look allows, with the etag it was read with; any other answer comes back.
+    fn conclude_look(&self, state: &page::State, answer: Answer, target: &Target) -> Result<Ready, Box<Answer>> {
+        if let Answer::Looked(item, Ok(reply)) = &answer {
+            let later = self.later(state, *item, None);
+            let looked =
+                conclude_looked(state, *item, &read_back(reply.clone()), reply.etag.clone(), &target.goal, later);
+            if let (Looked::Go(etag), Some(step)) = (looked, state.step_of(*item)) {
+                return Ok((*item, step, etag));
+            }
+        }
+        Err(Box::new(answer))
+    }
+
     /// Which items are free again, and what follows. A poll frees none.
     fn conclude_answer(&self, state: &page::State, answer: Answer, target: &Target) -> (Vec<u32>, Vec<PageFact>) {
         match answer {
@@ -313,17 +366,16 @@ impl Engine {
                 let found = reply.value.iter().filter(counts).max_by_key(|report| report.accepted_at);
                 (vec![item], conclude_found(item, found.map(|report| report.ticket.work_request.clone())))
             }
+            Answer::Looked(item, Ok(reply)) => {
+                let (etag, later) = (reply.etag.clone(), self.later(state, item, None));
+                match conclude_looked(state, item, &read_back(reply), etag, &target.goal, later) {
+                    Looked::Facts(facts) => (vec![item], facts),
+                    Looked::Go(_) => (vec![item], Vec::new()),
+                }
+            }
             Answer::Observed(item, Ok(reply)) => {
-                let Observation { presence, key, version, .. } = reply.value;
-                let seen = ReadBack {
-                    is_terminated: presence == Presence::Terminated,
-                    is_invisible: presence == Presence::NotVisible,
-                    key,
-                    version,
-                    server_date: reply.server_date,
-                };
                 let later = self.later(state, item, None);
-                (vec![item], conclude_observed(state, item, &seen, &target.version, later))
+                (vec![item], conclude_observed(state, item, &read_back(reply), &target.goal, later))
             }
             Answer::Polled(tickets, Ok(reply)) => {
                 let mut facts = Vec::new();
@@ -344,12 +396,16 @@ impl Engine {
                 (Vec::new(), facts)
             }
             // A read that was throttled is simply asked again; only a refused step must be written down.
-            Answer::Found(item, Err(error)) | Answer::Observed(item, Err(error))
+            Answer::Found(item, Err(error)) | Answer::Looked(item, Err(error)) | Answer::Observed(item, Err(error))
                 if error.kind() == ErrorKind::Throttled =>
             {
                 (vec![item], Vec::new())
             }
-            Answer::Begun(item, Err(error)) | Answer::Found(item, Err(error)) | Answer::Observed(item, Err(error)) => {
+            Answer::Found(item, Err(error)) | Answer::Looked(item, Err(error)) | Answer::Observed(item, Err(error)) => {
+                let later = self.later(state, item, Some(&error));
+                (vec![item], conclude_unread(state, item, &error, later))
+            }
+            Answer::Begun(item, Err(error)) => {
                 let later = self.later(state, item, Some(&error));
                 tracing::debug!(item, %error, "a dependent's effect failed");
                 (vec![item], conclude_failure(state, item, &error, later))

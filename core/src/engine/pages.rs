@@ -11,9 +11,10 @@ use super::claim::Held;
 use super::page_driver::{PageDriver, Target};
 use super::progress::Progress;
 use super::{Done, Engine};
-use crate::Error;
 use crate::model::Timestamp;
+use crate::rotation::page::Goal;
 use crate::rotation::{Fact, PageClosed, State};
+use crate::{Error, Result};
 
 /// Pages driven at once.
 const PAGES_AT_ONCE: usize = 8;
@@ -29,18 +30,15 @@ impl Engine {
     ) -> Done {
         let state = self.state(main)?;
         let rid = state.rid.clone();
-        let leg = state.active_leg().map(|(_, leg)| leg).or(state.legs.last());
-        let in_use = leg.and_then(|leg| leg.in_use.as_ref());
-        let in_use = in_use.ok_or_else(|| Error::bug("rekey_pages", "re-keying before the version is in use"))?;
-        let target = Target { version: in_use.version.clone(), in_use_since: in_use.seen_at };
+        let targets = pages.iter().map(|page| target(state, *page)).collect::<Result<Vec<_>>>()?;
         let mut settings = self.settings.clone();
         settings.budgets.in_flight = (settings.budgets.in_flight / pages.len().clamp(1, PAGES_AT_ONCE)).max(1);
-        let mut waiting = pages.iter().copied();
+        let mut waiting = pages.iter().copied().zip(&targets);
         let mut running = FuturesUnordered::new();
         loop {
             while running.len() < PAGES_AT_ONCE {
-                let Some(number) = waiting.next() else { break };
-                let page = PageDriver::drive(self, held, &rid, number, &target, &settings, deadline);
+                let Some((number, target)) = waiting.next() else { break };
+                let page = PageDriver::drive(self, held, &rid, number, target, &settings, deadline);
                 running.push(page.map(move |result| (number, result)));
             }
             if running.is_empty() {
@@ -62,4 +60,20 @@ impl Engine {
             self.say(Progress::Dependents { rotation: rid.clone(), done, total });
         }
     }
+}
+
+/// What a page's dependents move to: what their leg has in use; for late ones of no leg, what is in use.
+fn target(state: &State, page: u32) -> Result<Target> {
+    let kind = state.pages.get(&page).map(|page| &page.opened.kind);
+    let leg = kind.and_then(|kind| state.leg_of(kind)).map(|(_, leg)| leg).filter(|leg| leg.in_use.is_some());
+    let leg = leg.or_else(|| state.legs.iter().rev().find(|leg| leg.in_use.is_some()));
+    let in_use = leg.and_then(|leg| Some((leg, leg.in_use.as_ref()?, leg.target.as_ref()?)));
+    let (leg, in_use, target) =
+        in_use.ok_or_else(|| Error::bug("rekey_pages", "re-keying before the version is in use"))?;
+    let goal = Goal {
+        key: target.key.clone().unwrap_or_else(|| state.opened.name.key.clone()),
+        version: in_use.version.clone(),
+        is_only_version: leg.is_successor(),
+    };
+    Ok(Target { goal, in_use_since: in_use.seen_at })
 }

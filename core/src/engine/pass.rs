@@ -14,7 +14,7 @@ use crate::Result;
 use crate::journal::Replay;
 use crate::model::{ResourceId, StreamId};
 use crate::rotation::page::{self, Inventory, PageFact};
-use crate::rotation::{Fact, PageOpened, PassEnded, State};
+use crate::rotation::{Fact, PageOpened, PassEnded, State, wants_successor};
 
 impl Engine {
     /// Walks the catalog and records what was not known. Errors are the pass's; what was written stays.
@@ -87,7 +87,12 @@ impl Engine {
 
     async fn write_pages(&self, main: &mut Book<State>, held: &Held, pass: u32, group: Group) -> Done {
         let spec = self.ports.rekeyer.describe(&group.kind);
-        let steps = spec.as_ref().map(|spec| spec.steps_same_key.clone()).unwrap_or_default();
+        let (purpose, policy) = (self.state(main)?.purpose(), self.settings.policy.strategy);
+        let steps = spec.as_ref().map(|spec| match wants_successor(Some(spec.class), purpose, policy) {
+            true => spec.steps_new_key.clone(),
+            false => spec.steps_same_key.clone(),
+        });
+        let steps = steps.unwrap_or_default();
         let scope = spec.map_or(crate::model::EvidenceScope::Unknown, |spec| spec.scope);
         let size = self.settings.budgets.page_size.clamp(1, 1000);
         for items in group.items.chunks(size) {

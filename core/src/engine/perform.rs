@@ -1,18 +1,16 @@
-//! Performing what was decided for the main stream: read, mint, settle, watch. One function per effect.
+//! Performing what was decided for the main stream: read and watch. One function per effect; `mint` has the mints.
 
 use std::collections::BTreeMap;
 
 use super::book::Book;
 use super::claim::Held;
 use super::{Done, Engine};
-use crate::model::{Etag, Key, KeyVersion, Kind, RekeyClass, Risk, Timestamp, to_seconds};
-use crate::ports::{KeyStoreExt, Reply, VersionMint};
+use crate::model::{Kind, Risk, Timestamp};
+use crate::ports::{KeyStoreExt, Reply};
 use crate::rotation::{
-    self, Conclusion, Effect, Fact, MintIntended, Preflight, Purpose, State, Survey, conclude_created, conclude_flip,
-    conclude_replicas, conclude_settle, conclude_survey, preflight, vault::VaultFact,
+    self, Classes, Conclusion, Effect, Fact, Preflight, Purpose, State, conclude_replicas, preflight, vault::VaultFact,
 };
-use crate::safeguard::{Safeguard, is_on};
-use crate::{Error, ErrorKind, Landed, Result};
+use crate::{Error, ErrorKind, Result};
 
 impl Engine {
     /// Performs one effect and says what follows.
@@ -30,19 +28,14 @@ impl Engine {
             }
             Effect::Preflight => self.preflight(main).await,
             Effect::Survey { leg } => {
-                let (survey, etag) = self.survey(self.state(main)?).await?;
-                let concluded = conclude_survey(self.state(main)?, *leg, &survey, &self.settings);
-                self.unless_restored(main, under(etag, concluded)).await
+                let conclusion = self.survey_leg(main, *leg).await?;
+                self.unless_restored(main, conclusion).await
             }
             Effect::SettleMint { leg } => {
-                let (survey, etag) = self.survey(self.state(main)?).await?;
-                let concluded = conclude_settle(self.state(main)?, *leg, &survey, &self.settings);
-                self.unless_restored(main, under(etag, concluded)).await
+                let conclusion = self.settle_leg(main, *leg).await?;
+                self.unless_restored(main, conclusion).await
             }
-            Effect::ObserveFlip { leg } => {
-                let (survey, _) = self.survey(self.state(main)?).await?;
-                Ok(conclude_flip(self.state(main)?, *leg, &survey, &self.settings))
-            }
+            Effect::ObserveFlip { leg } => self.observe_target(main, *leg).await,
             Effect::ObserveReplicas { leg } => self.replicas(main, *leg).await,
             Effect::RekeyPages { pages } => {
                 self.rekey_pages(main, held, pages, deadline).await?;
@@ -53,66 +46,6 @@ impl Engine {
                 Ok(Conclusion::default())
             }
             Effect::Mint { .. } => Err(Error::bug("mint", "only whoever journaled a mint may send it")),
-        }
-    }
-
-    /// Sends the journaled mint, once. Only called by the process that has just appended the intent.
-    pub(super) async fn mint(
-        &self,
-        main: &Book<State>,
-        leg: u32,
-        sent: Option<Result<Reply<KeyVersion>>>,
-    ) -> Result<Conclusion> {
-        let state = self.state(main)?;
-        let attempt = state.leg(leg).and_then(|leg| leg.open_attempt());
-        let intent = attempt.map(|attempt| &attempt.intent).ok_or_else(|| Error::bug("mint", "no open intent"))?;
-        let answer = match sent {
-            Some(answer) => answer,
-            None => self.send(state, intent).await,
-        };
-        match answer {
-            Ok(reply) => Ok(conclude_created(state, leg, &reply.value, reply.request_id)),
-            Err(error) => self.failure(main, &Effect::Mint { leg }, &error),
-        }
-    }
-
-    /// The request as the intent says it, once.
-    pub(super) async fn send(&self, state: &State, intent: &MintIntended) -> Result<Reply<KeyVersion>> {
-        let date = if is_on(Safeguard::Fence) {
-            intent.date
-        } else {
-            to_seconds(self.server_time().at(self.ports.clock.now()))
-        };
-        let mint = VersionMint {
-            key: state.opened.name.key.clone(),
-            token: intent.token.clone(),
-            date,
-            body: intent.body.clone(),
-        };
-        let answer = self.ports.key_store.create_version(&mint).await;
-        if answer.as_ref().is_err_and(|error| error.landed() != Landed::No) && !is_on(Safeguard::OneShot) {
-            return self.ports.key_store.create_version(&mint).await;
-        }
-        answer
-    }
-
-    /// Reads the key, then lists its versions; both by the server's clock.
-    async fn survey(&self, state: &State) -> Result<(Survey, Option<Etag>)> {
-        let key = self.learn(self.ports.key_store.describe_key(&state.opened.name.key)).await?;
-        let versions = self.learn(self.ports.key_store.all_versions(&state.opened.name.key)).await?;
-        Ok((self.surveyed(key.value, versions), key.etag))
-    }
-
-    fn surveyed(&self, key: Key, versions: Reply<Vec<KeyVersion>>) -> Survey {
-        let local = self.ports.clock.now();
-        let server_time = *self.server_time();
-        Survey {
-            key,
-            versions: versions.value,
-            server_date: versions.server_date,
-            server_time: server_time.at(local),
-            uncertainty: server_time.uncertainty(),
-            local,
         }
     }
 
@@ -149,7 +82,19 @@ impl Engine {
         let missing = [(promises.retry_token, Risk::NoRetryToken), (promises.date_fence, Risk::NoDateFence)];
         let keeps_if_match = promises.if_match;
         let missing_promises = missing.into_iter().filter(|(made, _)| !made).map(|(_, risk)| risk).collect();
-        Ok(rotation::Seen { key, vault, versions, usage, ledger, clock_offset, now, missing_promises, keeps_if_match })
+        let head = self.registry().await?.state().and_then(|registry| registry.head_after(&key.id)).cloned();
+        Ok(rotation::Seen {
+            key,
+            vault,
+            versions,
+            usage,
+            ledger,
+            clock_offset,
+            now,
+            missing_promises,
+            keeps_if_match,
+            head,
+        })
     }
 
     async fn preflight(&self, main: &mut Book<State>) -> Result<Conclusion> {
@@ -168,7 +113,7 @@ impl Engine {
                 Preflight::Go(checked) => {
                     let (rid, vault) = (state.rid.clone(), state.opened.vault.clone());
                     if state.purpose() == Purpose::Rotate {
-                        self.reserve(&rid, &vault).await?;
+                        self.reserve(&rid, &vault, u32::try_from(checked.legs.len()).unwrap_or(u32::MAX)).await?;
                     }
                     vec![Fact::Checked(*checked)]
                 }
@@ -176,17 +121,18 @@ impl Engine {
         Ok(Conclusion { facts, ..Conclusion::default() })
     }
 
-    /// What each kind does with several versions, where an adapter knows.
-    pub(super) fn classes(&self, kinds: &BTreeMap<Kind, u64>) -> BTreeMap<Kind, Option<RekeyClass>> {
+    /// What each kind does with several versions, where an adapter knows: these kinds and all that are listed.
+    pub(super) fn classes(&self, kinds: &BTreeMap<Kind, u64>) -> Classes {
         let class = |kind: &Kind| self.ports.rekeyer.describe(kind).map(|spec| spec.class);
-        kinds.keys().map(|kind| (kind.clone(), class(kind))).collect()
+        let all = kinds.keys().cloned().chain(self.ports.rekeyer.kinds());
+        all.map(|kind| (kind.clone(), class(&kind))).collect()
     }
 
-    /// Reserves a version in the vault's ledger, once.
-    async fn reserve(&self, rid: &crate::model::RotationId, vault: &crate::model::VaultId) -> Done {
+    /// Reserves a version per leg in the vault's ledger, once.
+    async fn reserve(&self, rid: &crate::model::RotationId, vault: &crate::model::VaultId, versions: u32) -> Done {
         let mut ledger = self.ledger(vault).await?;
         while !ledger.state().is_some_and(|ledger| ledger.open.contains_key(rid)) {
-            match ledger.append(self, None, &[VaultFact::Reserved { rid: rid.clone(), versions: 1 }]).await {
+            match ledger.append(self, None, &[VaultFact::Reserved { rid: rid.clone(), versions }]).await {
                 Err(error) if error.kind() == ErrorKind::Conflict => {}
                 other => other?,
             }
@@ -198,16 +144,9 @@ impl Engine {
         let state = self.state(main)?;
         let target = state.leg(leg).and_then(|leg| leg.target.as_ref());
         let target = target.ok_or_else(|| Error::bug("replicas", "a gate without a target"))?;
-        let answer = self.ports.key_store.replication(&state.opened.name.key, &target.version);
+        let answer =
+            self.ports.key_store.replication(target.key.as_ref().unwrap_or(&state.opened.name.key), &target.version);
         let statuses = self.learn(answer).await?.value;
         Ok(conclude_replicas(state, leg, &statuses, &self.settings, self.ports.clock.now()))
     }
-}
-
-/// A register is written only under the etag of the very read that the mint was decided on.
-fn under(etag: Option<Etag>, mut conclusion: Conclusion) -> Conclusion {
-    if let Some(register) = &mut conclusion.register {
-        register.if_match = etag;
-    }
-    conclusion
 }

@@ -28,6 +28,13 @@ pub enum Progress {
         /// Known so far.
         total: u64,
     },
+    /// `doctor` looks at something, or waits.
+    Examining {
+        /// At what, or for what.
+        what: String,
+        /// Until when, where it waits.
+        until: Option<Timestamp>,
+    },
     /// A fact was appended and is durable.
     Fact {
         /// Which rotation.

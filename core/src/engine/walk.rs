@@ -24,6 +24,9 @@ pub(super) struct Group {
     pub items: Vec<Item>,
 }
 
+/// Findings of one kind that are named; beyond them the place itself is one.
+const NAMED_MAX: usize = 100;
+
 /// What a whole walk saw besides its groups.
 #[derive(Debug, Default)]
 pub(super) struct Seen {
@@ -42,8 +45,12 @@ pub(super) struct Walk<'a> {
     regions: VecDeque<Region>,
     cursor: Option<Cursor>,
     inherited: Vec<Dependent>,
+    /// Places whose kind was listed to the end.
+    listed: HashSet<Place>,
     pub seen: Seen,
 }
+
+type Place = (Region, CompartmentId, Kind);
 
 impl<'a> Walk<'a> {
     /// A walk over everything in scope.
@@ -63,7 +70,15 @@ impl<'a> Walk<'a> {
             .collect();
         let kinds = engine.ports.rekeyer.kinds();
         let selector = Selector { key: key.clone(), kinds, compartments, tag: engine.settings.tag.clone() };
-        Ok(Self { engine, selector, regions, cursor: None, inherited: Vec::new(), seen: Seen::default() })
+        Ok(Self {
+            engine,
+            selector,
+            regions,
+            cursor: None,
+            inherited: Vec::new(),
+            listed: HashSet::new(),
+            seen: Seen::default(),
+        })
     }
 
     /// Looks at these too, at the end: what an overtaken rotation left unfinished and the catalog may not show.
@@ -103,7 +118,12 @@ impl<'a> Walk<'a> {
     fn account(&mut self, coverage: Vec<Coverage>) {
         for part in coverage {
             match part.state {
-                CoverageState::Listed => self.seen.listed += 1,
+                CoverageState::Listed => {
+                    self.seen.listed += 1;
+                    if let (Some(compartment), Some(kind)) = (part.compartment, part.kind) {
+                        self.listed.insert((part.region, compartment, kind));
+                    }
+                }
                 _ => self.seen.holes.push(part),
             }
         }
@@ -147,6 +167,7 @@ impl<'a> Walk<'a> {
                             );
                         }
                     }
+                    Presence::NotVisible if self.is_a_ghost(&candidate) => {}
                     Presence::NotVisible => self.unreadable(&candidate, "it was listed, but reading it says 404"),
                     Presence::Busy | Presence::Ready => self.judge(candidate, reply.value.key.as_ref(), &mut mine),
                 },
@@ -180,17 +201,36 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn unreadable(&mut self, candidate: &Candidate, why: &str) {
-        self.note(FindingKind::CoverageHole, candidate, &format!("its key could not be read: {why}"));
+    /// Search still shows what was deleted or moved a while ago. Where its compartment was listed to the end without
+    /// it, a 404 means that it is not there; what List shows and reading does not is something else.
+    fn is_a_ghost(&self, candidate: &Candidate) -> bool {
+        candidate.found_by == FoundBy::Search && self.listed.contains(&place(&candidate.dependent))
     }
 
-    fn note(&mut self, kind: FindingKind, candidate: &Candidate, text: &str) {
-        let finding = Finding { kind, subject: candidate.dependent.id.to_string(), text: text.to_owned() };
-        // Search and List show the same resource; one finding is enough, and a thousand are too many.
-        let limit = 100;
-        if self.seen.findings.len() < limit && !self.seen.findings.contains(&finding) {
-            self.seen.findings.push(finding);
+    fn unreadable(&mut self, candidate: &Candidate, why: &str) {
+        let text = format!("its key could not be read: {why}");
+        if self.note(FindingKind::CoverageHole, candidate, &text) == Noted::TooMany {
+            let (region, compartment, kind) = place(&candidate.dependent);
+            let (compartment, kind) = (Some(compartment), Some(kind));
+            let hole = Coverage { region, compartment, kind, state: CoverageState::Denied };
+            if !self.seen.holes.contains(&hole) {
+                self.seen.holes.push(hole);
+            }
         }
+    }
+
+    fn note(&mut self, kind: FindingKind, candidate: &Candidate, text: &str) -> Noted {
+        let finding = Finding { kind, subject: candidate.dependent.id.to_string(), text: text.to_owned() };
+        // Search and List show the same resource; one finding is enough, and a thousand are too many. Each kind has
+        // its own limit: what could not be read must not be crowded out by what has no tag.
+        if self.seen.findings.contains(&finding) {
+            return Noted::Named;
+        }
+        if self.seen.findings.iter().filter(|named| named.kind == kind).count() >= NAMED_MAX {
+            return Noted::TooMany;
+        }
+        self.seen.findings.push(finding);
+        Noted::Named
     }
 
     fn group(&mut self, candidates: Vec<Candidate>) -> Vec<Group> {
@@ -199,8 +239,7 @@ impl<'a> Walk<'a> {
             let Candidate { dependent, found_by, .. } = candidate;
             self.seen.found += 1;
             self.seen.search_only += u64::from(found_by == FoundBy::Search);
-            let place = (dependent.region.clone(), dependent.compartment.clone(), dependent.kind.clone());
-            let items = groups.entry(place).or_default();
+            let items = groups.entry(place(&dependent)).or_default();
             if !items.iter().any(|item| item.dependent.id == dependent.id) {
                 items.push(Item { dependent, found_by });
             }
@@ -210,6 +249,17 @@ impl<'a> Walk<'a> {
             .map(|((region, compartment, kind), items)| Group { region, compartment, kind, items })
             .collect()
     }
+}
+
+/// Whether a finding could still be named.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Noted {
+    Named,
+    TooMany,
+}
+
+fn place(dependent: &Dependent) -> Place {
+    (dependent.region.clone(), dependent.compartment.clone(), dependent.kind.clone())
 }
 
 /// Whether tags contain a selector's, exactly.

@@ -2,6 +2,7 @@
 
 use super::Facts;
 use crate::rotation::Fact;
+use crate::rotation::doctor::DoctorFact;
 use crate::rotation::history::KeyFact;
 use crate::rotation::meta::MetaFact;
 use crate::rotation::page::PageFact;
@@ -40,6 +41,13 @@ impl Facts for VaultFact {
 
 impl Facts for MetaFact {
     /// A cursor that is not understood only means that entries are sent again.
+    fn must(&self) -> bool {
+        false
+    }
+}
+
+impl Facts for DoctorFact {
+    /// Nothing that a rotation may do next depends on what doctor tried.
     fn must(&self) -> bool {
         false
     }

@@ -7,7 +7,7 @@ use data_encoding::HEXLOWER;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::render::render;
+use super::render::{Members, render};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Actor, Head, LineHash, RunnerId, SealedLine, StreamId, Timestamp, to_millis};
 
@@ -95,32 +95,34 @@ fn seal_one(stream: &StreamId, head: &Head, stamp: &Stamp, nonce: &str, fact: &U
     if !is_fact_name(&fact.fact) {
         return Err(Error::bug("seal", "a fact's name is not in snake_case").with("fact", &fact.fact));
     }
-    let entry = Entry {
-        v: FORMAT,
-        stream: stream.clone(),
-        seq: head.next_seq,
+    let at = to_millis(stamp.at);
+    let server_time = stamp.server_time.map(to_millis);
+    let members = Members {
+        actor: stamp.actor.as_ref().map(Actor::as_str),
+        at: &at,
+        body: &fact.body,
         epoch: stamp.epoch,
-        nonce: nonce.to_owned(),
-        at: to_millis(stamp.at),
-        server_time: stamp.server_time.map(to_millis),
-        runner: stamp.runner.clone(),
-        actor: stamp.actor.clone(),
+        fact: &fact.fact,
         must: fact.must,
-        fact: fact.fact.clone(),
-        body: fact.body.clone(),
-        prev: head.hash.clone(),
-        hash: LineHash::genesis(),
+        nonce,
+        prev: &head.hash,
+        runner: stamp.runner.as_str(),
+        seq: head.next_seq,
+        server_time: server_time.as_ref(),
+        stream,
+        v: FORMAT,
     };
-    let rendered = render(&entry)?;
+    let rendered = render(&members)?;
     let hash = rendered.hash();
     let text = rendered.with(&hash);
     if text.len() > MAX_LINE_BYTES {
         return Err(Error::refused("seal", "a line would be too long; split the fact over several lines")
-            .with("fact", &entry.fact)
+            .with("fact", &fact.fact)
             .with("bytes", text.len())
             .with("limit", MAX_LINE_BYTES));
     }
-    Ok(SealedLine { stream: entry.stream, seq: entry.seq, prev: entry.prev, hash, nonce: entry.nonce, text })
+    let (stream, prev, nonce) = (stream.clone(), head.hash.clone(), nonce.to_owned());
+    Ok(SealedLine { stream, seq: head.next_seq, prev, hash, nonce, text })
 }
 
 fn is_fact_name(name: &str) -> bool {
@@ -146,11 +148,12 @@ pub fn unseal(line: &SealedLine) -> Result<Entry> {
     if entry.v > FORMAT {
         return Err(newer(line, entry.v));
     }
-    let rendered = render(&entry).map_err(|error| corrupt(line, "cannot be what was sealed").caused_by(error))?;
+    let rendered =
+        render(&Members::from(&entry)).map_err(|error| corrupt(line, "cannot be what was sealed").caused_by(error))?;
     if rendered.hash() != entry.hash {
         return Err(corrupt(line, "does not have the hash that it states"));
     }
-    if rendered.with(&entry.hash) != line.text {
+    if !rendered.is(&line.text, &entry.hash) {
         return Err(corrupt(line, "is not in canonical form"));
     }
     let is_where_it_says = entry.stream == line.stream

@@ -139,7 +139,7 @@ impl State {
     }
 
     /// Whether a key can be used by resources of a region.
-    fn check_key_in_region(&self, ctx: &Ctx, region: &Region, key: &str) -> Result<KeyId, No> {
+    pub(super) fn check_key_in_region(&self, ctx: &Ctx, region: &Region, key: &str) -> Result<KeyId, No> {
         let refused = || {
             let message = "the key named in the body is not authorized or not found in this region";
             No::new(400, "RelatedResourceNotAuthorizedOrNotFound", message)
@@ -148,7 +148,7 @@ impl State {
         let record = self.kms.keys.get(&id).ok_or_else(refused)?;
         let vault = &self.kms.vaults[&record.vault].vault;
         let is_here = vault.region == *region || vault.replicas.contains(region);
-        if !is_here || !self.may_see(ctx, &record.compartment) || record.state != KeyState::Enabled {
+        if !is_here || !self.may_see(ctx, &record.compartment) || record.state_at(ctx.now) != KeyState::Enabled {
             return Err(refused());
         }
         Ok(id)
@@ -175,6 +175,7 @@ impl State {
             lifecycle_state: "ACTIVE".to_owned(),
             time_created: info.time_created,
             tags: info.tags.clone(),
+            availability_domain: None,
             additional: BTreeMap::from([("namespace".to_owned(), info.address.namespace.to_string())]),
         };
         let region = info.address.region.clone();
@@ -263,12 +264,15 @@ impl World {
         })
     }
 
-    /// The auditor's truth: the version that the data of a bucket hangs on; `None`: Oracle's key.
+    /// The auditor's truth: the version that the data of any dependent hangs on; `None`: Oracle's key.
     #[must_use]
-    pub fn wrapping_version(&self, bucket: &ResourceId) -> Option<KeyVersionId> {
+    pub fn wrapping_version(&self, dependent: &ResourceId) -> Option<KeyVersionId> {
         let (now, mut state) = self.settled();
-        state.settle_bucket(bucket, now);
-        state.buckets.by_id.get(bucket).expect("a bucket of this World").wrapped_by.clone()
+        if let Some(block) = state.blocks.by_id.get(dependent) {
+            return block.wrapping.as_ref().map(|wrapping| wrapping.version.clone());
+        }
+        state.settle_bucket(dependent, now);
+        state.buckets.by_id.get(dependent).expect("a bucket, volume or backup of this World").wrapped_by.clone()
     }
 
     /// The auditor's truth with objects written since: all versions that anything in the bucket hangs on.
@@ -294,9 +298,15 @@ impl World {
         self.lock().buckets.by_id.get(bucket).map(|record| record.info.clone())
     }
 
-    /// Somebody else changes a bucket's tags; Search notices later.
-    pub fn others_retag(&self, bucket: &ResourceId, tags: Tags) {
+    /// Somebody else changes a dependent's tags; Search notices later.
+    pub fn others_retag(&self, dependent: &ResourceId, tags: Tags) {
         let (now, mut state) = self.settled();
+        if let Some(block) = state.blocks.by_id.get_mut(dependent) {
+            block.info.tags = tags;
+            block.etag += 1;
+            return state.index_block(dependent, now);
+        }
+        let bucket = dependent;
         let record = state.buckets.by_id.get_mut(bucket).expect("a bucket of this World");
         record.info.tags = tags;
         record.etag += 1;
@@ -304,9 +314,13 @@ impl World {
         state.index_bucket(bucket, now + lag);
     }
 
-    /// Somebody else gives a bucket another key.
-    pub fn others_assign_key(&self, bucket: &ResourceId, key: Option<&KeyId>) {
+    /// Somebody else gives a bucket, volume or backup another key.
+    pub fn others_assign_key(&self, dependent: &ResourceId, key: Option<&KeyId>) {
         let (now, mut state) = self.settled();
+        if state.blocks.by_id.contains_key(dependent) {
+            return state.assign_block(dependent, key, now);
+        }
+        let bucket = dependent;
         state.settle_bucket(bucket, now);
         let record = state.buckets.by_id.get_mut(bucket).expect("a bucket of this World");
         record.info.key = key.cloned();

@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use super::clock::Skew;
 use crate::model::{CompartmentId, Region};
 
 /// Which calls of an operation a fault strikes, counted from when the plan was given to World.
@@ -27,6 +28,7 @@ impl From<u32> for Strikes {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Fault {
+    DateOff(Skew),
     Delay(Duration),
     DelayProcessing(Duration),
     FlipLate(Duration),
@@ -116,6 +118,12 @@ impl FaultPlan {
         self.rule(operation, strikes, Fault::StatusAfter(status, code))
     }
 
+    /// The answer is dated by another clock than the one that checks signatures.
+    #[must_use]
+    pub fn date_off(self, operation: &str, strikes: impl Into<Strikes>, skew: Skew) -> Self {
+        self.rule(operation, strikes, Fault::DateOff(skew))
+    }
+
     /// 429.
     #[must_use]
     pub fn throttle(self, operation: &str, strikes: impl Into<Strikes>) -> Self {
@@ -150,6 +158,15 @@ impl FaultPlan {
     #[must_use]
     pub fn silent_no_op(self, strikes: impl Into<Strikes>) -> Self {
         self.rule("reencrypt_bucket", strikes, Fault::SilentNoOp)
+    }
+
+    /// The service answers 200 and changes nothing: an assignment of a key that is none, such as
+    /// `update_volume_backup`.
+    #[must_use]
+    pub fn silent_no_op_on(self, operation: &str, strikes: impl Into<Strikes>) -> Self {
+        let assigns = ["_kms_key", "_backup"].iter().any(|end| operation.ends_with(end));
+        assert!(assigns && operation.starts_with("update_"), "only assigning a key can be a silent no-op");
+        self.rule(operation, strikes, Fault::SilentNoOp)
     }
 
     /// A re-encrypt whose work request fails.

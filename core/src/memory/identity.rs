@@ -60,6 +60,12 @@ fn code_of(region: &Region) -> String {
     found.map_or_else(|| region.as_str().to_owned(), |(_, code)| (*code).to_owned())
 }
 
+/// The availability domains of a region: three, by name.
+pub(super) fn availability_domains(region: &Region) -> Vec<String> {
+    let place = region.as_str().to_uppercase();
+    (1..=3).map(|n| format!("Wrld:{place}-AD-{n}")).collect()
+}
+
 impl State {
     /// Makes the tenancy; part of making a World.
     pub(super) fn found_tenancy(&mut self, home: &Region) {
@@ -187,8 +193,7 @@ impl World {
     ) -> Told<Vec<String>> {
         self.read(&op::LIST_AVAILABILITY_DOMAINS, call, region, compartment.as_str(), |state, ctx| {
             state.check_compartment(ctx, compartment)?;
-            let place = region.as_str().to_uppercase();
-            Ok(Yes::new((1..=3).map(|n| format!("Wrld:{place}-AD-{n}")).collect()))
+            Ok(Yes::new(availability_domains(region)))
         })
     }
 

@@ -146,10 +146,12 @@ impl World {
         self.read(&op::LIST_KEYS, call, &at.region, compartment.as_str(), |state, ctx| {
             state.check_compartment(ctx, compartment)?;
             let ids = state.kms.keys_of.get(&(at.vault.clone(), compartment.clone())).map_or(&[][..], Vec::as_slice);
+            let now = ctx.now;
+            let listed = ids.iter().filter(|id| state.kms.keys[*id].is_listed(now));
             page_of(
                 &state.settings,
                 query,
-                ids.iter(),
+                listed,
                 |id| id.as_str(),
                 |id| {
                     let key = &state.kms.keys[id];
@@ -158,8 +160,9 @@ impl World {
                         compartment: key.compartment.clone(),
                         vault: key.vault.clone(),
                         name: key.name.clone(),
-                        state: key.state,
+                        state: key.state_at(now),
                         algorithm: key.shape.algorithm.clone(),
+                        tags: key.tags.clone(),
                     }
                 },
             )

@@ -156,8 +156,9 @@ impl State {
             let info = record.version_info(&record.versions[used.made], true, ctx.now);
             return Ok(Yes::new(info).note(Note::TokenReplay));
         }
-        if record.state != KeyState::Enabled {
-            return Err(No::incorrect_state(format!("the key is {:?}, not ENABLED", record.state)));
+        let is = record.state_at(ctx.now);
+        if is != KeyState::Enabled {
+            return Err(No::incorrect_state(format!("the key is {is:?}, not ENABLED")));
         }
         if record.is_external {
             return Err(No::invalid("an external key needs an externalKeyVersionId"));
@@ -191,7 +192,7 @@ impl State {
         }
         self.check_compartment(ctx, &new.compartment)?;
         self.check_quota(&at.vault, &new.shape, new.protection)?;
-        let mint = Mint { flip_delay: Duration::ZERO, ..self.mint_now(ctx.now, ctx.call.caller.principal.clone()) };
+        let mint = self.mint_now(ctx.now, ctx.call.caller.principal.clone());
         let key = self.insert_key(&at.vault, new, mint);
         self.index_key(&key, ctx.now + self.settings.search_lag);
         if let Some(name) = token {
@@ -343,5 +344,16 @@ impl World {
     #[must_use]
     pub fn minted_by_us(&self, key: &KeyId) -> usize {
         self.minted_by(key, "keywheel")
+    }
+
+    /// Keys that keywheel minted, oldest first.
+    #[must_use]
+    pub fn keys_minted_by_us(&self) -> Vec<KeyId> {
+        let state = self.lock();
+        let ours =
+            state.kms.keys.values().filter(|key| key.versions.first().is_some_and(|v| &*v.minted_by == "keywheel"));
+        let mut keys: Vec<_> = ours.map(|key| (key.created, key.id.clone())).collect();
+        keys.sort();
+        keys.into_iter().map(|(_, key)| key).collect()
     }
 }

@@ -70,6 +70,17 @@ impl KeyRecord {
         self.versions.iter().rposition(flipped).unwrap_or(0)
     }
 
+    /// A key that was just created is not ENABLED at once.
+    pub(super) fn state_at(&self, now: Timestamp) -> KeyState {
+        let is_coming = self.versions.first().is_some_and(|first| first.flips > now);
+        if self.state == KeyState::Enabled && is_coming { KeyState::Creating } else { self.state }
+    }
+
+    /// Whether lists show the key yet.
+    pub(super) fn is_listed(&self, now: Timestamp) -> bool {
+        self.versions.first().is_none_or(|first| first.listed <= now)
+    }
+
     pub(super) fn current_id(&self, now: Timestamp) -> &KeyVersionId {
         &self.versions[self.current(now)].id
     }
@@ -111,7 +122,7 @@ impl KeyRecord {
             compartment: self.compartment.clone(),
             region: region.clone(),
             name: self.name.clone(),
-            state: self.state,
+            state: self.state_at(now),
             shape: self.shape.clone(),
             protection: self.protection,
             current_version: self.current_id(now).clone(),

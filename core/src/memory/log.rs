@@ -9,6 +9,8 @@ use crate::model::{Region, RequestId, Timestamp};
 /// Something that was asked for and is not so yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum NotYet {
+    /// A volume or backup exists and is still being made.
+    Creation,
     /// A newer version exists but is not current yet.
     Flip,
     /// A version exists that ListKeyVersions does not show yet.
@@ -31,7 +33,7 @@ pub enum Note {
     Lost,
     /// The answer was "not yet".
     NotYet(NotYet),
-    /// A work request was accepted that will complete without moving anything.
+    /// A good answer to a call that moves nothing: a work request that will complete so, a key that is not assigned.
     SilentNoOp,
     /// A retry token was recognised: the first answer was given again.
     TokenReplay,

@@ -30,6 +30,8 @@ pub struct ResourceSummary {
     pub time_created: Timestamp,
     /// Its tags.
     pub tags: Tags,
+    /// Availability domain, where it has one.
+    pub availability_domain: Option<String>,
     /// `additionalDetails`, shown when the query asks for all fields.
     pub additional: BTreeMap<String, String>,
 }
@@ -85,6 +87,7 @@ impl State {
             lifecycle_state: format!("{:?}", record.state).to_uppercase(),
             time_created: record.created,
             tags: record.tags.clone(),
+            availability_domain: None,
             additional: BTreeMap::from([("vaultId".to_owned(), record.vault.to_string())]),
         };
         self.index.put(&region, summary, from);

@@ -258,6 +258,7 @@ impl State {
             lifecycle_state: "ACTIVE".to_owned(),
             time_created: record.vault.time_created,
             tags: record.tags.clone(),
+            availability_domain: None,
             additional: std::collections::BTreeMap::new(),
         };
         let regions: Vec<_> = std::iter::once(&record.vault.region).chain(&record.vault.replicas).cloned().collect();

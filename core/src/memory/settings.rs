@@ -29,6 +29,8 @@ pub struct WorldSettings {
     pub work_request_duration: Duration,
     /// How long after its end a work request is still shown; `None`: for ever.
     pub work_request_memory: Option<Duration>,
+    /// From creation of a volume or backup until it is AVAILABLE.
+    pub creation_delay: Duration,
     /// Items of a page at most.
     pub page_size: usize,
     /// Whether every listing begins with an empty page that has a next one (oci-api §1.5).
@@ -60,6 +62,7 @@ impl WorldSettings {
             work_request_wait: Duration::ZERO,
             work_request_duration: Duration::ZERO,
             work_request_memory: None,
+            creation_delay: Duration::ZERO,
             page_size: 100,
             empty_pages: false,
             versions_per_vault: 100,
@@ -82,6 +85,7 @@ impl WorldSettings {
             search_lag: Duration::from_secs(2),
             work_request_wait: Duration::from_millis(100),
             work_request_duration: Duration::from_millis(500),
+            creation_delay: Duration::from_millis(500),
             kms_per_second: Some(10),
             messages_per_minute: Some(60),
             ..Self::instant()
@@ -101,6 +105,7 @@ impl WorldSettings {
             search_lag: secs(600),
             work_request_wait: secs(5),
             work_request_duration: secs(120),
+            creation_delay: secs(60),
             ..Self::lab()
         }
     }

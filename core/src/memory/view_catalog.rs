@@ -1,4 +1,4 @@
-//! The `ResourceCatalog` port as a view over World: buckets by List, then by tag through Search.
+//! The `ResourceCatalog` port as a view over World: each kind by List, then everything by tag through Search.
 //!
 //! The cursor says where a pass is in words of its own (`list:<place>:<token>`, `search:<token>`), so another
 //! process can go on from it.
@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::answer::{Call, Caller, Listing, PageQuery, Refusal};
+use super::answer::{Answer, Call, Caller, Listing, PageQuery, Refusal, Told};
+use super::blocks::{self, BlockInfo, BlockState};
 use super::buckets::BucketSummary;
 use super::identity::Depth;
 use super::search::ResourceSummary;
@@ -90,29 +91,24 @@ impl CatalogView {
             kind: Some(kind.clone()),
             state,
         };
-        if *kind != Kind::Bucket {
-            let page = CatalogPage {
-                candidates: Vec::new(),
-                coverage: vec![verdict(CoverageState::Unsupported)],
-                next: next(),
-            };
-            return Ok(Reply::bare(page));
-        }
-        let namespace = self.world.namespace();
         let query = PageQuery::at(page);
-        match self.world.list_buckets(&self.call(), region, &namespace, &compartment.id, &query) {
-            Ok(answer) => {
-                let reply = reply("dependents", Ok(answer))?;
-                Ok(reply.map(|Listing { items, next: more }| {
-                    let is_done = more.is_none();
-                    let candidates = items.into_iter().map(|bucket| listed(bucket, region, &namespace)).collect();
-                    CatalogPage {
-                        candidates,
-                        coverage: is_done.then(|| verdict(CoverageState::Listed)).into_iter().collect(),
-                        next: more.map(|page| Step::List { place, page: Some(page) }.cursor()).or_else(next),
-                    }
-                }))
-            }
+        let told = if *kind == Kind::Bucket {
+            let namespace = self.world.namespace();
+            let told = self.world.list_buckets(&self.call(), region, &namespace, &compartment.id, &query);
+            candidates(told, |bucket| Some(listed(bucket, region, &namespace)))
+        } else if blocks::family(kind).is_some() {
+            let told = self.world.list_blocks(&self.call(), region, kind, &compartment.id, None, &query);
+            candidates(told, listed_block)
+        } else {
+            let coverage = vec![verdict(CoverageState::Unsupported)];
+            return Ok(Reply::bare(CatalogPage { candidates: Vec::new(), coverage, next: next() }));
+        };
+        match told {
+            Ok(answer) => Ok(reply("dependents", Ok(answer))?.map(|Listing { items, next: more }| CatalogPage {
+                candidates: items,
+                coverage: more.is_none().then(|| verdict(CoverageState::Listed)).into_iter().collect(),
+                next: more.map(|page| Step::List { place, page: Some(page) }.cursor()).or_else(next),
+            })),
             Err(refusal) => verdict_of(refusal, verdict, next()),
         }
     }
@@ -211,6 +207,33 @@ fn verdict_of(
     Ok(Reply { value: page, etag: None, server_date: Some(refusal.date), request_id: Some(refusal.request_id) })
 }
 
+/// A listing of resources as one of candidates.
+fn candidates<T>(told: Told<Listing<T>>, show: impl Fn(T) -> Option<Candidate>) -> Told<Listing<Candidate>> {
+    told.map(|answer| {
+        let Answer { value: Listing { items, next }, etag, request_id, date } = answer;
+        let items = items.into_iter().filter_map(show).collect();
+        Answer { value: Listing { items, next }, etag, request_id, date }
+    })
+}
+
+/// A volume or backup; the listing names its key. What is terminated is still listed and needs nobody.
+fn listed_block(info: BlockInfo) -> Option<Candidate> {
+    (info.state != BlockState::Terminated).then(|| Candidate {
+        dependent: Dependent {
+            id: info.id,
+            kind: info.kind,
+            region: info.region,
+            compartment: info.compartment,
+            name: info.name,
+            namespace: None,
+            availability_domain: info.availability_domain,
+            tags: info.tags,
+        },
+        found_by: FoundBy::List,
+        key: info.key.map_or(KeyHint::OracleManaged, KeyHint::Key),
+    })
+}
+
 fn listed(bucket: BucketSummary, region: &Region, namespace: &NamespaceName) -> Candidate {
     Candidate {
         dependent: Dependent {
@@ -229,10 +252,13 @@ fn listed(bucket: BucketSummary, region: &Region, namespace: &NamespaceName) -> 
 }
 
 fn searched(found: ResourceSummary, region: &Region, namespace: &NamespaceName) -> Candidate {
-    let kind = if found.resource_type.eq_ignore_ascii_case("bucket") {
-        Kind::Bucket
-    } else {
-        Kind::Other(found.resource_type.to_lowercase())
+    let is_of = |kind: &&Kind| {
+        blocks::family(kind).is_some_and(|family| found.resource_type.eq_ignore_ascii_case(family.search_type))
+    };
+    let kind = match blocks::KINDS.iter().find(is_of) {
+        Some(kind) => kind.clone(),
+        None if found.resource_type.eq_ignore_ascii_case("bucket") => Kind::Bucket,
+        None => Kind::Other(found.resource_type.to_lowercase()),
     };
     Candidate {
         dependent: Dependent {
@@ -242,7 +268,7 @@ fn searched(found: ResourceSummary, region: &Region, namespace: &NamespaceName) 
             region: region.clone(),
             compartment: found.compartment,
             name: found.display_name,
-            availability_domain: None,
+            availability_domain: found.availability_domain,
             tags: found.tags,
         },
         found_by: FoundBy::Search,

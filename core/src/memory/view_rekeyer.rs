@@ -1,28 +1,22 @@
-//! The `ReKeyer` port as a view over World: buckets, by UpdateBucket and ReencryptBucket.
+//! The `ReKeyer` port as a view over World: hands each dependent to the file of its kind's family.
 //!
-//! Work requests are asked for by compartment, so that many tickets cost few calls.
+//! Nothing is moved here. A view may be told to move some kinds only; of the others it says that it moves none.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::answer::{Call, Caller, PageQuery};
-use super::buckets::{BucketAddress, BucketUpdate};
-use super::translate::reply;
-use super::work_requests::{WorkRequestInfo, WorkStatus};
+use super::answer::{Call, Caller};
 use super::world::World;
+use super::{blocks, view_rekeyer_block, view_rekeyer_bucket};
 use crate::error::{Error, Result};
-use crate::model::{
-    CompartmentId, Dependent, EvidenceScope, Grade, Kind, Region, RekeyClass, ResourceId, Timestamp, WorkRequestId,
-};
-use crate::ports::{
-    Begun, KindSpec, Observation, Presence, ReKeyer, Reply, StepKind, StepRequest, Ticket, TicketReport, TicketState,
-};
+use crate::model::{Dependent, Kind, Timestamp};
+use crate::ports::{Begun, KindSpec, Observation, ReKeyer, Reply, StepRequest, Ticket, TicketReport};
 
-struct ReKeyerView {
-    world: Arc<World>,
+pub(super) struct ReKeyerView {
+    pub(super) world: Arc<World>,
     caller: Caller,
+    kinds: Vec<Kind>,
 }
 
 impl World {
@@ -35,36 +29,46 @@ impl World {
     /// Moves this World's dependents, as another principal.
     #[must_use]
     pub fn rekeyer_as(self: &Arc<Self>, caller: &Caller) -> Arc<dyn ReKeyer> {
-        Arc::new(ReKeyerView { world: Arc::clone(self), caller: caller.clone() })
+        self.rekeyer_view(caller, &Self::movable_kinds())
+    }
+
+    /// Moves dependents of these kinds only, as the principal `keywheel`: other kinds cost no listing then.
+    #[must_use]
+    pub fn rekeyer_of(self: &Arc<Self>, kinds: &[Kind]) -> Arc<dyn ReKeyer> {
+        self.rekeyer_view(&Caller::keywheel(), kinds)
+    }
+
+    /// Every kind that a World's dependents can be of.
+    #[must_use]
+    pub fn movable_kinds() -> Vec<Kind> {
+        let mut kinds = vec![Kind::Bucket];
+        kinds.extend(blocks::KINDS);
+        kinds
+    }
+
+    fn rekeyer_view(self: &Arc<Self>, caller: &Caller, kinds: &[Kind]) -> Arc<dyn ReKeyer> {
+        Arc::new(ReKeyerView { world: Arc::clone(self), caller: caller.clone(), kinds: kinds.to_vec() })
     }
 }
 
+/// The files that move dependents.
+enum Family {
+    Block,
+    Bucket,
+}
+
 impl ReKeyerView {
-    fn call(&self) -> Call {
+    pub(super) fn call(&self) -> Call {
         Call::by(&self.caller)
     }
 
-    /// Work requests of a compartment, newest first, until `is_enough`.
-    fn work_requests(
-        &self,
-        operation: &'static str,
-        region: &Region,
-        compartment: &CompartmentId,
-        mut is_enough: impl FnMut(&WorkRequestInfo) -> bool,
-    ) -> Result<Reply<Vec<WorkRequestInfo>>> {
-        let mut page = PageQuery::default();
-        let mut all = Vec::new();
-        loop {
-            let part = reply(operation, self.world.list_work_requests(&self.call(), region, compartment, &page))?;
-            let mut is_done = false;
-            for info in part.value.items.iter().cloned() {
-                is_done |= is_enough(&info);
-                all.push(info);
+    fn family(&self, operation: &'static str, dependent: &Dependent) -> Result<Family> {
+        match &dependent.kind {
+            kind if !self.kinds.contains(kind) => {
+                Err(Error::refused(operation, "this port does not move the kind").with("kind", kind))
             }
-            match part.value.next.clone() {
-                Some(next) if !is_done => page.page = Some(next),
-                _ => return Ok(part.map(|_| all)),
-            }
+            Kind::Bucket => Ok(Family::Bucket),
+            _ => Ok(Family::Block),
         }
     }
 }
@@ -72,126 +76,41 @@ impl ReKeyerView {
 #[async_trait]
 impl ReKeyer for ReKeyerView {
     fn describe(&self, kind: &Kind) -> Option<KindSpec> {
-        (*kind == Kind::Bucket).then(|| KindSpec {
-            class: RekeyClass::Rewraps,
-            steps_same_key: vec![StepKind::Rewrap],
-            steps_new_key: vec![StepKind::AssignKey, StepKind::Rewrap],
-            best_grade: Grade::ChangeSeen,
-            scope: EvidenceScope::DataKey,
-            permissions: ["BUCKET_INSPECT", "BUCKET_READ", "BUCKET_UPDATE", "OBJECT_READ", "OBJECT_INSPECT"]
-                .map(str::to_owned)
-                .to_vec(),
-        })
+        match kind {
+            kind if !self.kinds.contains(kind) => None,
+            Kind::Bucket => Some(view_rekeyer_bucket::spec()),
+            kind => view_rekeyer_block::spec(kind),
+        }
     }
 
     fn kinds(&self) -> Vec<Kind> {
-        vec![Kind::Bucket]
+        self.kinds.clone()
     }
 
     async fn observe(&self, dependent: &Dependent) -> Result<Reply<Observation>> {
-        let address = address_of("observe", dependent)?;
-        let seen = |presence, key| Observation { presence, key, version: None, held: Vec::new() };
-        match self.world.get_bucket(&self.call(), &address) {
-            // A bucket of the same name may have taken the place of the one that is meant.
-            Ok(answer) if answer.value.id != dependent.id => reply("observe", Ok(answer))
-                .map(|found| Reply { etag: None, ..found }.map(|_| seen(Presence::NotVisible, None))),
-            Ok(answer) => Ok(reply("observe", Ok(answer))?.map(|info| {
-                let presence = if info.is_read_only { Presence::Busy } else { Presence::Ready };
-                seen(presence, info.key)
-            })),
-            Err(refusal) if refusal.status == 404 => Ok(Reply {
-                value: seen(Presence::NotVisible, None),
-                etag: None,
-                server_date: Some(refusal.date),
-                request_id: Some(refusal.request_id),
-            }),
-            Err(refusal) => reply("observe", Err(refusal)),
+        match self.family("observe", dependent)? {
+            Family::Block => self.observe_block(dependent),
+            Family::Bucket => self.observe_bucket(dependent),
         }
     }
 
     async fn begin(&self, step: &StepRequest) -> Result<Reply<Begun>> {
-        let address = address_of("begin", &step.dependent)?;
-        match step.step {
-            StepKind::AssignKey => {
-                let etag = step
-                    .if_match
-                    .as_ref()
-                    .ok_or_else(|| Error::bug("assign_key", "a conditional step needs the etag that was observed"))?;
-                let change = BucketUpdate { key: Some(step.key.to_string()), ..BucketUpdate::default() };
-                let call = self.call().if_match(etag.as_str());
-                Ok(reply("assign_key", self.world.update_bucket(&call, &address, change))?.map(|_| Begun::Done))
-            }
-            StepKind::Rewrap => {
-                let told = self.world.reencrypt_bucket(&self.call(), &address);
-                Ok(reply("rewrap", told)?.map(Begun::Working))
-            }
+        match self.family("begin", &step.dependent)? {
+            Family::Block => self.begin_block(step),
+            Family::Bucket => self.begin_bucket(step),
         }
     }
 
     async fn poll(&self, tickets: &[Ticket], dependents: &[Dependent]) -> Result<Reply<Vec<TicketReport>>> {
-        let known: BTreeMap<&ResourceId, &Dependent> = dependents.iter().map(|d| (&d.id, d)).collect();
-        let mut by_place: BTreeMap<(&Region, &CompartmentId), BTreeMap<&WorkRequestId, &Ticket>> = BTreeMap::new();
-        for ticket in tickets {
-            let dependent = known.get(&ticket.dependent).ok_or_else(|| {
-                Error::bug("poll", "every ticket's dependent is named").with("dependent", &ticket.dependent)
-            })?;
-            let place = by_place.entry((&dependent.region, &dependent.compartment)).or_default();
-            place.insert(&ticket.work_request, ticket);
-        }
-        let mut answer = Reply::bare(Vec::with_capacity(tickets.len()));
-        for ((region, compartment), wanted) in by_place {
-            let mut missing: BTreeSet<_> = wanted.keys().copied().collect();
-            let listed = self.work_requests("poll", region, compartment, |info| {
-                missing.remove(&info.id);
-                missing.is_empty()
-            })?;
-            let found: BTreeMap<_, _> = listed.value.iter().map(|info| (&info.id, info)).collect();
-            let reports = wanted.values().map(|ticket| match found.get(&ticket.work_request) {
-                Some(info) => report(info),
-                None => lost(ticket),
-            });
-            answer.value.extend(reports);
-            // The earliest date of several is the one that all of it is true since.
-            answer.server_date = answer.server_date.or(listed.server_date);
-            answer.request_id = answer.request_id.or(listed.request_id);
-        }
-        Ok(answer)
+        // Only buckets have work requests: every ticket there is names one.
+        self.poll_buckets(tickets, dependents)
     }
 
     async fn find(&self, dependent: &Dependent, since: Timestamp) -> Result<Reply<Vec<TicketReport>>> {
-        let is_since = |info: &WorkRequestInfo| info.time_accepted >= since;
-        let listed = self.work_requests("find", &dependent.region, &dependent.compartment, |info| !is_since(info))?;
-        Ok(listed.map(|all| {
-            let ours = all.iter().filter(|info| info.bucket == dependent.id && is_since(info));
-            ours.map(report).collect()
-        }))
+        match self.family("find", dependent)? {
+            // Nothing about block storage goes on under a work request.
+            Family::Block => Ok(Reply::bare(Vec::new())),
+            Family::Bucket => self.find_bucket(dependent, since),
+        }
     }
-}
-
-fn address_of(operation: &'static str, dependent: &Dependent) -> Result<BucketAddress> {
-    if dependent.kind != Kind::Bucket {
-        return Err(Error::refused(operation, "this port moves buckets only").with("kind", &dependent.kind));
-    }
-    let namespace = dependent.namespace.clone().ok_or_else(|| {
-        Error::bug(operation, "a bucket is addressed by namespace and name").with("dependent", &dependent.id)
-    })?;
-    Ok(BucketAddress { region: dependent.region.clone(), namespace, name: dependent.name.clone() })
-}
-
-fn report(info: &WorkRequestInfo) -> TicketReport {
-    let state = match info.status {
-        WorkStatus::Completed => TicketState::Completed,
-        WorkStatus::Failed => TicketState::Failed("the service reports FAILED".to_owned()),
-        WorkStatus::Accepted | WorkStatus::InProgress => TicketState::Working,
-    };
-    TicketReport {
-        ticket: Ticket { work_request: info.id.clone(), dependent: info.bucket.clone() },
-        state,
-        accepted_at: Some(info.time_accepted),
-        finished_at: info.time_finished,
-    }
-}
-
-fn lost(ticket: &Ticket) -> TicketReport {
-    TicketReport { ticket: ticket.clone(), state: TicketState::Lost, accepted_at: None, finished_at: None }
 }

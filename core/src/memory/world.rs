@@ -9,8 +9,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::answer::{Answer, Call, Caller, No, Refusal, Told, Verdict, Yes};
+use super::blocks::Blocks;
 use super::buckets::Buckets;
-use super::clock::WorldClock;
+use super::clock::{Skew, WorldClock};
 use super::faults::{Fault, FaultPlan, Struck};
 use super::identity::Identity;
 use super::kms_state::Kms;
@@ -35,6 +36,7 @@ pub(super) struct State {
     pub(super) settings: WorldSettings,
     pub(super) kms: Kms,
     pub(super) identity: Identity,
+    pub(super) blocks: Blocks,
     pub(super) buckets: Buckets,
     pub(super) index: Index,
     pub(super) topics: Topics,
@@ -68,6 +70,7 @@ impl World {
         let mut state = State {
             kms: Kms::default(),
             identity: Identity::default(),
+            blocks: Blocks::default(),
             buckets: Buckets::default(),
             index: Index::default(),
             topics: Topics::default(),
@@ -231,6 +234,15 @@ impl Ctx {
         self.struck.pick(|fault| if let Fault::DelayProcessing(by) = fault { Some(*by) } else { None })
     }
 
+    /// The time that the answer's date shows.
+    fn shown_time(&self) -> Timestamp {
+        match self.struck.pick(|fault| if let Fault::DateOff(skew) = fault { Some(*skew) } else { None }) {
+            Some(Skew::Fast(by)) => self.now + by,
+            Some(Skew::Slow(by)) => self.now - by,
+            None => self.now,
+        }
+    }
+
     /// What becomes of a good answer on its way back.
     fn after<T>(&self, yes: Yes<T>) -> Verdict<T> {
         if self.struck.has(&Fault::LoseAnswer) {
@@ -345,7 +357,7 @@ impl State {
             Err(no) => (no.status, no.code, no.is_silence().then_some(Note::Lost)),
         };
         let request_id = self.note(ctx, subject, status, code, note);
-        let date = to_seconds(ctx.now);
+        let date = to_seconds(ctx.shown_time());
         match verdict {
             Ok(yes) => Ok(Answer { value: yes.value, etag: yes.etag, request_id, date }),
             Err(no) => Err(Refusal { status: no.status, code: no.code, message: no.message, request_id, date }),

@@ -187,6 +187,9 @@ pub struct KeySummary {
     pub state: KeyState,
     /// Algorithm, such as `AES`; the listing says no more of the shape.
     pub algorithm: String,
+    /// Its tags, foreign text.
+    #[serde(default)]
+    pub tags: Tags,
 }
 
 /// A key as GetKey describes it.

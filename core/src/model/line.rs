@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{KeyId, RotationId, VaultId};
 
-/// A stream's name: `registry`, `r/<rid>`, `r/<rid>/p/<n>`, `vault/<id>`, `key/<id>`, `meta` (design §7).
+/// A stream's name: `registry`, `r/<rid>`, `r/<rid>/p/<n>`, `vault/<id>`, `key/<id>`, `meta` (design §7),
+/// and `doctor`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct StreamId(String);
@@ -24,6 +25,12 @@ impl StreamId {
     #[must_use]
     pub fn meta() -> Self {
         Self("meta".to_owned())
+    }
+
+    /// What `doctor` wrote: probes of the journal, and every mint on a throw-away key.
+    #[must_use]
+    pub fn doctor() -> Self {
+        Self("doctor".to_owned())
     }
 
     /// A rotation's own stream.

@@ -3,6 +3,7 @@
 //! Nothing here knows a port, a clock or an error of ours; it parses what comes from outside once
 //! and is trusted after that. Behaviour beyond reading oneself belongs elsewhere.
 
+mod doctor;
 mod finding;
 mod ids;
 mod key;
@@ -15,6 +16,9 @@ mod request;
 mod resource;
 mod time;
 
+pub use doctor::{
+    ASSUMPTIONS, Check, CheckVerdict, Checkup, Forecast, Section, Source, Standing, THROW_AWAY_TAG, THROW_AWAY_VALUE,
+};
 pub use finding::{Finding, FindingKind};
 pub use ids::{
     Actor, Compartment, CompartmentId, Etag, KeyId, KeyVersionId, NamespaceName, ParseIdError, Region, RequestId,
@@ -26,7 +30,10 @@ pub use key::{
 };
 pub use line::{Head, LineHash, SealedLine, StreamId};
 pub use plan::Plan;
-pub use policy::{Ambiguity, Budgets, HistoryPolicy, Margins, Policy, RegisterTag, Risk, Scope, Settings, TagSelector};
+pub use policy::{
+    Ambiguity, Budgets, HistoryPolicy, Margins, Policy, RegisterTag, Risk, Scope, Settings, StrategyPolicy, TagName,
+    TagSelector,
+};
 pub use replica::{ReplicaState, ReplicaStatus};
 pub use report::{Census, Counts, DependentReport, Report, RotationSummary, Tally, Verdict};
 pub use request::{Due, DueKey, DueState, Request, RotationName, When};

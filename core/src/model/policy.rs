@@ -186,6 +186,30 @@ pub enum Risk {
     NoDateFence,
     /// Repeated sends are not recognised (A1): only the date fence guards against a second version.
     NoRetryToken,
+    /// Parts of the scope could not be looked at for block storage, which forbids several versions of a key (R4).
+    UnseenBlockStorage,
+}
+
+/// A defined tag's name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TagName {
+    /// Namespace; only keywheel may write it (IAM).
+    pub namespace: String,
+    /// Tag key.
+    pub key: String,
+}
+
+/// How new material is made.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum StrategyPolicy {
+    /// By what the dependents can do with several versions (R5).
+    #[default]
+    Auto,
+    /// A successor key for every dependent.
+    NewKey,
 }
 
 /// What to make of a key that is first seen with several versions: nobody knows whether data hangs on earlier ones.
@@ -216,6 +240,15 @@ pub struct Policy {
     pub exclude: BTreeSet<ResourceId>,
     /// Lost answers.
     pub ambiguity: Ambiguity,
+    /// How new material is made.
+    #[serde(default)]
+    pub strategy: StrategyPolicy,
+    /// The defined tag on a successor that names the rotation it came from (R8).
+    #[serde(default = "lineage_tag")]
+    pub lineage_tag: TagName,
+    /// How often `rotate_due` looks whether something still, or again, hangs on a predecessor.
+    #[serde(default = "a_day")]
+    pub predecessor_look: Duration,
     /// Keys first seen with several versions.
     #[serde(default)]
     pub history: HistoryPolicy,
@@ -237,11 +270,22 @@ impl Policy {
             rotate_when_empty: false,
             exclude: BTreeSet::new(),
             ambiguity: Ambiguity::default(),
+            strategy: StrategyPolicy::default(),
+            lineage_tag: lineage_tag(),
+            predecessor_look: a_day(),
             history: HistoryPolicy::default(),
             accept_risks: BTreeSet::new(),
             intent_register: None,
         }
     }
+}
+
+fn a_day() -> Duration {
+    Duration::from_secs(86_400)
+}
+
+fn lineage_tag() -> TagName {
+    TagName { namespace: "keywheel".to_owned(), key: "lineage".to_owned() }
 }
 
 /// Where to look.

@@ -83,6 +83,16 @@ impl Counts {
         }
     }
 
+    /// The same without those that ended with one of these words.
+    #[must_use]
+    pub fn without(&self, words: &[&str]) -> Self {
+        let mut left = self.clone();
+        for tally in left.0.values_mut() {
+            tally.outcomes.retain(|word, _| !words.contains(&word.as_str()));
+        }
+        left
+    }
+
     /// All dependents counted.
     #[must_use]
     pub fn total(&self) -> u64 {

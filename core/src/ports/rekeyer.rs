@@ -128,6 +128,9 @@ pub struct TicketReport {
 /// 6. `find` shows work requests for this dependent that the service accepted at or after `since`, live or
 ///    ended. (`find_shows_what_was_begun`)
 /// 7. Several tickets may be polled in one call, in any order of dependents. (`tickets_are_polled_together`)
+/// 8. `Begun::Done` means that the service has changed the resource, not that it will. (`done_is_done`)
+/// 9. What is being made is `Busy` and refuses a step; what the service calls terminated is `Terminated`.
+///    (`what_is_being_made_is_busy`, `what_is_terminated_is_said_to_be`)
 #[cfg_attr(feature = "testkit", mockall::automock)]
 #[async_trait]
 pub trait ReKeyer: Send + Sync {

@@ -78,12 +78,13 @@ pub struct CatalogPage {
 ///
 /// 1. A pass over a region ends with one coverage verdict per compartment and kind, and one for Search.
 ///    (`every_pass_ends_with_coverage`)
-/// 2. Whatever the owning services list is among the candidates; `Denied` and `Unreachable` are verdicts,
-///    not errors. (`what_is_listed_is_found`, `a_denied_compartment_is_a_verdict`)
+/// 2. Whatever the owning services list and do not call terminated is among the candidates; `Denied` and `Unreachable` are verdicts,
+///    not errors. (`what_is_listed_is_found`, `what_is_terminated_is_left_out`, `a_denied_compartment_is_a_verdict`)
 /// 3. A cursor goes on where it stopped, in another process too. (`a_cursor_survives_its_process`)
 /// 4. A candidate may come twice (Search and List); never under two ids. (`a_candidate_keeps_its_id`)
 /// 5. Tags are compared exactly, although Search does not (oci-api §4). (`tags_are_checked_again`)
 /// 6. Within one page all candidates found by List are of one kind and compartment. (`pages_are_homogeneous`)
+/// 7. A hint about a candidate's key is the owning service's word, never a guess. (`a_hint_is_the_services_word`)
 #[cfg_attr(feature = "testkit", mockall::automock)]
 #[async_trait]
 pub trait ResourceCatalog: Send + Sync {

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::fact::{Fact, NOT_SENT};
-use super::state::{Failure, Leg, LegPhase, MintAttempt, MintOutcome, NoticeRef, PageRef, Phase, State};
+use super::state::{Failure, Leg, LegPhase, MintAttempt, MintOutcome, NoticeRef, PageRef, Phase, State, UNMOVED};
 use crate::model::{Census, Counts, LineHash, RotationId, Timestamp};
 use crate::safeguard::{Safeguard, is_on};
 
@@ -64,13 +64,21 @@ pub fn apply(state: Option<State>, recorded: &Recorded, fact: &Fact) -> Result<S
                 return Err(violation(&state, "page_opened", "pages are numbered without gaps"));
             }
             state.settled_pass = None;
-            state.pages.insert(opened.page, PageRef { opened: opened.clone(), closed: None });
+            let page = PageRef { opened: opened.clone(), closed: None, counts: Counts::default() };
+            state.pages.insert(opened.page, page);
+            let active = active_number(&state);
+            if !state.open_pages_before(active).is_empty() {
+                state.leg_pass = None;
+            }
         }
         Fact::PassEnded(ended) => {
             let all_closed = state.pages.values().all(|page| page.closed.is_some());
             let legs_done = !state.legs.is_empty() && state.active_leg().is_none();
             if ended.added == 0 && all_closed && legs_done {
                 state.settled_pass = Some(ended.pass);
+            }
+            if state.open_pages_before(active_number(&state)).is_empty() {
+                state.leg_pass = Some(ended.pass);
             }
             state.pass_open = None;
             state.passes.insert(ended.pass, ended.clone());
@@ -83,6 +91,7 @@ pub fn apply(state: Option<State>, recorded: &Recorded, fact: &Fact) -> Result<S
                 return Err(violation(&state, "page_closed", "a dependent has no outcome"));
             }
             page.closed = Some(closed.head.clone());
+            page.counts = closed.counts.clone();
             state.counts.merge(&closed.counts);
         }
         Fact::Accounted(accounted) => {
@@ -117,8 +126,23 @@ pub fn apply(state: Option<State>, recorded: &Recorded, fact: &Fact) -> Result<S
         }
         Fact::Paused(paused) => state.paused = Some(paused.clone()),
         Fact::Resumed {} => {
+            state.is_resumed = true;
             state.paused = None;
             state.failures.clear();
+        }
+        Fact::LookedAgain { pass } => {
+            if !state.is_resumed || *pass <= state.passes.keys().next_back().copied().unwrap_or(0) {
+                return Err(violation(&state, "looked_again", "nobody resumed, or the pass is over"));
+            }
+            state.is_resumed = false;
+            state.leg_pass = None;
+            state.settled_pass = None;
+            state.pass_open = None;
+            state.again_from = *pass;
+            state.counts = Counts::default();
+            for page in state.pages.values() {
+                state.counts.merge(&page.counts.without(&UNMOVED));
+            }
         }
         Fact::Cancelled { until } => {
             if state.is_past_pivot() && is_on(Safeguard::CancelBeforePivotOnly) {
@@ -171,6 +195,7 @@ fn is_progress(fact: &Fact) -> bool {
             | Fact::MintSettled { .. }
             | Fact::Noted(_)
             | Fact::PassBegun { .. }
+            | Fact::LookedAgain { .. }
     )
 }
 
@@ -187,6 +212,9 @@ fn open(recorded: &Recorded, opened: super::fact::Opened) -> State {
         pass_open: None,
         passes: BTreeMap::new(),
         settled_pass: None,
+        leg_pass: None,
+        again_from: 0,
+        is_resumed: false,
         failures: BTreeMap::new(),
         notices: BTreeMap::new(),
         counts: Counts::default(),
@@ -203,6 +231,12 @@ fn open(recorded: &Recorded, opened: super::fact::Opened) -> State {
         facts: 1,
         head: recorded.hash.clone(),
     }
+}
+
+/// The number of the leg that runs, or one more than there are.
+fn active_number(state: &State) -> u32 {
+    let after_all = u32::try_from(state.legs.len()).unwrap_or(u32::MAX).saturating_add(1);
+    state.active_leg().map_or(after_all, |(number, _)| number)
 }
 
 /// The facts between Checked and Accounted: each speaks of one leg.
@@ -230,8 +264,16 @@ fn apply_to_leg(state: &mut State, recorded: &Recorded, fact: &Fact) -> Result<(
         Some(leg) => state.open_pages(leg).len(),
         None => return refuse(state, "?", "no such leg"),
     };
+    let is_clear = state.leg_pass.is_some() && state.unmoved(number) == 0 || !is_on(Safeguard::FreshPass);
     let leg = &mut state.legs[number as usize - 1];
     match fact {
+        Fact::MintIntended(_) if number > 1 && !is_clear => {
+            return refuse(
+                state,
+                "mint_intended",
+                "an earlier leg's dependents were not all moved and looked for again",
+            );
+        }
         Fact::MintIntended(intent) if leg.phase == LegPhase::Minting && leg.target.is_none() => {
             let outcome = MintOutcome::InDoubt { invalidated: false };
             leg.attempts.push(MintAttempt {
@@ -289,7 +331,11 @@ fn apply_to_leg(state: &mut State, recorded: &Recorded, fact: &Fact) -> Result<(
             leg.phase = LegPhase::Replicated;
         }
         Fact::Inventoried { .. } if leg.phase == LegPhase::Replicated => leg.phase = LegPhase::Inventoried,
-        Fact::Rekeyed { .. } if leg.phase == LegPhase::Inventoried && open_pages == 0 => leg.phase = LegPhase::Rekeyed,
+        Fact::Rekeyed { .. } if leg.phase == LegPhase::Inventoried && open_pages == 0 => {
+            leg.phase = LegPhase::Rekeyed;
+            // What holds back the next leg is a pass after this leg's last effect.
+            state.leg_pass = None;
+        }
         _ => return refuse(state, "leg fact", "the leg is not where this fact could follow"),
     }
     Ok(())

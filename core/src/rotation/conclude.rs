@@ -115,6 +115,7 @@ pub fn conclude_flip(state: &State, number: u32, survey: &Survey, settings: &Set
         if is_newer || target_is_gone && supersedes {
             let retargeted = Fact::Retargeted(Adopted {
                 leg: number,
+                key: None,
                 version: current.id.clone(),
                 time_created: current.time_created,
                 author: author_of(leg, current),

@@ -87,6 +87,9 @@ fn decide_legs(state: &State) -> Decision {
         return decide_accounts(state);
     };
     match leg.phase {
+        LegPhase::Minting if leg.attempts.is_empty() && leg.target.is_none() && number > 1 => {
+            decide_next_leg(state, number)
+        }
         LegPhase::Minting if leg.target.is_some() => Decision::Perform(Effect::ObserveFlip { leg: number }),
         LegPhase::Minting if leg.open_attempt().is_some() && is_on(Safeguard::Settle) => {
             Decision::Settle(Effect::SettleMint { leg: number })
@@ -100,6 +103,34 @@ fn decide_legs(state: &State) -> Decision {
         },
         LegPhase::Rekeyed => decide_accounts(state),
     }
+}
+
+/// What the legs before have moved must be all there was, by a pass after their last effect (R5).
+fn decide_next_leg(state: &State, number: u32) -> Decision {
+    let late = state.open_pages_before(number);
+    if !late.is_empty() {
+        return Decision::Perform(Effect::RekeyPages { pages: late });
+    }
+    let next_pass = || state.passes.keys().next_back().map_or(0, |last| last + 1);
+    let unmoved = state.unmoved(number);
+    if unmoved > 0 && state.is_resumed {
+        return Decision::Record(vec![Fact::LookedAgain { pass: next_pass() }]);
+    }
+    if unmoved > 0 {
+        return Decision::Record(vec![Fact::Paused(Paused {
+            why: format!(
+                "{unmoved} dependents that forbid several versions of a key are still on it: a version minted now would leave them undefined (R5)"
+            ),
+            do_next: format!(
+                "`keywheel status {} --dependents` names them; move or free them, then resume: they are looked at again",
+                state.rid
+            ),
+        })]);
+    }
+    if state.leg_pass.is_none() && is_on(Safeguard::FreshPass) {
+        return Decision::Perform(Effect::Pass { pass: state.pass_open.unwrap_or_else(next_pass) });
+    }
+    Decision::Perform(Effect::Survey { leg: number })
 }
 
 /// All legs are done: late arrivals, then a fresh pass that finds nothing new, then the books.
@@ -150,6 +181,9 @@ pub(super) fn closing_findings(state: &State) -> Vec<Finding> {
             subject: hole.compartment.as_ref().map_or_else(|| hole.region.to_string(), ToString::to_string),
             text: format!("{:?} in {}: what is there is not known", hole.state, hole.region),
         }));
+        // A place may be listed while one thing in it cannot be read: whose key it is under is not known either.
+        let is_blind = |finding: &&Finding| finding.kind == FindingKind::CoverageHole;
+        findings.extend(last.findings.iter().filter(is_blind).cloned());
     }
     let made = &state.census;
     if made.ours + made.presumed > 1 {

@@ -20,6 +20,8 @@ pub struct DueView<'a> {
     pub not_before: Option<Timestamp>,
     /// The newest earlier version that data may still hang on, if the key is behind.
     pub behind: Option<KeyVersionId>,
+    /// The head of the lineage, if a rotation ended that left nothing on this key.
+    pub successor: Option<KeyId>,
 }
 
 /// Says what is owed.
@@ -32,6 +34,10 @@ pub fn due(view: &DueView<'_>, settings: &Settings, now: Timestamp) -> Due {
     }
     if let Some(rid) = &view.open {
         return verdict(DueState::Open(rid.clone()), format!("rotation {rid} is open"));
+    }
+    if let Some(successor) = &view.successor {
+        let why = format!("{successor} took over; this key is retained for what it once protected");
+        return verdict(DueState::Predecessor, why);
     }
     let is_external = vault.vault_type == VaultType::External || key.is_external;
     if is_external || key.protection == ProtectionMode::External {

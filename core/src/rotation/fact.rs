@@ -73,6 +73,12 @@ pub enum Fact {
     },
     /// Every dependent of a page has an outcome.
     PageClosed(PageClosed),
+    /// Dependents that ended with an exception are looked at again by this pass and those after it: somebody resumed
+    /// a rotation that they hold back.
+    LookedAgain {
+        /// The next pass.
+        pass: u32,
+    },
     /// Every page of a leg is closed.
     Rekeyed {
         /// Leg, from 1.
@@ -136,6 +142,9 @@ pub struct Opened {
     /// earlier version that data may hang on.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub is_sweep: bool,
+    /// A predecessor's sweep: everything moves to this key, the head of the lineage when it was opened.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub head: Option<KeyId>,
     /// The rotation that this one overtook; its unfinished dependents are looked at again (R6).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub overtakes: Option<RotationId>,
@@ -154,6 +163,9 @@ pub struct LegPlan {
     pub strategy: Strategy,
     /// Kinds that belong to it.
     pub kinds: BTreeSet<Kind>,
+    /// Those of them that forbid several versions: one that was not moved holds back the next leg's mint (R5).
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub forbids: BTreeSet<Kind>,
 }
 
 /// Preflight passed.
@@ -216,6 +228,9 @@ pub struct Created {
     pub leg: u32,
     /// Generation.
     pub generation: u32,
+    /// The successor key, if a key was created.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<KeyId>,
     /// The version that was created.
     pub version: KeyVersionId,
     /// When, by KMS's clock.
@@ -302,6 +317,9 @@ pub enum Author {
 pub struct Adopted {
     /// Leg, from 1.
     pub leg: u32,
+    /// The successor key that everything moves to; `None`: the key keeps its place and has a new version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<KeyId>,
     /// The version everything moves to.
     pub version: KeyVersionId,
     /// When it was created, by KMS's clock.

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use super::registry::Registry;
-use crate::model::{HistoryPolicy, Key, KeyVersion, KeyVersionId};
+use crate::model::{HistoryPolicy, Key, KeyVersion, KeyVersionId, Timestamp};
 
 /// A fact of a key's stream.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,6 +17,11 @@ use crate::model::{HistoryPolicy, Key, KeyVersion, KeyVersionId};
 pub enum KeyFact {
     /// The first time that we looked at the key with a wish to rotate it.
     FirstSeen(FirstSeen),
+    /// A predecessor was looked at for dependents, and none was seen.
+    SeenEmpty {
+        /// When, by the runner's clock.
+        at: Timestamp,
+    },
 }
 
 /// What a key was like when it was first seen.
@@ -42,13 +47,19 @@ impl FirstSeen {
 pub struct KnownKey {
     /// What it was like when it was first seen; the first such fact counts.
     pub first_seen: Option<FirstSeen>,
+    /// When a predecessor was last seen without dependents.
+    pub seen_empty: Option<Timestamp>,
 }
 
 impl KnownKey {
     /// Applies one fact.
     pub fn apply(&mut self, fact: &KeyFact) {
-        let KeyFact::FirstSeen(seen) = fact;
-        self.first_seen.get_or_insert_with(|| seen.clone());
+        match fact {
+            KeyFact::FirstSeen(seen) => {
+                self.first_seen.get_or_insert_with(|| seen.clone());
+            }
+            KeyFact::SeenEmpty { at } => self.seen_empty = Some(*at),
+        }
     }
 }
 

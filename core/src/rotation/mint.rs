@@ -96,11 +96,7 @@ pub(super) fn intend(state: &State, number: u32, leg: &Leg, survey: &Survey, set
         return objection;
     }
     let generation = next_generation(leg, survey.server_time, settings.margins.token_life);
-    let previous = leg.attempts.last().map(|attempt| attempt.intent.date);
-    let date = match previous {
-        Some(previous) => to_seconds(survey.server_time).max(previous + Duration::from_secs(1)),
-        None => to_seconds(survey.server_time),
-    };
+    let date = next_date(leg, survey.server_time);
     let operation = "create_version".to_owned();
     let intent = MintIntended {
         leg: number,
@@ -118,6 +114,14 @@ pub(super) fn intend(state: &State, number: u32, leg: &Leg, survey: &Survey, set
     };
     let register = register_write(state, &intent, survey, settings);
     Conclusion { register, ..Conclusion::facts(vec![Fact::MintIntended(intent)]).then(Effect::Mint { leg: number }) }
+}
+
+/// The date of the next request: the server's time, later than the date journaled before.
+pub(super) fn next_date(leg: &Leg, server_time: Timestamp) -> Timestamp {
+    match leg.attempts.last().map(|attempt| attempt.intent.date) {
+        Some(previous) => to_seconds(server_time).max(previous + Duration::from_secs(1)),
+        None => to_seconds(server_time),
+    }
 }
 
 /// The same token while it is trusted and unspent; a new generation after that.
@@ -203,12 +207,14 @@ pub fn conclude_created(state: &State, number: u32, version: &KeyVersion, reques
     let created = Created {
         leg: number,
         generation: attempt.intent.generation,
+        key: None,
         version: version.id.clone(),
         time_created: version.time_created,
         request_id,
     };
     let adopted = Adopted {
         leg: number,
+        key: None,
         version: version.id.clone(),
         time_created: version.time_created,
         author: Author::Ours,
@@ -230,6 +236,7 @@ fn adopt(state: &State, number: u32, leg: &Leg, version: &KeyVersion, survey: &S
     let author = author_of(leg, version);
     let adopted = Adopted {
         leg: number,
+        key: None,
         version: version.id.clone(),
         time_created: version.time_created,
         author,

@@ -7,11 +7,13 @@
 mod apply;
 mod conclude;
 mod decide;
+pub mod doctor;
 mod due;
 mod effect;
 mod fact;
 mod fast;
 pub mod history;
+mod legs;
 pub mod meta;
 mod mint;
 mod overtake;
@@ -20,6 +22,7 @@ mod preflight;
 mod register;
 pub mod registry;
 mod state;
+mod successor;
 mod token;
 pub mod vault;
 
@@ -34,9 +37,14 @@ pub use fact::{
     PageOpened, PassEnded, Paused, Replicated, Sighted,
 };
 pub use fast::trusted_token;
+pub use legs::{Classes, wants_successor};
 pub use mint::{awaits_answer, conclude_created, conclude_settle, conclude_survey};
 pub use overtake::may_overtake;
 pub use preflight::{Preflight, Purpose, Seen, preflight, refusal};
 pub use register::{Reading, Register, RegisterWrite, conclude_unannounced, read_register};
 pub use state::{Leg, LegPhase, MintAttempt, MintOutcome, PageRef, Phase, State};
-pub use token::{lineage_root, retry_token, rid};
+pub use successor::{
+    Claimant, SuccessorSurvey, conclude_key_created, conclude_successor_in_use, conclude_successor_settle,
+    conclude_successor_survey,
+};
+pub use token::{checkup_token, retry_token, rid};

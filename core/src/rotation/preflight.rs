@@ -1,16 +1,17 @@
 //! Checked: may this key be rotated, and how. The same pure function serves `plan`, which writes nothing.
 //!
-//! Each refusal is distinct and says what to do. Rules R3 (budgets), R4 (coverage), R5 (strategy and legs).
+//! Each refusal is distinct and says what to do. Rules R3 (budgets) and R4 (coverage); `legs` has R5.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::fact::{Checked, LegPlan, PassEnded, Paused};
+use super::fact::{Checked, PassEnded, Paused};
 use super::fast::token_is_trusted;
+use super::legs::{Classes, legs, unseen};
 use super::vault::Ledger;
 use crate::Error;
 use crate::model::{
-    Ambiguity, Finding, FindingKind, Key, KeyState, KeyVersion, Kind, Origin, ProtectionMode, RekeyClass, Risk,
-    Settings, Strategy, Timestamp, Vault, VaultState, VaultType, VaultUsage,
+    Ambiguity, Finding, FindingKind, Key, KeyId, KeyState, KeyVersion, Kind, Origin, ProtectionMode, Risk, Settings,
+    StrategyPolicy, Timestamp, Vault, VaultState, VaultType, VaultUsage,
 };
 
 /// What was read before anything is written.
@@ -32,6 +33,8 @@ pub struct Seen {
     pub now: Timestamp,
     /// Promises of the key store that are missing.
     pub missing_promises: BTreeSet<Risk>,
+    /// The head of the key's lineage, if that is another key.
+    pub head: Option<KeyId>,
     /// Whether the key store changes tags only under the etag that was read.
     pub keeps_if_match: bool,
 }
@@ -43,6 +46,8 @@ pub enum Purpose {
     Rotate,
     /// To move data to the version that is current: never mints.
     Sweep,
+    /// To move what a predecessor still protects to the head of its lineage: never mints.
+    ToHead,
 }
 
 /// Whether the rotation may go on.
@@ -176,7 +181,7 @@ pub fn preflight(
     purpose: Purpose,
     pass: &PassEnded,
     dependents: &BTreeMap<Kind, u64>,
-    classes: &BTreeMap<Kind, Option<RekeyClass>>,
+    classes: &Classes,
     settings: &Settings,
 ) -> Preflight {
     let stop = |why: String, do_next: &str| Preflight::Stop(Paused { why, do_next: do_next.to_owned() });
@@ -196,19 +201,17 @@ pub fn preflight(
             "check scope and permissions; set policy.rotate_when_empty to rotate all the same, or cancel",
         );
     }
-    let unmoved: Vec<&Kind> = dependents
-        .keys()
-        .filter(|kind| matches!(classes.get(kind), Some(Some(RekeyClass::Forbids | RekeyClass::Ignores))))
-        .collect();
-    if let Some(kind) = unmoved.first() {
+    let kinds: BTreeSet<Kind> = dependents.keys().cloned().collect();
+    let legs = legs(&kinds, classes, purpose, seen.head.is_some(), settings);
+    if total == 0 && settings.policy.strategy == StrategyPolicy::NewKey {
         return stop(
-            format!(
-                "a {kind} cannot live with a second version of its key; it needs a successor key, which this version does not make"
-            ),
-            "move it to a key of its own, or wait for a release with NewKey",
+            "nothing can be seen that a successor key would take over".to_owned(),
+            "check scope and permissions, or cancel; a key without dependents gets no successor",
         );
     }
-    let kinds: BTreeSet<Kind> = dependents.keys().cloned().collect();
+    if let Some(paused) = unseen(&legs, pass, classes, settings).filter(|_| purpose == Purpose::Rotate) {
+        return Preflight::Stop(paused);
+    }
     let mut findings = pass.findings.clone();
     if seen.versions.len() > 1 && purpose == Purpose::Rotate {
         findings.push(Finding {
@@ -230,7 +233,7 @@ pub fn preflight(
         findings.push(token_is_trusted(seen.key.id.to_string()));
     }
     Preflight::Go(Box::new(Checked {
-        legs: vec![LegPlan { strategy: Strategy::NewVersion, kinds }],
+        legs,
         dependents: total,
         replicas: seen.vault.replicas.iter().cloned().collect(),
         versions: seen.versions.iter().map(|version| version.id.clone()).collect(),

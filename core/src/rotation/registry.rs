@@ -16,6 +16,13 @@ use crate::safeguard::{Safeguard, is_on};
 pub enum RegistryFact {
     /// A rotation may exist from here on; whoever sees this creates its stream if it is missing.
     RotationOpened(Box<RegisteredOpening>),
+    /// A rotation moves dependents of its key to a successor: from here on the two are of one lineage.
+    SuccessorNamed {
+        /// Which rotation.
+        rid: RotationId,
+        /// The key that takes over.
+        successor: KeyId,
+    },
     /// It ended.
     RotationClosed {
         /// Which.
@@ -28,6 +35,9 @@ pub enum RegistryFact {
         /// A completed one: the version that everything moved to.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         target: Option<KeyVersionId>,
+        /// A completed one that left nothing on its key: the successor.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        target_key: Option<KeyId>,
         /// A completed one: whether nothing was left out.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         is_clean: bool,
@@ -54,6 +64,8 @@ pub struct Registered {
     pub until: Option<Timestamp>,
     /// The version that everything moved to, of a completed one.
     pub target: Option<KeyVersionId>,
+    /// The successor that everything moved to, of one that left nothing on its key.
+    pub target_key: Option<KeyId>,
     /// Whether it was completed without exceptions.
     pub is_clean: bool,
 }
@@ -67,6 +79,10 @@ pub struct Registry {
     pub open: BTreeMap<KeyId, RotationId>,
     /// In the order they were opened.
     pub order: Vec<RotationId>,
+    /// The key that each successor took over from.
+    pub predecessors: BTreeMap<KeyId, KeyId>,
+    /// The newest successor of each lineage, by its root.
+    pub heads: BTreeMap<KeyId, KeyId>,
     /// Request ids that opened one, by key.
     pub requests: BTreeMap<(KeyId, String), RotationId>,
 }
@@ -93,23 +109,74 @@ impl Registry {
                     closed: None,
                     until: None,
                     target: None,
+                    target_key: None,
                     is_clean: false,
                 };
                 self.rotations.insert(opening.rid.clone(), registered);
                 true
             }
-            RegistryFact::RotationClosed { rid, how, until, target, is_clean } => {
+            RegistryFact::SuccessorNamed { rid, successor } => {
+                let Some(rotation) = self.rotations.get(rid) else { return false };
+                let opened = &rotation.opened;
+                if self.predecessors.contains_key(successor) || opened.name.key == *successor {
+                    return false;
+                }
+                self.predecessors.insert(successor.clone(), opened.name.key.clone());
+                self.heads.insert(opened.lineage_root.clone(), successor.clone());
+                true
+            }
+            RegistryFact::RotationClosed { rid, how, until, target, target_key, is_clean } => {
                 let Some(rotation) = self.rotations.get_mut(rid).filter(|rotation| rotation.closed.is_none()) else {
                     return false;
                 };
                 rotation.closed = Some(how.clone());
                 rotation.until = *until;
                 rotation.target = target.clone();
+                rotation.target_key = target_key.clone();
                 rotation.is_clean = *is_clean;
                 self.open.retain(|_, open| open != rid);
                 true
             }
         }
+    }
+
+    /// The root of a key's lineage; a key without predecessors is its own.
+    #[must_use]
+    pub fn root_of(&self, key: &KeyId) -> KeyId {
+        let mut root = key;
+        // A successor is named once, so the chain ends; the bound is for a journal that somebody wrote by hand.
+        for _ in 0..=self.predecessors.len() {
+            let Some(before) = self.predecessors.get(root) else { break };
+            root = before;
+        }
+        root.clone()
+    }
+
+    /// The key that dependents of this one move to, if its lineage has a newer one.
+    #[must_use]
+    pub fn head_after(&self, key: &KeyId) -> Option<&KeyId> {
+        self.heads.get(&self.root_of(key)).filter(|head| *head != key && !self.is_before(head, key))
+    }
+
+    /// Whether one key comes before another in their lineage.
+    fn is_before(&self, one: &KeyId, other: &KeyId) -> bool {
+        let mut at = other;
+        for _ in 0..=self.predecessors.len() {
+            let Some(before) = self.predecessors.get(at) else { return false };
+            if before == one {
+                return true;
+            }
+            at = before;
+        }
+        false
+    }
+
+    /// Whether a rotation ended here that left nothing on the key: it is retained and exempt from age rules.
+    #[must_use]
+    pub fn is_predecessor(&self, key: &KeyId) -> bool {
+        let is_end = |r: &&Registered| r.opened.name.key == *key && r.closed.as_deref() == Some("completed");
+        let last = self.order.iter().rev().filter_map(|rid| self.rotations.get(rid)).find(is_end);
+        last.is_some_and(|rotation| rotation.target_key.is_some())
     }
 
     /// The open rotation of a key's lineage.
@@ -135,7 +202,8 @@ impl Registry {
     /// The versions that a key's completed rotations moved everything to, and whether nothing was left out.
     pub fn ended_on(&self, key: &KeyId) -> impl Iterator<Item = (&KeyVersionId, bool)> {
         let of_key = self.rotations.values().filter(move |rotation| rotation.opened.name.key == *key);
-        of_key.filter_map(|rotation| Some((rotation.target.as_ref()?, rotation.is_clean)))
+        let same_key = of_key.filter(|rotation| rotation.target_key.is_none());
+        same_key.filter_map(|rotation| Some((rotation.target.as_ref()?, rotation.is_clean)))
     }
 
     /// Until when a cancelled rotation holds a key's `due` back.

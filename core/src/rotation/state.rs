@@ -7,7 +7,7 @@ use super::fact::{
     Replicated,
 };
 use super::preflight::Purpose;
-use crate::model::{Census, Counts, Finding, Head, KeyVersionId, LineHash, RotationId, Timestamp};
+use crate::model::{Census, Counts, Finding, Head, KeyVersionId, Kind, LineHash, RotationId, Strategy, Timestamp};
 
 /// The chart of design §6: once per rotation, with the legs' own phases between Checked and Accounted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -56,6 +56,9 @@ impl LegPhase {
         }
     }
 }
+
+/// Words of outcomes that leave a dependent where it was.
+pub(super) const UNMOVED: [&str; 4] = ["blocked", "excluded", "manual", "partial"];
 
 /// How one journaled mint ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -126,6 +129,12 @@ impl Leg {
         }
     }
 
+    /// Whether it moves dependents to a successor key.
+    #[must_use]
+    pub fn is_successor(&self) -> bool {
+        self.plan.strategy == Strategy::NewKey
+    }
+
     /// The last journaled mint, if it is not closed definitively.
     #[must_use]
     pub fn open_attempt(&self) -> Option<&MintAttempt> {
@@ -153,6 +162,8 @@ pub struct PageRef {
     pub opened: PageOpened,
     /// Head of the page's stream when it was closed.
     pub closed: Option<Head>,
+    /// Outcomes of its dependents, once it is closed.
+    pub counts: Counts,
 }
 
 /// How often an effect failed since anything else moved.
@@ -200,6 +211,12 @@ pub struct State {
     pub passes: BTreeMap<u32, PassEnded>,
     /// The number of the first pass that ended with nothing new after every page known then was closed.
     pub settled_pass: Option<u32>,
+    /// The last pass after which nothing that belongs to an earlier leg was left or new.
+    pub leg_pass: Option<u32>,
+    /// Exceptions of passes before this one were looked at again.
+    pub again_from: u32,
+    /// Somebody resumed since exceptions were looked at last.
+    pub is_resumed: bool,
     /// Failed tries by effect.
     pub failures: BTreeMap<String, Failure>,
     /// Notices by dedupe key and notifier.
@@ -236,7 +253,11 @@ impl State {
     /// What it is for.
     #[must_use]
     pub fn purpose(&self) -> Purpose {
-        if self.opened.is_sweep { Purpose::Sweep } else { Purpose::Rotate }
+        match (self.opened.is_sweep, &self.opened.head) {
+            (false, _) => Purpose::Rotate,
+            (true, None) => Purpose::Sweep,
+            (true, Some(_)) => Purpose::ToHead,
+        }
     }
 
     /// The word for where it stands: the leg's phase while legs run.
@@ -256,6 +277,34 @@ impl State {
     #[must_use]
     pub fn is_terminal(&self) -> bool {
         matches!(self.phase, Phase::Completed | Phase::Cancelled | Phase::Overtaken)
+    }
+
+    /// Dependents of kinds that forbid several versions, in legs before this one, that were not moved off the key.
+    #[must_use]
+    pub fn unmoved(&self, leg: u32) -> u64 {
+        let earlier = self.legs.iter().take(leg.saturating_sub(1) as usize);
+        let kinds: BTreeSet<&Kind> = earlier.flat_map(|leg| &leg.plan.forbids).collect();
+        let looked_at = self.pages.values().filter(|page| page.opened.pass >= self.again_from);
+        looked_at
+            .filter(|page| kinds.contains(&page.opened.kind))
+            .flat_map(|page| UNMOVED.iter().map(|word| page.counts.with(word)))
+            .sum()
+    }
+
+    /// Open pages of kinds that belong to legs before this one.
+    #[must_use]
+    pub fn open_pages_before(&self, leg: u32) -> Vec<u32> {
+        let earlier = self.legs.iter().take(leg.saturating_sub(1) as usize);
+        let mut pages: Vec<u32> = earlier.flat_map(|leg| self.open_pages(leg)).collect();
+        pages.sort_unstable();
+        pages
+    }
+
+    /// The leg that a kind belongs to, with its number; for a kind that came late, the last one.
+    #[must_use]
+    pub fn leg_of(&self, kind: &Kind) -> Option<(u32, &Leg)> {
+        let legs = || (1..).zip(&self.legs);
+        legs().find(|(_, leg)| leg.plan.kinds.contains(kind)).or_else(|| legs().last())
     }
 
     /// The first leg that is not done, with its number from 1.

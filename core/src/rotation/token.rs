@@ -5,7 +5,7 @@
 use data_encoding::{BASE32_NOPAD, BASE64URL_NOPAD};
 use sha2::{Digest, Sha256};
 
-use crate::model::{KeyId, RetryToken, RotationId, RotationName};
+use crate::model::{KeyId, KeyVersionId, RetryToken, RotationId, RotationName};
 
 fn digest(parts: &[&str]) -> [u8; 32] {
     let mut hasher = Sha256::new();
@@ -41,16 +41,23 @@ pub fn retry_token(name: &RotationName, leg: u32, operation: &str, generation: u
     RetryToken::parse(BASE64URL_NOPAD.encode(&hash)).expect("base64url is graphic")
 }
 
-/// The root of a key's lineage. A key without predecessors is its own root.
+/// The retry token of a mint that only tests the service: never one that a rotation could compute.
 #[must_use]
-pub fn lineage_root(key: &KeyId) -> KeyId {
-    key.clone()
+pub fn checkup_token(key: &KeyId, newest: &KeyVersionId, checkup: u32, step: &str, try_number: u32) -> RetryToken {
+    let hash = digest(&[
+        "keywheel/doctor/v1",
+        key.as_str(),
+        newest.as_str(),
+        &checkup.to_string(),
+        step,
+        &try_number.to_string(),
+    ]);
+    RetryToken::parse(BASE64URL_NOPAD.encode(&hash)).expect("base64url is graphic")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::KeyVersionId;
 
     fn name(ordinal: u32) -> RotationName {
         RotationName {

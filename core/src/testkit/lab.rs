@@ -6,8 +6,8 @@ use std::time::Duration;
 use super::crash::Points;
 use super::executor;
 use crate::Rotator;
-use crate::memory::{BucketSeed, ManualClock, MemoryJournal, SeededRandom, World, WorldSettings};
-use crate::model::{CompartmentId, KeyId, KeyVersionId, Region, ResourceId, Settings, Timestamp, VaultId};
+use crate::memory::{BlockSeed, BucketSeed, ManualClock, MemoryJournal, SeededRandom, World, WorldSettings};
+use crate::model::{CompartmentId, KeyId, KeyVersionId, Kind, Region, ResourceId, Settings, Timestamp, VaultId};
 use crate::ports::Ports;
 
 /// The lab's home region.
@@ -31,10 +31,16 @@ pub struct Lab {
     pub key: KeyId,
     /// The version that is current at the start.
     pub superseded: KeyVersionId,
-    /// Compartments that hold buckets.
+    /// Compartments that hold dependents.
     pub compartments: Vec<CompartmentId>,
+    /// Kinds the rotator may move: buckets, unless [`Lab::moving`] or [`Lab::mixed`] says more.
+    pub kinds: Vec<Kind>,
     /// Buckets under the key.
     pub buckets: Vec<ResourceId>,
+    /// Volumes and boot volumes under the key.
+    pub volumes: Vec<ResourceId>,
+    /// Backups of volumes, under the key.
+    pub backups: Vec<ResourceId>,
     seed: u64,
 }
 
@@ -71,7 +77,10 @@ impl Lab {
             key,
             superseded,
             compartments,
+            kinds: vec![Kind::Bucket],
             buckets: Vec::new(),
+            volumes: Vec::new(),
+            backups: Vec::new(),
             seed,
         };
         for number in 0..buckets {
@@ -81,6 +90,46 @@ impl Lab {
         }
         lab.clock.advance(Duration::from_secs(60));
         lab
+    }
+
+    /// A lab whose key protects buckets and volumes, every third of them a boot volume, every second with a backup.
+    #[must_use]
+    pub fn mixed(buckets: usize, volumes: usize) -> Self {
+        let mut lab = Self::with_buckets(buckets).moving(World::movable_kinds());
+        for number in 0..volumes {
+            let place = if number % 5 == 4 { ELSEWHERE } else { HOME };
+            let kind = if number % 3 == 2 { Kind::BootVolume } else { Kind::BlockVolume };
+            let volume = lab.add_volume(&kind, place, number % 2, &format!("volume-{number}"));
+            if number % 2 == 0 {
+                let backup = lab.add_backup(&volume, &format!("backup-{number}"));
+                lab.backups.push(backup);
+            }
+            lab.volumes.push(volume);
+        }
+        lab
+    }
+
+    /// The same lab with a rotator that may move these kinds.
+    #[must_use]
+    pub fn moving(mut self, kinds: Vec<Kind>) -> Self {
+        self.kinds = kinds;
+        self
+    }
+
+    /// Adds a volume or boot volume under the key. The lab must be [`moving`](Self::moving) its kind to see it.
+    pub fn add_volume(&self, kind: &Kind, place: &str, compartment: usize, name: &str) -> ResourceId {
+        let (region, compartment) = (region(place), &self.compartments[compartment]);
+        let seed: BlockSeed<'_> = match kind {
+            Kind::BlockVolume => self.world.add_volume(&region, compartment, name),
+            Kind::BootVolume => self.world.add_boot_volume(&region, compartment, name),
+            kind => panic!("a volume is a block volume or a boot volume, not a {kind}"),
+        };
+        seed.key(&self.key).done()
+    }
+
+    /// Adds an old backup of a volume, on the key and version that the volume hangs on now.
+    pub fn add_backup(&self, volume: &ResourceId, name: &str) -> ResourceId {
+        self.world.add_backup(volume, name).done()
     }
 
     /// Adds a bucket under the key.
@@ -95,7 +144,7 @@ impl Lab {
         Ports {
             key_store: self.world.key_store(),
             catalog: self.world.catalog(),
-            rekeyer: self.world.rekeyer(),
+            rekeyer: self.world.rekeyer_of(&self.kinds),
             audit: Vec::new(),
             notifiers: Vec::new(),
             journal: Arc::clone(&self.journal) as _,
@@ -134,6 +183,12 @@ impl Lab {
         self.world.current_version(&self.key)
     }
 
+    /// The key that a bucket, volume or backup really hangs on; `None`: Oracle's.
+    #[must_use]
+    pub fn wrapping_key(&self, resource: &ResourceId) -> Option<KeyId> {
+        self.world.wrapping(resource).map(|wrapping| wrapping.key)
+    }
+
     /// Buckets whose data still hangs on another version than this.
     #[must_use]
     pub fn not_on(&self, version: &KeyVersionId) -> Vec<ResourceId> {
@@ -144,4 +199,44 @@ impl Lab {
 
 fn region(name: &str) -> Region {
     Region::parse(name).expect("a valid region")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ports::Selector;
+
+    #[test]
+    fn a_mixed_lab_finds_and_reads_all_that_hangs_on_the_key_and_a_plain_one_knows_buckets_only() {
+        assert_eq!(Lab::with_buckets(1).ports().rekeyer.kinds(), [Kind::Bucket]);
+        let lab = Lab::mixed(2, 6);
+        assert_eq!((lab.buckets.len(), lab.volumes.len(), lab.backups.len()), (2, 6, 3));
+        let all = lab.buckets.iter().chain(&lab.volumes).chain(&lab.backups);
+        assert!(all.clone().all(|one| lab.wrapping_key(one).as_ref() == Some(&lab.key)));
+        let found = lab.run(found(&lab.ports(), &lab.key));
+        assert_eq!(found, all.cloned().collect());
+    }
+
+    /// Resources that a walk over everything says are under the key.
+    async fn found(ports: &Ports, key: &KeyId) -> std::collections::BTreeSet<ResourceId> {
+        let scopes = ports.catalog.scopes().await.expect("there are some").value;
+        let (kinds, compartments) = (ports.rekeyer.kinds(), scopes.compartments);
+        let selector = Selector { key: key.clone(), kinds, compartments, tag: None };
+        let mut found = std::collections::BTreeSet::new();
+        for region in scopes.regions {
+            let mut cursor = None;
+            loop {
+                let page = ports.catalog.dependents(&selector, &region.region, cursor).await.expect("a page").value;
+                for candidate in page.candidates {
+                    let seen = ports.rekeyer.observe(&candidate.dependent).await.expect("it can be read").value;
+                    found.extend((seen.key.as_ref() == Some(key)).then_some(candidate.dependent.id));
+                }
+                cursor = page.next;
+                if cursor.is_none() {
+                    break;
+                }
+            }
+        }
+        found
+    }
 }

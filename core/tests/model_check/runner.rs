@@ -121,6 +121,7 @@ impl Folded {
         let rid = rid(&name);
         let opened = Opened {
             is_sweep: false,
+            head: None,
             overtakes: None,
             name,
             vault: KEY.vault.clone(),
@@ -141,7 +142,7 @@ impl Folded {
         };
         let kinds: BTreeSet<Kind> = BTreeSet::new();
         let checked = Checked {
-            legs: vec![LegPlan { strategy: Strategy::NewVersion, kinds }],
+            legs: vec![LegPlan { strategy: Strategy::NewVersion, kinds, forbids: Default::default() }],
             dependents: 0,
             replicas: BTreeSet::new(),
             versions: [version_id(0)].into(),

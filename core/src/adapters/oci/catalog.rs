@@ -1,4 +1,4 @@
-//! The `ResourceCatalog` port: buckets by List, compartment by compartment, then everything by tag through Search.
+//! The `ResourceCatalog` port: each kind by List, compartment by compartment, then everything by tag through Search.
 //!
 //! The bucket listing names neither OCID nor key, so each bucket is read once; that also tells its key. A
 //! cursor holds everything needed to go on in another process.
@@ -15,7 +15,7 @@ use super::call::Call;
 use super::client::Client;
 use super::locate::is_hidden;
 use super::operation::Operation;
-use super::{search, wire};
+use super::{blocks, search, wire};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{
     Compartment, CompartmentId, Coverage, CoverageState, Dependent, FoundBy, KeyId, Kind, NamespaceName, Region,
@@ -104,6 +104,9 @@ impl Catalog {
         hidden: bool,
     ) -> Result<Reply<CatalogPage>> {
         let next = Step::after(pass.selector, Some((&kind, &compartment))).map(|step| step.cursor());
+        if let Some(calls) = blocks::calls(&kind) {
+            return self.list_blocks(pass, kind, calls, compartment, page).await;
+        }
         if kind != Kind::Bucket {
             let coverage = vec![pass.coverage(Some((&kind, &compartment)), CoverageState::Unsupported)];
             return Ok(Reply::bare(CatalogPage { candidates: Vec::new(), coverage, next }));
@@ -130,6 +133,36 @@ impl Catalog {
             .collect();
         let page = CatalogPage { candidates: candidates?, coverage, next: more.or(next) };
         Ok(buckets.answer.reply(page))
+    }
+
+    /// A page of volumes or backups: the listing names the key, so nothing is read one by one.
+    async fn list_blocks(
+        &self,
+        pass: &Pass<'_>,
+        kind: Kind,
+        calls: &blocks::Calls,
+        compartment: CompartmentId,
+        page: Option<String>,
+    ) -> Result<Reply<CatalogPage>> {
+        let place = Some((&kind, &compartment));
+        let next = Step::after(pass.selector, place).map(|step| step.cursor());
+        let (answer, found) = match blocks::page(&self.client, calls, pass.region, &compartment, page.as_deref()).await
+        {
+            Ok(found) => found,
+            Err(error) => return pass.verdict(error, place, next),
+        };
+        let more = answer.witnesses.next_page.clone();
+        let coverage = match &more {
+            Some(_) => Vec::new(),
+            None => vec![pass.coverage(place, CoverageState::Listed)],
+        };
+        let wanted = found.into_iter().filter(|block| !block.is_terminated());
+        let candidates: Result<Vec<_>> = wanted
+            .map(|block| blocks::candidate(block, &kind, pass.region).map_err(|why| answer.unreadable(&why)))
+            .collect();
+        let more =
+            more.map(|page| Step::List { kind: kind.clone(), compartment, page: Some(page), hidden: false }.cursor());
+        Ok(answer.reply(CatalogPage { candidates: candidates?, coverage, next: more.or(next) }))
     }
 
     /// Lists a page and reads each bucket in it.
@@ -304,13 +337,14 @@ fn searched(
     if !in_scope || !search::carries(&tags, tag) {
         return None;
     }
+    let name = found.display_name.unwrap_or_else(|| found.identifier.clone());
     let dependent = Dependent {
         id: ResourceId::parse(found.identifier).ok()?,
         namespace: (kind == Kind::Bucket).then(|| namespace.clone()),
         kind,
         region: region.clone(),
         compartment: found.compartment_id,
-        name: found.display_name?,
+        name,
         availability_domain: found.availability_domain,
         tags,
     };

@@ -59,6 +59,7 @@ impl Endpoints {
         }
         let domain = region::domain(region)?;
         let host = match service {
+            Service::BlockStorage => format!("iaas.{region}.{domain}"),
             Service::Identity => format!("identity.{region}.oci.{domain}"),
             Service::KmsVault => format!("kms.{region}.{domain}"),
             Service::Notifications => format!("notification.{region}.{domain}"),
@@ -166,6 +167,10 @@ mod tests {
             let region = Region::parse(region).expect("a region");
             endpoints.regional(service, &region).expect("known").to_string()
         };
+        assert_eq!(
+            host(Service::BlockStorage, "us-gov-phoenix-1"),
+            "https://iaas.us-gov-phoenix-1.oraclegovcloud.com/"
+        );
         assert_eq!(host(Service::KmsVault, "us-ashburn-1"), "https://kms.us-ashburn-1.oraclecloud.com/");
         assert_eq!(host(Service::Identity, "eu-madrid-2"), "https://identity.eu-madrid-2.oci.oraclecloud.eu/");
         assert_eq!(host(Service::Search, "uk-gov-london-1"), "https://query.uk-gov-london-1.oci.oraclegovcloud.uk/");

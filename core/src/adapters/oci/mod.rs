@@ -3,6 +3,7 @@
 //! Only the operations of the table can be called. Nothing decides here what a rotation does next.
 
 mod answer;
+mod blocks;
 mod call;
 mod catalog;
 mod client;
@@ -26,5 +27,5 @@ pub use client::{Client, ClientSettings};
 pub use endpoint::Endpoints;
 pub use key_store::VaultKeyStore;
 pub use ons::Topic;
-pub use rekey::{BucketReKeyer, Rekeyers};
+pub use rekey::{BlockReKeyer, BucketReKeyer, Rekeyers};
 pub use transport::Timeouts;

@@ -137,6 +137,8 @@ pub(crate) struct KeySummary {
     pub display_name: String,
     pub lifecycle_state: model::KeyState,
     pub algorithm: Option<String>,
+    pub freeform_tags: Option<Freeform>,
+    pub defined_tags: Option<Defined>,
 }
 
 impl From<KeySummary> for model::KeySummary {
@@ -148,6 +150,7 @@ impl From<KeySummary> for model::KeySummary {
             name: key.display_name,
             state: key.lifecycle_state,
             algorithm: key.algorithm.unwrap_or_default(),
+            tags: tags(key.freeform_tags, key.defined_tags),
         }
     }
 }
@@ -318,6 +321,41 @@ pub(crate) struct Bucket {
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct UpdateBucket<'a> {
+    pub kms_key_id: &'a KeyId,
+}
+
+/// What is read of Volume, BootVolume, VolumeBackup and BootVolumeBackup; listings send the same.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Block {
+    pub id: ResourceId,
+    pub compartment_id: CompartmentId,
+    pub display_name: Option<String>,
+    pub lifecycle_state: String,
+    pub kms_key_id: Option<String>,
+    pub availability_domain: Option<String>,
+    pub freeform_tags: Option<Freeform>,
+    pub defined_tags: Option<Defined>,
+}
+
+impl Block {
+    /// The key; none or the empty text is Oracle's own.
+    pub(crate) fn key(&self) -> Result<Option<KeyId>, String> {
+        let id = self.kms_key_id.as_deref().filter(|id| !id.is_empty());
+        id.map(KeyId::parse).transpose().map_err(|why| why.to_string())
+    }
+
+    /// Whether the service shows it and it is gone.
+    pub(crate) fn is_terminated(&self) -> bool {
+        self.lifecycle_state == "TERMINATED"
+    }
+}
+
+/// UpdateVolumeKmsKeyDetails, UpdateBootVolumeKmsKeyDetails, and the one field that is sent of
+/// UpdateVolumeBackupDetails and UpdateBootVolumeBackupDetails.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct UpdateBlockKey<'a> {
     pub kms_key_id: &'a KeyId,
 }
 

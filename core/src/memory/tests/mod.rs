@@ -2,6 +2,7 @@
 //!
 //! The promises of the ports are tested by the conformance suites, not here.
 
+mod blocks;
 mod dependents;
 mod faults;
 mod keys;

@@ -58,12 +58,14 @@ fn apply_to_item(progress: &mut Progress, at: Timestamp, steps: usize, fact: &Pa
             }
             progress.etag = begun.etag.clone();
             progress.begun_at = Some(at);
+            progress.busy_since = None;
             progress.failures = 0;
             progress.step = StepState::Begun(begun.clone());
         }
         PageFact::StepFailed(failed) => {
             progress.error = Some(failed.error.clone());
             progress.not_before = Some(failed.not_before);
+            progress.busy_since = progress.busy_since.or(Some(at)).filter(|_| failed.is_busy);
             match (&progress.step, failed.in_doubt) {
                 // A read failed, or a doubt stays one: the step keeps its place.
                 (StepState::Intended, true) | (StepState::Completed(..), _) => {
@@ -88,6 +90,15 @@ fn apply_to_item(progress: &mut Progress, at: Timestamp, steps: usize, fact: &Pa
                     StepState::Begun(super::fact::StepBegun {
                         item: settled.item,
                         work_request: Some(work_request.clone()),
+                        etag: None,
+                        request_id: None,
+                    })
+                }
+                None if settled.is_done => {
+                    progress.begun_at = Some(at);
+                    StepState::Begun(super::fact::StepBegun {
+                        item: settled.item,
+                        work_request: None,
                         etag: None,
                         request_id: None,
                     })

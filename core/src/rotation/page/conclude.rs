@@ -5,7 +5,9 @@
 
 use super::fact::{PageFact, StepBegun, StepCompleted, StepFailed, StepSettled};
 use super::state::{State, StepState};
-use crate::model::{Etag, Evidence, Grade, KeyId, KeyVersionId, Outcome, RequestId, Timestamp, WorkRequestId};
+use crate::model::{
+    Etag, Evidence, Grade, KeyId, KeyVersionId, Outcome, RequestId, StepKind, Timestamp, WorkRequestId,
+};
 use crate::{Error, ErrorKind, Landed, Retry};
 
 /// The service accepted a step.
@@ -35,15 +37,31 @@ pub fn conclude_failure(state: &State, item: u32, error: &Error, not_before: Tim
     failed(item, error, in_doubt, not_before)
 }
 
+/// A read that should settle a step or judge its effect failed: what was in doubt stays so.
+#[must_use]
+pub fn conclude_unread(state: &State, item: u32, error: &Error, not_before: Timestamp) -> Vec<PageFact> {
+    match state.at(item).map(|progress| &progress.step) {
+        Some(StepState::Intended) => failed(item, error, true, not_before),
+        _ => conclude_failure(state, item, error, not_before),
+    }
+}
+
 fn failed(item: u32, error: &Error, in_doubt: bool, not_before: Timestamp) -> Vec<PageFact> {
     let counted = error.kind() != ErrorKind::Throttled;
-    vec![PageFact::StepFailed(StepFailed { item, error: error.to_string(), in_doubt, counted, not_before })]
+    vec![PageFact::StepFailed(StepFailed {
+        item,
+        error: error.to_string(),
+        in_doubt,
+        counted,
+        is_busy: false,
+        not_before,
+    })]
 }
 
 /// What the service shows for a step in doubt: work requests accepted since the intent, live or completed.
 #[must_use]
 pub fn conclude_found(item: u32, live_or_completed: Option<WorkRequestId>) -> Vec<PageFact> {
-    vec![PageFact::StepSettled(StepSettled { item, adopted: live_or_completed })]
+    vec![PageFact::StepSettled(StepSettled { item, adopted: live_or_completed, is_done: false })]
 }
 
 /// Where a work request stands.
@@ -73,6 +91,7 @@ pub fn conclude_polled(item: u32, polled: &Polled, in_use_since: Timestamp, not_
                 error: format!("the work request was accepted at {accepted}, before the new version was in use"),
                 in_doubt: false,
                 counted: true,
+                is_busy: false,
                 not_before,
             })]
         }
@@ -84,6 +103,7 @@ pub fn conclude_polled(item: u32, polled: &Polled, in_use_since: Timestamp, not_
             error: why.clone(),
             in_doubt: false,
             counted: true,
+            is_busy: false,
             not_before,
         })],
     }
@@ -96,6 +116,8 @@ pub struct ReadBack {
     pub is_terminated: bool,
     /// The service does not show it: gone, or not ours to see.
     pub is_invisible: bool,
+    /// It is in a state that refuses changes.
+    pub is_busy: bool,
     /// The key it uses; `None`: Oracle's.
     pub key: Option<KeyId>,
     /// The version, where the service says one.
@@ -104,31 +126,130 @@ pub struct ReadBack {
     pub server_date: Option<Timestamp>,
 }
 
+/// What a page's dependents move to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Goal {
+    /// The key that they shall use: their own, or its successor.
+    pub key: KeyId,
+    /// The version that was in use when re-keying began.
+    pub version: KeyVersionId,
+    /// Whether that key had no other version then: its id then tells the version too.
+    pub is_only_version: bool,
+}
+
+/// What a look before a conditional step means.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Looked {
+    /// The step is to be intended, with this etag.
+    Go(Option<Etag>),
+    /// Facts follow instead.
+    Facts(Vec<PageFact>),
+}
+
+/// Reads a dependent before it is assigned a key, or after an assignment whose answer was lost. A tag never causes a
+/// mutation: only the key that the owning service names does.
+#[must_use]
+pub fn conclude_looked(
+    state: &State,
+    item: u32,
+    seen: &ReadBack,
+    etag: Option<Etag>,
+    goal: &Goal,
+    not_before: Timestamp,
+) -> Looked {
+    let was_intended = state.at(item).is_some_and(|progress| matches!(progress.step, StepState::Intended));
+    let outcome = |outcome| Looked::Facts(vec![PageFact::Outcome { item, outcome }]);
+    if seen.is_terminated {
+        return outcome(Outcome::Gone { how: "the owning service says it is terminated".to_owned() });
+    }
+    if seen.is_invisible || seen.is_busy {
+        let error = match seen.is_busy {
+            true => "it is in a state that refuses changes",
+            false => "404: it is gone, or no longer visible to us",
+        };
+        // Not counted while it is busy: what is being created becomes ready by itself, within a deadline.
+        let counted = !seen.is_busy;
+        let (error, is_busy) = (error.to_owned(), seen.is_busy);
+        let failed = StepFailed { item, error, in_doubt: was_intended, counted, is_busy, not_before };
+        return Looked::Facts(vec![PageFact::StepFailed(failed)]);
+    }
+    let source = &state.inventory.key;
+    if goal.key == *source {
+        let remedy = "it wants a key of its own version history, and no successor was made for it by this rotation; \
+                      rotate the key again, or move it by hand";
+        return outcome(Outcome::Manual { remedy: remedy.to_owned() });
+    }
+    match &seen.key {
+        Some(key) if *key == goal.key && was_intended => {
+            Looked::Facts(vec![PageFact::StepSettled(StepSettled { item, adopted: None, is_done: true })])
+        }
+        Some(key) if *key == goal.key && state.inventory.steps.len() == 1 => {
+            outcome(Outcome::Already { evidence: evidence(state, seen, goal, None) })
+        }
+        Some(key) if *key == *source || *key == goal.key => match was_intended {
+            true => Looked::Facts(conclude_found(item, None)),
+            false => Looked::Go(etag),
+        },
+        Some(key) => outcome(Outcome::Blocked { why: format!("somebody moved it to {key} meanwhile") }),
+        None => outcome(Outcome::Blocked { why: "somebody moved it to Oracle's own key meanwhile".to_owned() }),
+    }
+}
+
+fn evidence(state: &State, seen: &ReadBack, goal: &Goal, witness: Option<&(StepBegun, StepCompleted)>) -> Evidence {
+    // A re-wrap in place is not seen in the key's id, even if the key has one version.
+    let is_assigned = state.inventory.steps == [StepKind::AssignKey];
+    let grade = match (seen.version.as_ref() == Some(&goal.version), is_assigned && goal.is_only_version, witness) {
+        (true, ..) | (_, true, _) => Grade::VersionSeen,
+        (_, _, Some(_)) => Grade::ChangeSeen,
+        _ => Grade::KeySeen,
+    };
+    let shown = |(begun, _): &(StepBegun, StepCompleted)| {
+        let work_request = begun.work_request.as_ref().map(ToString::to_string);
+        work_request.or_else(|| begun.etag.as_ref().map(ToString::to_string))
+    };
+    Evidence {
+        grade,
+        scope: state.inventory.scope,
+        key: seen.key.clone(),
+        version: seen.version.clone(),
+        request_id: witness.and_then(|(begun, _)| begun.request_id.clone()),
+        witness: witness.and_then(shown),
+        seen_at: witness.and_then(|(_, completed)| completed.finished_at).or(seen.server_date),
+    }
+}
+
 /// Reads a dependent back: the last thing before its outcome.
 #[must_use]
 pub fn conclude_observed(
     state: &State,
     item: u32,
     seen: &ReadBack,
-    target: &KeyVersionId,
+    goal: &Goal,
     not_before: Timestamp,
 ) -> Vec<PageFact> {
     let outcome = |outcome| vec![PageFact::Outcome { item, outcome }];
+    let again = |error: String| {
+        vec![PageFact::StepFailed(StepFailed {
+            item,
+            error,
+            in_doubt: false,
+            counted: true,
+            is_busy: false,
+            not_before,
+        })]
+    };
     if seen.is_terminated {
         return outcome(Outcome::Gone { how: "the owning service says it is terminated".to_owned() });
     }
     if seen.is_invisible {
-        return vec![PageFact::StepFailed(StepFailed {
-            item,
-            error: "404: it is gone, or no longer visible to us".to_owned(),
-            in_doubt: false,
-            counted: true,
-            not_before,
-        })];
+        return again("404: it is gone, or no longer visible to us".to_owned());
     }
-    let expected = &state.inventory.key;
     match &seen.key {
-        Some(key) if key == expected => {}
+        Some(key) if *key == goal.key => {}
+        // Accepted, and nothing changed: the silent no-op. Read again, in case it only comes late.
+        Some(key) if *key == state.inventory.key => {
+            return again(format!("the service accepted the change, and it is still under {key}"));
+        }
         Some(key) => {
             return outcome(Outcome::Blocked { why: format!("somebody moved it to {key} meanwhile") });
         }
@@ -136,20 +257,8 @@ pub fn conclude_observed(
             return outcome(Outcome::Blocked { why: "somebody moved it to Oracle's own key meanwhile".to_owned() });
         }
     }
-    let Some((begun, completed)) = state.at(item).and_then(|progress| progress.witness.clone()) else {
+    let Some(witness) = state.at(item).and_then(|progress| progress.witness.clone()) else {
         return outcome(Outcome::Blocked { why: "no completed step of ours bears witness".to_owned() });
     };
-    let grade = if seen.version.as_ref() == Some(target) { Grade::VersionSeen } else { Grade::ChangeSeen };
-    let witness = begun.work_request.map(|id| id.to_string()).or_else(|| begun.etag.map(|etag| etag.to_string()));
-    outcome(Outcome::Rekeyed {
-        evidence: Evidence {
-            grade,
-            scope: state.inventory.scope,
-            key: seen.key.clone(),
-            version: seen.version.clone(),
-            request_id: begun.request_id,
-            witness,
-            seen_at: completed.finished_at.or(seen.server_date),
-        },
-    })
+    outcome(Outcome::Rekeyed { evidence: evidence(state, seen, goal, Some(&witness)) })
 }

@@ -4,12 +4,17 @@ use std::collections::BTreeSet;
 
 use super::fact::{PageFact, StepIntended};
 use super::state::{Progress, State, StepState};
-use crate::model::{Outcome, ResourceId, Settings, StepKind, Timestamp, WorkRequestId};
+use crate::model::{Etag, Outcome, ResourceId, Settings, StepKind, Timestamp, WorkRequestId};
 
 /// What to ask of the world about dependents, by index.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum PageEffect {
+    /// Read the resource, for its key and etag, before a conditional step is intended.
+    Look {
+        /// Index.
+        item: u32,
+    },
     /// Perform a step. The intent is journaled first; only this process performs it, once.
     Begin {
         /// Index.
@@ -91,9 +96,12 @@ pub fn decide(state: &State, in_flight: &BTreeSet<u32>, settings: &Settings, now
 
 fn next_effect(state: &State, item: u32, progress: &Progress) -> PageEffect {
     match &progress.step {
+        // A conditional step in doubt is settled by reading the resource, which has no work request for it.
+        StepState::Intended if state.step_of(item) == Some(StepKind::AssignKey) => PageEffect::Look { item },
         StepState::Intended => PageEffect::Find { item, since: progress.intended_at.unwrap_or(Timestamp::UNIX_EPOCH) },
         StepState::Completed(..) => PageEffect::Observe { item },
         StepState::Idle | StepState::Begun(_) => match state.inventory.steps.get(progress.steps_done) {
+            Some(StepKind::AssignKey) => PageEffect::Look { item },
             Some(step) => PageEffect::Begin { item, step: *step },
             None => PageEffect::Observe { item },
         },
@@ -119,6 +127,12 @@ fn given_up(state: &State, item: u32, progress: &Progress, settings: &Settings, 
     if progress.failures >= settings.budgets.attempts {
         return Some(Outcome::Blocked { why: format!("it could not be read back: {}", said()) });
     }
+    let busy = progress.busy_since.map(|since| now.duration_since(since).unsigned_abs());
+    if busy > Some(settings.margins.flip_deadline) {
+        return Some(Outcome::Blocked {
+            why: format!("it was in a state that refuses changes for {:?}", settings.margins.flip_deadline),
+        });
+    }
     let waited = progress.begun_at.map(|at| now.duration_since(at).unsigned_abs());
     if matches!(progress.step, StepState::Begun(_)) && waited > Some(settings.margins.work_request_deadline) {
         return Some(Outcome::Blocked {
@@ -130,7 +144,7 @@ fn given_up(state: &State, item: u32, progress: &Progress, settings: &Settings, 
 
 /// The intent of a step, to be journaled before it is performed.
 #[must_use]
-pub fn intent(state: &State, item: u32, step: StepKind, server_time: Timestamp) -> PageFact {
+pub fn intent(state: &State, item: u32, step: StepKind, if_match: Option<Etag>, server_time: Timestamp) -> PageFact {
     let progress = state.at(item);
     PageFact::StepIntended(StepIntended {
         item,
@@ -138,6 +152,6 @@ pub fn intent(state: &State, item: u32, step: StepKind, server_time: Timestamp) 
         // Counted before the call: a crash must not refill the budget.
         attempt: progress.map_or(0, |progress| progress.attempts) + 1,
         server_time,
-        if_match: progress.and_then(|progress| progress.etag.clone()),
+        if_match,
     })
 }

@@ -118,6 +118,9 @@ pub struct StepFailed {
     pub in_doubt: bool,
     /// Counts as a try (a 429 does not).
     pub counted: bool,
+    /// The resource was in a state that refuses changes.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_busy: bool,
     /// No other try before this, by the runner's clock.
     pub not_before: Timestamp,
 }
@@ -130,6 +133,9 @@ pub struct StepSettled {
     /// The work request that was found and adopted; `None`: it did not take effect, do it again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub adopted: Option<WorkRequestId>,
+    /// The resource shows that the step took effect; it has no work request.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_done: bool,
 }
 
 /// Done, says the service.

@@ -11,7 +11,8 @@ mod state;
 
 pub use apply::{PageViolation, apply};
 pub use conclude::{
-    Polled, ReadBack, conclude_begun, conclude_failure, conclude_found, conclude_observed, conclude_polled,
+    Goal, Looked, Polled, ReadBack, conclude_begun, conclude_failure, conclude_found, conclude_looked,
+    conclude_observed, conclude_polled, conclude_unread,
 };
 pub use decide::{PageDecision, PageEffect, decide, intent};
 pub use fact::{Inventory, Item, PageFact, StepBegun, StepCompleted, StepFailed, StepIntended, StepSettled};

@@ -1,7 +1,7 @@
 //! What a page's facts add up to: one small record per dependent.
 
 use super::fact::{Inventory, StepBegun, StepCompleted};
-use crate::model::{Counts, Etag, LineHash, Outcome, Timestamp};
+use crate::model::{Counts, Etag, LineHash, Outcome, StepKind, Timestamp};
 
 /// Where the current step of a dependent stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,6 +29,8 @@ pub struct Progress {
     pub begun_at: Option<Timestamp>,
     /// Tries of the current step.
     pub attempts: u32,
+    /// Since when it has been in a state that refuses changes.
+    pub busy_since: Option<Timestamp>,
     /// Failed reads since anything else moved.
     pub failures: u32,
     /// Nothing before this.
@@ -50,6 +52,7 @@ impl Progress {
             step: StepState::Idle,
             intended_at: None,
             begun_at: None,
+            busy_since: None,
             attempts: 0,
             failures: 0,
             not_before: None,
@@ -87,6 +90,12 @@ impl State {
             counts.add(&self.inventory.kind, outcome);
         }
         counts
+    }
+
+    /// The step that a dependent is at.
+    #[must_use]
+    pub fn step_of(&self, item: u32) -> Option<StepKind> {
+        self.inventory.steps.get(self.at(item)?.steps_done).copied()
     }
 
     pub(super) fn at(&self, item: u32) -> Option<&Progress> {

@@ -10,7 +10,7 @@ use super::Passage;
 use crate::model::{
     Compartment, CompartmentId, Coverage, CoverageState, FoundBy, KeyId, Kind, Region, ResourceId, TagSelector,
 };
-use crate::ports::{Candidate, ResourceCatalog, Selector};
+use crate::ports::{Candidate, KeyHint, ResourceCatalog, Selector};
 
 /// A resource the fixture makes.
 #[derive(Debug, Clone)]
@@ -21,6 +21,8 @@ pub struct Wanted {
     pub name: String,
     /// Free-form tags.
     pub tags: Vec<(String, String)>,
+    /// Its key; `None`: Oracle's.
+    pub key: Option<KeyId>,
 }
 
 /// What the suite needs from whoever runs it.
@@ -46,6 +48,9 @@ pub trait CatalogFixture: Passage {
 
     /// Makes a resource of `kind`.
     async fn make(&self, wanted: &Wanted) -> ResourceId;
+
+    /// The owning service terminates a resource and still lists it; `false` if this kind knows no such thing.
+    async fn terminate(&self, id: &ResourceId) -> bool;
 
     /// From now on the port may not see a compartment.
     async fn deny(&self, compartment: &CompartmentId);
@@ -107,7 +112,7 @@ async fn fill(fixture: &dyn CatalogFixture, count: usize, tag: Option<&str>) -> 
         // The compartment's own last characters keep names apart: they are unique in a region.
         let unique: String = compartment.id.as_str().chars().rev().take(8).collect();
         let name = format!("suite-{unique}-{n}");
-        made.insert(fixture.make(&Wanted { compartment: compartment.id.clone(), name, tags }).await);
+        made.insert(fixture.make(&Wanted { compartment: compartment.id.clone(), name, tags, key: None }).await);
     }
     (compartment, made)
 }
@@ -133,6 +138,16 @@ pub async fn every_pass_ends_with_coverage(fixture: &dyn CatalogFixture) {
 /// Promise 2: what the owning service lists is found, whatever its tags.
 pub async fn what_is_listed_is_found(fixture: &dyn CatalogFixture) {
     let (compartment, made) = fill(fixture, 7, None).await;
+    assert_eq!(pass(fixture, &selector(fixture, &[compartment], None)).await.listed(), made);
+}
+
+/// Promise 2: what is terminated needs nobody, though the owning service still lists it.
+pub async fn what_is_terminated_is_left_out(fixture: &dyn CatalogFixture) {
+    let (compartment, mut made) = fill(fixture, 3, None).await;
+    let victim = made.first().cloned().expect("three were made");
+    if fixture.terminate(&victim).await {
+        made.remove(&victim);
+    }
     assert_eq!(pass(fixture, &selector(fixture, &[compartment], None)).await.listed(), made);
 }
 
@@ -185,7 +200,7 @@ pub async fn tags_are_checked_again(fixture: &dyn CatalogFixture) {
     let name = "suite-crossed".to_owned();
     let looks_alike = vec![("protect".to_owned(), "exact".to_owned())];
     for (name, tags) in [(name, crossed), ("suite-alike".to_owned(), looks_alike)] {
-        fixture.make(&Wanted { compartment: compartment.id.clone(), name, tags }).await;
+        fixture.make(&Wanted { compartment: compartment.id.clone(), name, tags, key: None }).await;
     }
     fixture.pass(fixture.search_lag()).await;
     let whole = pass(fixture, &selector(fixture, &[compartment], Some("Exact"))).await;
@@ -205,5 +220,25 @@ pub async fn pages_are_homogeneous(fixture: &dyn CatalogFixture) {
         let places: BTreeSet<_> =
             by_list.map(|candidate| (&candidate.dependent.kind, &candidate.dependent.compartment)).collect();
         assert!(places.len() <= 1, "{places:?}");
+    }
+}
+
+/// Promise 7: who is listed under a key is under it, and nobody is said to be under Oracle's who is not.
+pub async fn a_hint_is_the_services_word(fixture: &dyn CatalogFixture) {
+    let (compartment, oracles) = fill(fixture, 2, None).await;
+    let key = fixture.key();
+    let (name, tags) = ("suite-hinted".to_owned(), Vec::new());
+    let wanted = Wanted { compartment: compartment.id.clone(), name, tags, key: Some(key.clone()) };
+    let ours = fixture.make(&wanted).await;
+    let whole = pass(fixture, &selector(fixture, &[compartment], None)).await;
+    assert_eq!(whole.listed().len(), 3);
+    for candidate in whole.candidates() {
+        let truth = if oracles.contains(&candidate.dependent.id) {
+            KeyHint::OracleManaged
+        } else {
+            assert_eq!(candidate.dependent.id, ours);
+            KeyHint::Key(key.clone())
+        };
+        assert!(candidate.key == KeyHint::Unknown || candidate.key == truth, "{candidate:?}");
     }
 }

@@ -9,6 +9,7 @@ pub mod journal;
 pub mod key_store;
 pub mod notifier;
 pub mod rekeyer;
+pub mod rekeyer_assign;
 pub mod world;
 
 use std::time::Duration;

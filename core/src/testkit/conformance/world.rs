@@ -15,7 +15,8 @@ use super::catalog::{CatalogFixture, Wanted};
 use super::key_store::KeyStoreFixture;
 use super::notifier::NotifierFixture;
 use super::rekeyer::ReKeyerFixture;
-use crate::memory::{BucketSeed, Caller, FaultPlan, World};
+use super::rekeyer_assign::AssignFixture;
+use crate::memory::{BlockSeed, BucketSeed, Caller, FaultPlan, World};
 use crate::model::{
     Compartment, CompartmentId, Dependent, KeyId, KeyState, Kind, Margins, Region, ResourceId, Tags, Timestamp,
     TopicId, VaultId,
@@ -45,6 +46,8 @@ pub struct WorldFixture {
     pub notifier: (Arc<dyn Notifier>, TopicId),
     /// Where things are made.
     pub place: Place,
+    /// The kind that the catalog's suite makes, and the suite of kinds that are only assigned a key.
+    pub kind: Kind,
     made: AtomicU64,
 }
 
@@ -116,6 +119,7 @@ impl WorldFixture {
             rekeyer: ports.rekeyer,
             notifier: (ports.notifier, place.topic.clone()),
             place,
+            kind: Kind::Bucket,
             made: AtomicU64::new(0),
         }
     }
@@ -130,6 +134,41 @@ impl WorldFixture {
 
     fn bucket(&self, compartment: &CompartmentId, name: &str) -> BucketSeed<'_> {
         self.world.add_bucket(&self.place.region, compartment, name)
+    }
+}
+
+impl WorldFixture {
+    /// A volume, or a backup of a volume made for it, which lies in another compartment.
+    fn block(&self, compartment: &CompartmentId, name: &str) -> BlockSeed<'_> {
+        let Place { region, .. } = &self.place;
+        let source = || self.world.add_compartment(&self.name("sources"), &self.world.tenancy_id());
+        match &self.kind {
+            Kind::BlockVolume => self.world.add_volume(region, compartment, name),
+            Kind::BootVolume => self.world.add_boot_volume(region, compartment, name),
+            Kind::BlockVolumeBackup => {
+                let volume = self.world.add_volume(region, &source(), name).done();
+                self.world.add_backup(&volume, name).compartment(compartment)
+            }
+            Kind::BootVolumeBackup => {
+                let volume = self.world.add_boot_volume(region, &source(), name).done();
+                self.world.add_backup(&volume, name).compartment(compartment)
+            }
+            kind => panic!("a {kind} is not block storage"),
+        }
+    }
+
+    fn dependent(&self, id: ResourceId) -> Dependent {
+        let info = self.world.block(&id).expect("it was made just now");
+        Dependent {
+            id,
+            kind: info.kind,
+            region: info.region,
+            compartment: info.compartment,
+            name: info.name,
+            namespace: None,
+            availability_domain: info.availability_domain,
+            tags: info.tags,
+        }
     }
 }
 
@@ -196,7 +235,7 @@ impl CatalogFixture for WorldFixture {
     }
 
     fn kind(&self) -> Kind {
-        Kind::Bucket
+        self.kind.clone()
     }
 
     fn key(&self) -> KeyId {
@@ -213,8 +252,23 @@ impl CatalogFixture for WorldFixture {
     }
 
     async fn make(&self, wanted: &Wanted) -> ResourceId {
-        let seed = self.bucket(&wanted.compartment, &wanted.name).created(self.world.now());
+        let now = self.world.now();
+        if self.kind == Kind::Bucket {
+            let seed = self.bucket(&wanted.compartment, &wanted.name).created(now);
+            let seed = wanted.key.iter().fold(seed, BucketSeed::key);
+            return wanted.tags.iter().fold(seed, |seed, (key, value)| seed.tag(key, value)).done();
+        }
+        let seed = self.block(&wanted.compartment, &wanted.name).created(now);
+        let seed = wanted.key.iter().fold(seed, BlockSeed::key);
         wanted.tags.iter().fold(seed, |seed, (key, value)| seed.tag(key, value)).done()
+    }
+
+    async fn terminate(&self, id: &ResourceId) -> bool {
+        let is_block = self.world.block(id).is_some();
+        if is_block {
+            self.world.others_terminate(id);
+        }
+        is_block
     }
 
     async fn deny(&self, compartment: &CompartmentId) {
@@ -257,6 +311,54 @@ impl ReKeyerFixture for WorldFixture {
 
     async fn lose_next_rewrap_answer(&self) {
         self.world.faults(FaultPlan::new().lose_answer("rewrap", 1));
+    }
+
+    async fn hangs_on_current(&self, dependent: &Dependent, key: &KeyId) -> Option<bool> {
+        Some(self.world.wrapping_version(&dependent.id) == Some(self.world.current_version(key)))
+    }
+}
+
+#[async_trait]
+impl AssignFixture for WorldFixture {
+    fn port(&self) -> &dyn ReKeyer {
+        &*self.rekeyer
+    }
+
+    fn kind(&self) -> Kind {
+        self.kind.clone()
+    }
+
+    async fn new_key(&self) -> KeyId {
+        self.key_in(&self.place.vault)
+    }
+
+    async fn new_dependent(&self, key: &KeyId) -> Dependent {
+        let name = self.name("block");
+        self.dependent(self.block(&self.place.compartment, &name).key(key).done())
+    }
+
+    async fn unfinished_dependent(&self, key: &KeyId, within: Duration) -> Dependent {
+        let (name, now) = (self.name("block"), self.world.now());
+        let seed = self.block(&self.place.compartment, &name).key(key);
+        self.dependent(seed.created(now).ready(now + within).done())
+    }
+
+    async fn terminate(&self, dependent: &Dependent) {
+        self.world.others_terminate(&dependent.id);
+    }
+
+    async fn forget(&self, dependent: &Dependent) {
+        self.world.others_forget(&dependent.id);
+    }
+
+    async fn lose_next_assign_answer(&self) {
+        let operation = match self.kind {
+            Kind::BlockVolume => "update_volume_kms_key",
+            Kind::BootVolume => "update_boot_volume_kms_key",
+            Kind::BlockVolumeBackup => "update_volume_backup",
+            _ => "update_boot_volume_backup",
+        };
+        self.world.faults(FaultPlan::new().lose_answer(operation, 1));
     }
 
     async fn hangs_on_current(&self, dependent: &Dependent, key: &KeyId) -> Option<bool> {

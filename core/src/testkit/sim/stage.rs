@@ -12,7 +12,7 @@ use super::dice::Dice;
 use super::scenario::Scenario;
 use crate::memory::{Failure, ManualClock, MemoryJournal, SeededRandom, World};
 use crate::model::{
-    Ambiguity, Budgets, CompartmentId, KeyId, KeyVersionId, Margins, Region, ResourceId, Settings, StreamId,
+    Ambiguity, Budgets, CompartmentId, KeyId, KeyVersionId, Kind, Margins, Region, ResourceId, Settings, StreamId,
     TagSelector, Timestamp,
 };
 use crate::ports::{Clock, Ports};
@@ -148,7 +148,8 @@ impl Stage {
         Ports {
             key_store: self.world.key_store(),
             catalog: self.world.catalog(),
-            rekeyer: self.world.rekeyer(),
+            // Without block storage in the scenario its listings would only cost time.
+            rekeyer: self.world.rekeyer_of(&[Kind::Bucket]),
             audit: Vec::new(),
             notifiers: Vec::new(),
             journal: Arc::clone(&self.journal) as _,

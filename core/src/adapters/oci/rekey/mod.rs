@@ -1,13 +1,15 @@
 //! The `ReKeyer` port: hands each dependent to the adapter of its kind.
 //!
-//! One file per kind, same sections in each. A kind without a file here is described as `None` and never touched.
+//! One file per kind, or per family of kinds that are moved alike, same sections in each. A kind without a file here is described as `None` and never touched.
 
+mod block;
 mod bucket;
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 
+pub use block::BlockReKeyer;
 pub use bucket::BucketReKeyer;
 
 use super::client::Client;
@@ -24,7 +26,7 @@ impl Rekeyers {
     /// Adapters for all kinds there are.
     #[must_use]
     pub fn new(client: Arc<Client>) -> Self {
-        Self { adapters: vec![Box::new(BucketReKeyer::new(client))] }
+        Self { adapters: vec![Box::new(BucketReKeyer::new(Arc::clone(&client))), Box::new(BlockReKeyer::new(client))] }
     }
 
     fn adapter(&self, operation: &'static str, kind: &Kind) -> Result<&dyn ReKeyer> {

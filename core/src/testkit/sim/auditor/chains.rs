@@ -100,6 +100,7 @@ fn registry(evidence: &mut Evidence<'_>) {
                     evidence.fail("I8 one open rotation per lineage", what);
                 }
             }
+            RegistryFact::SuccessorNamed { .. } => {}
             RegistryFact::RotationClosed { rid, .. } => {
                 open.retain(|_, other| *other != rid);
                 let lines = evidence.books.main.get(rid).map(Vec::as_slice).unwrap_or_default();

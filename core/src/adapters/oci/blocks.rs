@@ -1,0 +1,93 @@
+//! What the four kinds of block storage have in common: their calls, and how their listings are read.
+//!
+//! Finds only; which key a resource uses is changed in `rekey/block.rs`.
+
+use super::answer::Answer;
+use super::call::Call;
+use super::client::{Client, PAGE_ITEMS_MAX};
+use super::operation::Operation;
+use super::wire;
+use crate::error::Result;
+use crate::model::{CompartmentId, Dependent, FoundBy, Kind, Region};
+use crate::ports::{Candidate, KeyHint};
+
+/// The calls of one kind.
+#[derive(Debug)]
+pub(crate) struct Calls {
+    pub list: Operation,
+    pub get: Operation,
+    pub update: Operation,
+    /// The place holder of the OCID in paths.
+    pub id: &'static str,
+}
+
+static VOLUME: Calls = Calls {
+    list: Operation::ListVolumes,
+    get: Operation::GetVolume,
+    update: Operation::UpdateVolumeKmsKey,
+    id: "volumeId",
+};
+static BOOT_VOLUME: Calls = Calls {
+    list: Operation::ListBootVolumes,
+    get: Operation::GetBootVolume,
+    update: Operation::UpdateBootVolumeKmsKey,
+    id: "bootVolumeId",
+};
+static VOLUME_BACKUP: Calls = Calls {
+    list: Operation::ListVolumeBackups,
+    get: Operation::GetVolumeBackup,
+    update: Operation::UpdateVolumeBackup,
+    id: "volumeBackupId",
+};
+static BOOT_VOLUME_BACKUP: Calls = Calls {
+    list: Operation::ListBootVolumeBackups,
+    get: Operation::GetBootVolumeBackup,
+    update: Operation::UpdateBootVolumeBackup,
+    id: "bootVolumeBackupId",
+};
+
+/// The four kinds.
+pub(crate) const KINDS: [Kind; 4] =
+    [Kind::BlockVolume, Kind::BootVolume, Kind::BlockVolumeBackup, Kind::BootVolumeBackup];
+
+/// The calls of a kind; `None` if it is not block storage.
+pub(crate) fn calls(kind: &Kind) -> Option<&'static Calls> {
+    match kind {
+        Kind::BlockVolume => Some(&VOLUME),
+        Kind::BlockVolumeBackup => Some(&VOLUME_BACKUP),
+        Kind::BootVolume => Some(&BOOT_VOLUME),
+        Kind::BootVolumeBackup => Some(&BOOT_VOLUME_BACKUP),
+        _ => None,
+    }
+}
+
+/// One page of a kind in a compartment. Without an availability domain all of them are listed (SDK 2.189.0).
+pub(crate) async fn page(
+    client: &Client,
+    calls: &Calls,
+    region: &Region,
+    compartment: &CompartmentId,
+    page: Option<&str>,
+) -> Result<(Answer, Vec<wire::Block>)> {
+    let call =
+        Call::new(calls.list, region).query("compartmentId", compartment).query("limit", &PAGE_ITEMS_MAX).page(page);
+    let answer = client.send(&call).await?;
+    let found = answer.json()?;
+    Ok((answer, found))
+}
+
+/// A listed resource as a candidate, with the key that the listing names.
+pub(crate) fn candidate(block: wire::Block, kind: &Kind, region: &Region) -> Result<Candidate, String> {
+    let key = block.key()?.map_or(KeyHint::OracleManaged, KeyHint::Key);
+    let dependent = Dependent {
+        name: block.display_name.unwrap_or_else(|| block.id.to_string()),
+        id: block.id,
+        kind: kind.clone(),
+        region: region.clone(),
+        compartment: block.compartment_id,
+        namespace: None,
+        availability_domain: block.availability_domain,
+        tags: wire::tags(block.freeform_tags, block.defined_tags),
+    };
+    Ok(Candidate { dependent, found_by: FoundBy::List, key })
+}

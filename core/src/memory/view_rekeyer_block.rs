@@ -1,0 +1,91 @@
+//! Block storage as the `ReKeyer` port sees it: one conditional call says which key, and that is all.
+//!
+//! Never a step under the same key: Oracle calls several versions of a block volume's key undefined
+//! (oci-api §0 fact 3). Nothing here waits; the service answers when it is done.
+
+use super::blocks::{BlockAddress, BlockInfo, BlockState, family};
+use super::translate::reply;
+use super::view_rekeyer::ReKeyerView;
+use crate::error::{Error, Result};
+use crate::model::{Dependent, EvidenceScope, Grade, Kind, RekeyClass};
+use crate::ports::{Begun, KindSpec, Observation, Presence, Reply, StepKind, StepRequest};
+
+/// What a kind of block storage can do; `None` for any other kind.
+pub(super) fn spec(kind: &Kind) -> Option<KindSpec> {
+    family(kind)?;
+    let of_its_own: &[&str] = match kind {
+        Kind::BlockVolumeBackup => &["VOLUME_BACKUP_INSPECT", "VOLUME_BACKUP_UPDATE"],
+        Kind::BootVolumeBackup => &["BOOT_VOLUME_BACKUP_INSPECT", "BOOT_VOLUME_BACKUP_UPDATE"],
+        _ => &["VOLUME_UPDATE"],
+    };
+    let mut permissions: Vec<&str> = ["KEY_ASSOCIATE", "KEY_DISASSOCIATE", "VOLUME_INSPECT"].into();
+    permissions.extend(of_its_own);
+    permissions.sort_unstable();
+    Some(KindSpec {
+        class: RekeyClass::Forbids,
+        steps_same_key: Vec::new(),
+        steps_new_key: vec![StepKind::AssignKey],
+        best_grade: Grade::VersionSeen,
+        scope: EvidenceScope::DataKey,
+        permissions: permissions.into_iter().map(str::to_owned).collect(),
+    })
+}
+
+impl ReKeyerView {
+    pub(super) fn observe_block(&self, dependent: &Dependent) -> Result<Reply<Observation>> {
+        let seen = |presence, key| Observation { presence, key, version: None, held: Vec::new() };
+        match self.world.get_block(&self.call(), &address_of(dependent)) {
+            Ok(answer) => Ok(reply("observe", Ok(answer))?.map(|info| seen(presence_of(&info), info.key))),
+            Err(refusal) if refusal.status == 404 => Ok(Reply {
+                value: seen(Presence::NotVisible, None),
+                etag: None,
+                server_date: Some(refusal.date),
+                request_id: Some(refusal.request_id),
+            }),
+            Err(refusal) => reply("observe", Err(refusal)),
+        }
+    }
+
+    pub(super) fn begin_block(&self, step: &StepRequest) -> Result<Reply<Begun>> {
+        match step.step {
+            StepKind::AssignKey => {
+                let etag = step
+                    .if_match
+                    .as_ref()
+                    .ok_or_else(|| Error::bug("assign_key", "a conditional step needs the etag that was observed"))?;
+                let call = self.call().if_match(etag.as_str());
+                let told = self.world.update_block_key(&call, &address_of(&step.dependent), step.key.as_str());
+                Ok(reply("assign_key", told)?.map(|_| Begun::Done))
+            }
+            StepKind::Rewrap => Err(Error::refused("rewrap", "block storage has no re-wrap; assign another key")
+                .with("kind", &step.dependent.kind)),
+        }
+    }
+}
+
+fn address_of(dependent: &Dependent) -> BlockAddress {
+    BlockAddress { region: dependent.region.clone(), kind: dependent.kind.clone(), id: dependent.id.clone() }
+}
+
+fn presence_of(info: &BlockInfo) -> Presence {
+    match info.state {
+        BlockState::Available => Presence::Ready,
+        BlockState::Creating | BlockState::Faulty => Presence::Busy,
+        BlockState::Terminated => Presence::Terminated,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_block_storage_forbids_versions_and_every_kind_needs_its_own_permissions() {
+        let needs = |kind| spec(&kind).expect("block storage").permissions;
+        assert_eq!(needs(Kind::BlockVolume), needs(Kind::BootVolume));
+        assert!(needs(Kind::BlockVolume).contains(&"VOLUME_UPDATE".to_owned()));
+        assert!(needs(Kind::BootVolumeBackup).contains(&"BOOT_VOLUME_BACKUP_UPDATE".to_owned()));
+        assert!(!needs(Kind::BlockVolumeBackup).contains(&"VOLUME_UPDATE".to_owned()));
+        assert_eq!(spec(&Kind::Bucket), None);
+    }
+}

@@ -1,0 +1,73 @@
+//! Strategy and legs (rule R5): which dependents get a new version of their key, which a successor key.
+//!
+//! The successor first: what forbids or ignores versions has left the key before a version is minted on it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::fact::{LegPlan, PassEnded, Paused};
+use super::preflight::Purpose;
+use crate::model::{CoverageState, Kind, RekeyClass, Risk, Settings, Strategy, StrategyPolicy};
+
+/// What each kind does with several versions; `None`: no adapter moves it.
+pub type Classes = BTreeMap<Kind, Option<RekeyClass>>;
+
+/// Whether dependents of this kind move to another key rather than to another version.
+#[must_use]
+pub fn wants_successor(class: Option<RekeyClass>, purpose: Purpose, policy: StrategyPolicy) -> bool {
+    match class {
+        Some(RekeyClass::Forbids | RekeyClass::Ignores) => true,
+        Some(RekeyClass::Rewraps) => purpose == Purpose::ToHead || policy == StrategyPolicy::NewKey,
+        // Nothing moves these; what is said of them does not depend on the strategy.
+        _ => false,
+    }
+}
+
+/// Divides kinds into legs, in the order they run.
+#[must_use]
+pub(super) fn legs(
+    kinds: &BTreeSet<Kind>,
+    classes: &Classes,
+    purpose: Purpose,
+    has_head: bool,
+    settings: &Settings,
+) -> Vec<LegPlan> {
+    let class = |kind: &Kind| classes.get(kind).copied().flatten();
+    let forbids = |kind: &&Kind| class(kind) == Some(RekeyClass::Forbids);
+    let may_have_successor = purpose == Purpose::Rotate || has_head;
+    let (leave, stay): (BTreeSet<Kind>, BTreeSet<Kind>) = kinds
+        .iter()
+        .cloned()
+        .partition(|kind| may_have_successor && wants_successor(class(kind), purpose, settings.policy.strategy));
+    let mut legs = Vec::new();
+    if !leave.is_empty() {
+        let forbids = leave.iter().filter(forbids).cloned().collect();
+        legs.push(LegPlan { strategy: Strategy::NewKey, kinds: leave, forbids });
+    }
+    let movable = |kind: &Kind| class(kind).is_some();
+    if legs.is_empty() || stay.iter().any(movable) {
+        legs.push(LegPlan { strategy: Strategy::NewVersion, kinds: stay, forbids: BTreeSet::new() });
+    } else if let Some(leg) = legs.first_mut() {
+        // Kinds that nothing moves make no leg of their own: no version is minted for them alone.
+        leg.kinds.extend(stay);
+    }
+    legs
+}
+
+/// Why no version may be minted on the key before its parts are better known (R4).
+#[must_use]
+pub(super) fn unseen(legs: &[LegPlan], pass: &PassEnded, classes: &Classes, settings: &Settings) -> Option<Paused> {
+    let mints_version = legs.iter().any(|leg| leg.strategy == Strategy::NewVersion);
+    if !mints_version || settings.policy.accept_risks.contains(&Risk::UnseenBlockStorage) {
+        return None;
+    }
+    let is_forbidden = |kind: &Kind| classes.get(kind).copied().flatten() == Some(RekeyClass::Forbids);
+    let mut holes = pass.holes.iter().filter(|hole| hole.state != CoverageState::Unsupported);
+    let hole = holes.find(|hole| hole.kind.as_ref().is_some_and(is_forbidden))?;
+    let kind = hole.kind.as_ref().map(ToString::to_string).unwrap_or_default();
+    let place = hole.compartment.as_ref().map_or_else(|| hole.region.to_string(), ToString::to_string);
+    Some(Paused {
+        why: format!("{kind}s in {place} could not be looked at ({:?}); one under this key would be left on a key with two versions", hole.state),
+        do_next: "let us list them (VOLUME_INSPECT), take the place out of scope, or name \"unseen_block_storage\" in policy.accept_risks; then resume"
+            .to_owned(),
+    })
+}
