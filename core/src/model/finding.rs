@@ -19,6 +19,10 @@ pub enum FindingKind {
     HistoryUnknown,
     /// A dependent that was left unfinished, by an overtaken rotation or before a resume, is not under the key any more.
     Inherited,
+    /// The journal ends before a copy of it: it was restored from a backup.
+    JournalBehind,
+    /// A copy of the journal tells another history.
+    JournalForked,
     /// The vault is close to its version limit.
     QuotaLow,
     /// The intent register held something else, was dated in the future, or was removed.

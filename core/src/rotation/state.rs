@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::fact::{
-    Adopted, Checked, Completed, InUse, LegPlan, MintIntended, Opened, PageOpened, PassEnded, Paused, Replicated,
+    Adopted, Checked, Completed, InUse, JournalBehind, LegPlan, MintIntended, Opened, PageOpened, PassEnded, Paused,
+    Replicated,
 };
 use super::preflight::Purpose;
 use crate::model::{Census, Counts, Finding, Head, KeyVersionId, Kind, LineHash, RotationId, Strategy, Timestamp};
@@ -234,6 +235,8 @@ pub struct State {
     pub overtaken_by: Option<RotationId>,
     /// Until when a cancelled rotation holds its key's `due` back.
     pub held_until: Option<Timestamp>,
+    /// Sinks that the stream was found behind, by name and what they held last.
+    pub behind: BTreeMap<(String, LineHash), JournalBehind>,
     /// Why mints were held back, by what told the reasons apart.
     pub held: BTreeSet<String>,
     /// No mint before this, by the server's clock.

@@ -12,6 +12,7 @@ mod legs;
 mod lineage;
 mod mint;
 mod register;
+mod restored;
 mod settle;
 mod steer;
 mod target;
