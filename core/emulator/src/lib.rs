@@ -23,6 +23,7 @@ mod wire_ons;
 mod wire_search;
 
 pub use emulator::{Emulator, EmulatorSettings};
+pub use shared::ArrivedMint;
 pub use users::{ApiUser, OciConfig};
 
 /// The README, whose example must compile.
