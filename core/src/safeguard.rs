@@ -9,6 +9,8 @@
 pub enum Safeguard {
     /// A version outside the baseline fixes the target only after the quiet period.
     AdoptAfterQuietPeriod,
+    /// A young version does not hide that data hangs on an earlier one.
+    Behind,
     /// No cancel once a mint was intended.
     CancelBeforePivotOnly,
     /// Facts are stored only on the head they were decided on.
@@ -41,6 +43,8 @@ pub enum Safeguard {
     Settle,
     /// `InvalidatedRetryToken` is a doubt and uses the token up.
     SpentToken,
+    /// A re-wrap is shown by a work request of ours, never by the key's id.
+    WitnessedRewrap,
 }
 
 /// Whether a safeguard is in force.
@@ -69,6 +73,7 @@ mod mutants {
     /// Every safeguard.
     pub const ALL: &[Safeguard] = &[
         Safeguard::AdoptAfterQuietPeriod,
+        Safeguard::Behind,
         Safeguard::CancelBeforePivotOnly,
         Safeguard::CompareAndAppend,
         Safeguard::CurrentVersionRead,
@@ -85,6 +90,7 @@ mod mutants {
         Safeguard::ReplicaGate,
         Safeguard::Settle,
         Safeguard::SpentToken,
+        Safeguard::WitnessedRewrap,
     ];
 
     thread_local! {

@@ -16,6 +16,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use keywheel::safeguard::{ALL, MARKER, Safeguard, remove};
 use keywheel::testkit::sim::{Scenario, run};
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// The seeds that `cargo test` runs.
 const SEEDS: u64 = 300;
 
@@ -55,9 +58,8 @@ fn table(all: &[Killed]) -> String {
         let _ = writeln!(text, "| {:?} | {} | {} |", killed.safeguard, killed.seeds, rules.join("; "));
     }
     text.push_str(
-        "\nNot in the table, because what they guard does not exist yet: one token for both legs (mixed rotations), key-id\n\
-         equality taken for `already` (kinds without a re-wrap step), due by age only (`behind`, sweeps), a restored journal\n\
-         that does not wait (the simulator's operator waits in its place).\n",
+        "\nNot in the table: one token for both legs, since the simulator's tenancies hold buckets only and a rotation of theirs\n\
+         has one leg; and a restored journal that does not wait, since the simulator's operator waits in its place.\n",
     );
     text
 }

@@ -17,7 +17,7 @@ pub enum FindingKind {
     Empty,
     /// The key was first seen with several versions: older data may still hang on an earlier one.
     HistoryUnknown,
-    /// A dependent that an overtaken rotation left unfinished is not under the key any more.
+    /// A dependent that was left unfinished, by an overtaken rotation or before a resume, is not under the key any more.
     Inherited,
     /// The journal ends before a copy of it: it was restored from a backup.
     JournalBehind,

@@ -7,6 +7,7 @@ use crate::model::{
     Due, DueState, KeyId, KeyState, KeyVersionId, Origin, ProtectionMode, RotationId, Settings, Timestamp, VaultState,
     VaultType, When,
 };
+use crate::safeguard::{Safeguard, is_on};
 use crate::{Error, Result};
 
 /// What one must know to say what is owed.
@@ -53,7 +54,7 @@ pub fn due(view: &DueView<'_>, settings: &Settings, now: Timestamp) -> Due {
         return verdict(DueState::Blocked, format!("the key is {:?}, its vault {:?}", key.state, vault.state));
     }
     let is_held_back = view.not_before.is_some_and(|until| now < until);
-    let behind = view.behind.as_ref().filter(|_| !is_held_back);
+    let behind = view.behind.as_ref().filter(|_| !is_held_back && is_on(Safeguard::Behind));
     let is_behind = |earlier: &KeyVersionId| {
         format!(
             "no rotation ended on its current version; data may hang on {earlier}: a sweep moves it, nothing is minted"

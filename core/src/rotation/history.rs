@@ -81,10 +81,14 @@ pub fn behind(
     let now_current = time_of(&key.current_version)?;
     // A rotation that ended clean moved everything it could see to its target, from whatever version.
     let unheld_before = ended.iter().filter(|(_, is_clean)| *is_clean).filter_map(|(target, _)| time_of(target)).max();
+    // What lay behind the key when it was first seen is history; a version on its way to become current then is not.
+    let seen_from = time_of(&first_seen.current);
     let is_unheld = |version: &KeyVersion| {
         let is_assumed = policy != HistoryPolicy::Sweep
             && version.id != first_seen.current
-            && first_seen.versions.contains(&version.id);
+            && first_seen.versions.contains(&version.id)
+            && seen_from.is_none_or(|time| version.time_created < time)
+            && !ended.iter().any(|(target, _)| **target == version.id);
         is_assumed || unheld_before.is_some_and(|time| version.time_created < time)
     };
     versions

@@ -58,7 +58,7 @@ impl LegPhase {
 }
 
 /// Words of outcomes that leave a dependent where it was.
-pub(super) const UNMOVED: [&str; 4] = ["blocked", "excluded", "manual", "partial"];
+pub const UNMOVED: [&str; 4] = ["blocked", "excluded", "manual", "partial"];
 
 /// How one journaled mint ended.
 #[derive(Debug, Clone, PartialEq, Eq)]

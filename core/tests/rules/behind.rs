@@ -102,6 +102,23 @@ fn a_key_first_seen_with_several_versions_is_as_its_owner_says() {
     assert_eq!(several(HistoryPolicy::Sweep), DueState::Behind);
 }
 
+/// Found by the simulator: a version that was on its way when the key was first seen was taken for history of which
+/// nothing is known, although a rotation of ours had then moved everything to it.
+#[test]
+fn a_version_that_was_on_its_way_at_the_first_look_is_no_history() {
+    let lab =
+        Lab::build(3, Settings::lab(), WorldSettings { flip_delay: Duration::from_secs(5), ..WorldSettings::lab() });
+    let pending = lab.world.foreign_mint(&lab.key);
+    lab.clock.advance(Duration::from_secs(2));
+    assert_eq!(completed(&lab).summary.target, Some(pending), "it was adopted");
+    lab.clock.advance(lab.settings.policy.min_age / 4);
+    lab.world.foreign_mint(&lab.key);
+    lab.clock.advance(lab.settings.margins.flip_deadline);
+    assert_eq!(owed(&lab), DueState::Behind);
+    completed(&lab);
+    assert_eq!(lab.not_on(&lab.current()), []);
+}
+
 #[test]
 fn a_version_that_oci_minted_by_itself_is_followed_by_a_sweep() {
     let lab = Lab::with_buckets(2);

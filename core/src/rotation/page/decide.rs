@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::fact::{PageFact, StepIntended};
 use super::state::{Progress, State, StepState};
 use crate::model::{Etag, Outcome, ResourceId, Settings, StepKind, Timestamp, WorkRequestId};
+use crate::safeguard::{Safeguard, is_on};
 
 /// What to ask of the world about dependents, by index.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -100,6 +101,7 @@ fn next_effect(state: &State, item: u32, progress: &Progress) -> PageEffect {
         StepState::Intended if state.step_of(item) == Some(StepKind::AssignKey) => PageEffect::Look { item },
         StepState::Intended => PageEffect::Find { item, since: progress.intended_at.unwrap_or(Timestamp::UNIX_EPOCH) },
         StepState::Completed(..) => PageEffect::Observe { item },
+        StepState::Idle if !is_on(Safeguard::WitnessedRewrap) => PageEffect::Observe { item },
         StepState::Idle | StepState::Begun(_) => match state.inventory.steps.get(progress.steps_done) {
             Some(StepKind::AssignKey) => PageEffect::Look { item },
             Some(step) => PageEffect::Begin { item, step: *step },

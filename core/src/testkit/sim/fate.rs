@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use super::scenario::{Event, Fault, What};
 use super::stage::{Stage, Whose, region};
-use crate::Rotator;
 use crate::memory::{Caller, Failure, FaultPlan, Strikes, World};
-use crate::model::{KeyState, Tags, Timestamp};
+use crate::model::{KeyState, Request, Tags, Timestamp, When};
 use crate::ports::Clock;
 use crate::testkit::lab::ELSEWHERE;
+use crate::{Rotator, Started};
 
 /// Faults that strike calls, as World's plan.
 pub(super) fn plan(stage: &Stage) {
@@ -148,6 +148,7 @@ async fn happen(stage: &Rc<Stage>, event: Event) -> Option<(Duration, Mend)> {
         Event::AutoRotate => drop(world.auto_rotate(&stage.key)),
         Event::Cancel => operate(stage, Operate::Cancel).await,
         Event::ClaimLost => stage.journal.lose_claims(),
+        Event::Compromise => operate(stage, Operate::Compromise).await,
         Event::ClockJump(runner, by_ms) => stage.clocks[runner].set(by_ms),
         Event::DeleteBucket(_)
         | Event::MoveBucket(_)
@@ -258,6 +259,7 @@ fn restore(stage: &Stage) {
 
 enum Operate {
     Cancel,
+    Compromise,
     Pause,
 }
 
@@ -265,11 +267,19 @@ enum Operate {
 async fn operate(stage: &Rc<Stage>, what: Operate) {
     let clock = Arc::new(stage.clock.clone());
     let rotator = Rotator::with_ports(stage.settings.clone(), stage.ports(clock, 7 + stage.world.requests()));
+    if matches!(what, Operate::Compromise) {
+        let when = When::Now { supersedes: Some(stage.world.current_version(&stage.key)), request_id: None };
+        let request = Request { key: stage.key.clone(), when, actor: None };
+        if let Ok(Started::Open(_)) = rotator.start(&request).await {
+            stage.strike("it was superseded at once");
+        }
+        return;
+    }
     let Ok(open) = rotator.list().await else { return };
     for summary in open {
         let done = match what {
             Operate::Cancel => rotator.cancel(&summary.rotation, None).await,
-            Operate::Pause => rotator.pause(&summary.rotation, "an operator says stop").await,
+            Operate::Compromise | Operate::Pause => rotator.pause(&summary.rotation, "an operator says stop").await,
         };
         // Too late, or the disk is full: the operator shrugs.
         let _ = done;

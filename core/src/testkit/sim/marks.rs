@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use super::auditor::{Books, MainLine, PageLine};
 use crate::memory::{LogEntry, Note};
-use crate::model::{Outcome, Verdict};
+use crate::model::{FoundBy, Outcome, Verdict};
 use crate::rotation::page::PageFact;
 use crate::rotation::{Author, Fact};
 
@@ -41,12 +41,17 @@ pub const ALL: &[&str] = &[
     "paused and resumed",
     "cancelled",
     "second ordinal",
+    "behind, swept",
+    "sweep cancelled",
+    "overtaken by the next rotation",
+    "inherited from an overtaken rotation",
     "completed clean",
     "completed with exceptions",
 ];
 
-/// Marks that the protocol makes rare while its assumptions hold: a token is sent again only after a negative list.
-pub const RARE: &[&str] = &["token replayed"];
+/// Marks that a few hundred simulations may miss: a token is sent again only after a negative list; the others need
+/// two things to happen at one time.
+pub const RARE: &[&str] = &["token replayed", "sweep cancelled", "inherited from an overtaken rotation"];
 
 /// The marks that one simulation reached.
 pub(super) fn of(books: &Books, log: &[LogEntry]) -> BTreeSet<&'static str> {
@@ -74,6 +79,7 @@ pub(super) fn of(books: &Books, log: &[LogEntry]) -> BTreeSet<&'static str> {
 fn main(lines: &[MainLine], marks: &mut BTreeSet<&'static str>) {
     let mut last = None;
     let mut settled = false;
+    let is_sweep = lines.iter().any(|line| matches!(&line.fact, Fact::Opened(opened) if opened.is_sweep));
     let runners: BTreeSet<_> = lines.iter().map(|line| &line.entry.runner).collect();
     if runners.len() > 2 {
         marks.insert("driven by several runners");
@@ -110,6 +116,12 @@ fn main(lines: &[MainLine], marks: &mut BTreeSet<&'static str>) {
             Fact::PageOpened(opened) if opened.pass > 0 => "late arrivals in a later pass",
             Fact::PageOpened(opened) if opened.page > 1 => "two pages at once",
             Fact::PassEnded(ended) if !ended.holes.is_empty() => "coverage hole",
+            Fact::Overtaken { .. } => "overtaken by the next rotation",
+            Fact::Cancelled { .. } if is_sweep => "sweep cancelled",
+            Fact::Completed(_) if is_sweep => {
+                marks.insert("behind, swept");
+                continue;
+            }
             Fact::Resumed {} => "paused and resumed",
             Fact::Cancelled { .. } => "cancelled",
             Fact::Completed(completed) if completed.verdict == Verdict::Clean => "completed clean",
@@ -138,6 +150,12 @@ fn page(lines: &[PageLine], marks: &mut BTreeSet<&'static str>) {
         let mark = match &line.fact {
             PageFact::StepSettled(settled) if settled.adopted.is_some() => "step in doubt, adopted",
             PageFact::StepSettled(_) => "step in doubt, done again",
+            PageFact::PageInventory(inventory) => {
+                if inventory.items.iter().any(|item| item.found_by == FoundBy::Journal) {
+                    marks.insert("inherited from an overtaken rotation");
+                }
+                continue;
+            }
             PageFact::StepFailed(failed) if !failed.in_doubt => "step failed, done again",
             PageFact::Outcome { outcome: Outcome::Blocked { why }, .. } => {
                 if why.contains("meanwhile") {

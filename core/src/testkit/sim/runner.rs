@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::scenario::Fault;
 use super::stage::Stage;
-use crate::model::RotationId;
+use crate::model::{DueState, RotationId};
 use crate::ports::Clock;
 use crate::testkit::crash::{At, Points};
 use crate::{ErrorKind, Rotated, Rotator};
@@ -60,10 +60,15 @@ pub(super) async fn live(stage: Rc<Stage>, role: Role) {
         wish = Wish::Rotate;
         let pause = match ended {
             None => dice.secs(0, 120),
+            // Nobody can say yet: the current version is not listed, the key is disabled.
+            Some(Ok(Rotated::NotDue { due, .. })) if due.state == DueState::Blocked => dice.secs(60, 900),
             Some(Ok(Rotated::Completed(_) | Rotated::NotDue { .. })) if was_healed => return,
             Some(Ok(_)) if role.is_duplicate => return,
+            // The scheduler's next tick; the last one comes after everything was mended.
             Some(Ok(Rotated::Completed(_) | Rotated::NotDue { .. })) => {
-                (stage.heals_at.duration_since(stage.clock.now()).unsigned_abs()) + dice.secs(1, 60)
+                let left = stage.heals_at.duration_since(stage.clock.now()).unsigned_abs();
+                let tick = dice.secs(300, 1800);
+                if tick < left { tick } else { left + dice.secs(1, 60) }
             }
             Some(Ok(Rotated::Paused { rotation, .. })) => {
                 wish = Wish::Resume(rotation);

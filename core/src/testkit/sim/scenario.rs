@@ -46,6 +46,7 @@ pub enum Event {
     Cancel,
     ClaimLost,
     ClockJump(usize, i64),
+    Compromise,
     DeleteBucket(usize),
     DeleteTarget,
     DenyCompartment(Duration),
@@ -140,6 +141,7 @@ impl Event {
             Self::Cancel => "cancel",
             Self::ClaimLost => "claim lost",
             Self::ClockJump(..) => "clock jump",
+            Self::Compromise => "the current version is named as compromised",
             Self::DeleteBucket(_) => "resource deleted",
             Self::DeleteTarget => "foreign deletion of the target",
             Self::DenyCompartment(_) | Self::DenyOperation(..) => "permission lost",
@@ -330,24 +332,32 @@ impl Scenario {
 
     fn draw(&self, dice: &Dice) -> Fault {
         match dice.range(1, 100) {
-            1..=22 => self.draw_mint(dice),
-            23..=34 => Self::draw_read(dice),
-            35..=48 => self.draw_rewrap(dice),
-            49..=64 => Fault::Crash {
+            1..=20 => self.draw_mint(dice),
+            21..=31 => Self::draw_read(dice),
+            32..=44 => self.draw_rewrap(dice),
+            45..=59 => Fault::Crash {
                 runner: dice.index(self.runners),
                 life: u32::try_from(dice.range(0, 3)).unwrap_or(0),
                 point: usize::try_from(if dice.one_in(2) { dice.range(0, 60) } else { dice.range(0, 200) })
                     .unwrap_or(0),
             },
-            65..=67 => Fault::ShortLived(dice.index(self.runners)),
-            68..=70 => Fault::Skew(dice.index(self.runners), jitter(dice, 235_000)),
-            71..=72 => Fault::DuplicateTrigger(dice.secs(1, 1500)),
+            60..=62 => Fault::ShortLived(dice.index(self.runners)),
+            63..=65 => Fault::Skew(dice.index(self.runners), jitter(dice, 235_000)),
+            66..=67 => Fault::DuplicateTrigger(dice.secs(1, 1500)),
             // The pivot comes within a minute; what must come before it has to hurry.
-            73..=75 => Fault::At(dice.secs(1, 20), Event::Cancel),
-            76..=78 => Fault::At(dice.secs(1, 400), Event::DeleteTarget),
-            79..=82 => {
+            68..=70 => Fault::At(dice.secs(1, 20), Event::Cancel),
+            71..=73 => Fault::At(dice.secs(1, 400), Event::DeleteTarget),
+            74..=77 => {
                 Fault::At(dice.secs(5, 300), dice.pick(&[Event::ForeignMint, Event::ForeignMint, Event::AutoRotate]))
             }
+            // Late enough that a rotation has often ended: what was minted then is followed by a sweep.
+            78..=82 => {
+                let late =
+                    [Event::ForeignMint, Event::ForeignMint, Event::AutoRotate, Event::AutoRotate, Event::Cancel];
+                Fault::At(dice.secs(600, 3600), dice.pick(&late))
+            }
+            // Somebody wants the version gone that a rotation is moving everything to, or has just moved it to.
+            83..=85 => Fault::At(dice.secs(200, 2400), Event::Compromise),
             _ => Fault::At(dice.secs(1, 1500), self.draw_event(dice)),
         }
     }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::journal::{Decoded, Entry, Facts, decode, unseal};
 use crate::model::{RotationId, SealedLine};
 use crate::rotation::Fact;
+use crate::rotation::history::KeyFact;
 use crate::rotation::page::PageFact;
 use crate::rotation::registry::RegistryFact;
 
@@ -29,6 +30,7 @@ pub(in crate::testkit::sim) struct Books {
     pub(in crate::testkit::sim) main: BTreeMap<RotationId, Vec<MainLine>>,
     pub(in crate::testkit::sim) pages: BTreeMap<(RotationId, u32), Vec<PageLine>>,
     pub(in crate::testkit::sim) registry: Vec<Line<RegistryFact>>,
+    pub(in crate::testkit::sim) keys: BTreeMap<String, Vec<Line<KeyFact>>>,
 }
 
 impl Books {
@@ -46,6 +48,8 @@ impl Books {
             } else if let Some(rid) = name.strip_prefix("r/") {
                 let rid = RotationId::parse(rid).map_err(|error| error.to_string())?;
                 books.main.entry(rid).or_default().push(line(*mark, place, entry)?);
+            } else if let Some(key) = name.strip_prefix("key/") {
+                books.keys.entry(key.to_owned()).or_default().push(line(*mark, place, entry)?);
             }
         }
         Ok(books)

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::Evidence;
+use super::{Books, Evidence, MainLine};
 use crate::journal::{Entry, verify};
-use crate::model::{LineHash, StreamId};
+use crate::model::{LineHash, RotationId, StreamId};
 use crate::rotation::page;
 use crate::rotation::registry::RegistryFact;
 use crate::rotation::{self, Fact};
@@ -30,6 +30,7 @@ fn links(evidence: &mut Evidence<'_>) {
     let books = evidence.books;
     let mut heads: BTreeMap<&StreamId, (u64, &LineHash)> = BTreeMap::new();
     let mut entries: Vec<(usize, &Entry)> = books.registry.iter().map(|line| (line.place, &line.entry)).collect();
+    entries.extend(books.keys.values().flatten().map(|line| (line.place, &line.entry)));
     entries.extend(books.main.values().flatten().map(|line| (line.place, &line.entry)));
     entries.extend(books.pages.values().flatten().map(|line| (line.place, &line.entry)));
     entries.sort_by_key(|(place, _)| *place);
@@ -92,7 +93,7 @@ fn page_name(rid: &crate::model::RotationId, page: u32) -> StreamId {
 
 fn registry(evidence: &mut Evidence<'_>) {
     let mut open: BTreeMap<_, &crate::model::RotationId> = BTreeMap::new();
-    for line in &evidence.books.registry {
+    for (index, line) in evidence.books.registry.iter().enumerate() {
         match &line.fact {
             RegistryFact::RotationOpened(opening) => {
                 if let Some(other) = open.insert(&opening.opened.lineage_root, &opening.rid) {
@@ -101,13 +102,10 @@ fn registry(evidence: &mut Evidence<'_>) {
                 }
             }
             RegistryFact::SuccessorNamed { .. } => {}
-            RegistryFact::RotationClosed { rid, .. } => {
+            RegistryFact::RotationClosed { rid, how, .. } => {
                 open.retain(|_, other| *other != rid);
-                let lines = evidence.books.main.get(rid).map(Vec::as_slice).unwrap_or_default();
-                let has_ended =
-                    |line: &super::MainLine| matches!(line.fact, Fact::Completed(_) | Fact::Cancelled { .. });
-                if !lines.iter().any(|ended| has_ended(ended) && ended.place < line.place) {
-                    evidence.fail("I8 one open rotation per lineage", format!("{rid} was closed before it ended"));
+                if let Some(what) = ended_how(evidence.books, index, rid, how) {
+                    evidence.fail("I8 one open rotation per lineage", what);
                 }
             }
         }
@@ -115,4 +113,30 @@ fn registry(evidence: &mut Evidence<'_>) {
     if let Some((_, rid)) = open.into_iter().next() {
         evidence.fail("I7 it ends", format!("{rid} is still open"));
     }
+}
+
+/// A rotation is closed after its own stream has ended; an overtaken one in the append that opens the next, which then
+/// ends it with that name.
+fn ended_how(books: &Books, index: usize, rid: &RotationId, how: &str) -> Option<String> {
+    let line = &books.registry[index];
+    let lines = books.main.get(rid).map(Vec::as_slice).unwrap_or_default();
+    if how != "overtaken" {
+        let has_ended = |line: &MainLine| matches!(line.fact, Fact::Completed(_) | Fact::Cancelled { .. });
+        let is_over = lines.iter().any(|ended| has_ended(ended) && ended.place < line.place);
+        return (!is_over).then(|| format!("{rid} was closed before it ended"));
+    }
+    let next = books.registry.get(index + 1).filter(|next| next.entry.nonce == line.entry.nonce);
+    let Some(RegistryFact::RotationOpened(opening)) = next.map(|next| &next.fact) else {
+        return Some(format!("{rid} was overtaken by nobody"));
+    };
+    if opening.opened.overtakes.as_ref() != Some(rid) {
+        return Some(format!("{} does not say that it overtook {rid}", opening.rid));
+    }
+    // Its own runner may have closed its books in that very moment.
+    let is_over = lines.iter().any(|line| match &line.fact {
+        Fact::Overtaken { by } => *by == opening.rid,
+        Fact::Completed(_) | Fact::Cancelled { .. } => true,
+        _ => false,
+    });
+    (!is_over).then(|| format!("{rid} was overtaken and never told"))
 }

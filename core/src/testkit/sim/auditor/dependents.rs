@@ -7,8 +7,9 @@ use crate::memory::{LogEntry, Note};
 use crate::model::{
     CoverageState, FindingKind, Grade, Outcome, ResourceId, RotationId, StreamId, Timestamp, Verdict, WorkRequestId,
 };
-use crate::rotation::page::PageFact;
+use crate::rotation::page::{Inventory, PageFact};
 use crate::rotation::{Completed, Fact, InUse, PassEnded};
+use crate::testkit::sim::stage::BucketTruth;
 
 /// A completed rotation, as its stream tells it.
 struct Ended<'a> {
@@ -134,6 +135,8 @@ fn moved(evidence: &mut Evidence<'_>, ended: &Ended<'_>, main: &[MainLine]) {
     let target = created(&ended.in_use.version);
     let gone: BTreeSet<ResourceId> =
         evidence.stage.buckets.borrow().iter().filter(|b| !b.exists).map(|b| b.id.clone()).collect();
+    let steady: BTreeSet<ResourceId> =
+        evidence.stage.buckets.borrow().iter().filter(|b| b.steady_since.is_some()).map(|b| b.id.clone()).collect();
     let mut complaints: Vec<(&'static str, String)> = Vec::new();
     let in_use_mark = main.iter().find(|line| matches!(line.fact, Fact::InUse(_))).map_or(0, |line| line.mark);
     for ((rid, number), lines) in evidence.books.pages.iter().filter(|((rid, _), _)| rid == ended.rid) {
@@ -141,6 +144,9 @@ fn moved(evidence: &mut Evidence<'_>, ended: &Ended<'_>, main: &[MainLine]) {
         let name = StreamId::page(rid, *number);
         for line in lines {
             let PageFact::Outcome { item, outcome } = &line.fact else { continue };
+            if matches!(outcome, Outcome::Gone { .. }) && is_there(evidence, inventory, *item, lines[0].mark) {
+                complaints.push(("I3 gone means gone", format!("{name} item {item}")));
+            }
             let (Outcome::Rekeyed { evidence: shown } | Outcome::Already { evidence: shown }) = outcome else {
                 continue;
             };
@@ -167,7 +173,9 @@ fn moved(evidence: &mut Evidence<'_>, ended: &Ended<'_>, main: &[MainLine]) {
                 continue;
             }
             let wrapped = evidence.stage.world.wrapping_version(&dependent.id).and_then(|id| created(&id));
-            if wrapped < target {
+            // On another key's material since somebody moved it away: that is not what was left behind.
+            let was_moved_away = wrapped.is_none() && !steady.contains(&dependent.id);
+            if wrapped < target && !was_moved_away {
                 complaints.push(("I3 rekeyed means moved", place()));
             }
         }
@@ -175,6 +183,13 @@ fn moved(evidence: &mut Evidence<'_>, ended: &Ended<'_>, main: &[MainLine]) {
     for (rule, what) in complaints {
         evidence.fail(rule, what);
     }
+}
+
+/// Whether a dependent is there to this day, in the place where it was when its page was written.
+fn is_there(evidence: &Evidence<'_>, inventory: &Inventory, item: u32, since: u64) -> bool {
+    let id = inventory.items.get(item as usize).map(|item| &item.dependent.id);
+    let is_it = |bucket: &BucketTruth| Some(&bucket.id) == id && bucket.steady_since.is_some_and(|mark| mark <= since);
+    evidence.stage.buckets.borrow().iter().any(is_it)
 }
 
 fn was_read_back(evidence: &Evidence<'_>, lines: &[PageLine], item: u32, name: &str, until: u64) -> bool {

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::owed::current_at;
 use super::{Evidence, MainLine};
 use crate::memory::{LogEntry, Note, VersionTruth};
 use crate::model::{RotationName, Timestamp};
@@ -157,10 +158,7 @@ fn unjustified(
     let is_good = |entry: &LogEntry, operation| {
         entry.operation == operation && entry.status == 200 && &*entry.principal == "keywheel"
     };
-    let was_current = |at: Timestamp| {
-        let flipped = |v: &&VersionTruth| v.flips <= at && v.condemned.is_none_or(|condemned| condemned > at);
-        truths.iter().rfind(flipped).is_some_and(|v| v.id == opened.name.superseded)
-    };
+    let was_current = |at: Timestamp| current_at(truths, at) == Some(&opened.name.superseded);
     let Some(old) = truths.iter().find(|v| v.id == opened.name.superseded) else {
         return Some("the superseded version never was".to_owned());
     };

@@ -6,6 +6,7 @@ mod book;
 mod chains;
 mod dependents;
 mod mints;
+mod owed;
 
 use std::collections::BTreeMap;
 
@@ -70,8 +71,9 @@ pub(super) fn audit(stage: &Stage, log: &[LogEntry], ended: Result<(), String>) 
         mints::judge(&mut evidence);
         chains::judge(&mut evidence);
         dependents::judge(&mut evidence);
-        if let Err(why) = ended {
-            evidence.fail("I7 it ends", why);
+        match ended {
+            Err(why) => evidence.fail("I7 it ends", why),
+            Ok(()) => owed::judge(&mut evidence),
         }
         found = evidence.found;
     }
