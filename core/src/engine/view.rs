@@ -129,7 +129,7 @@ impl Engine {
         }
     }
 
-    /// Keys in scope: those named, and the AES keys of the vaults named.
+    /// Keys in scope: those named, the AES keys of the vaults named, and whatever took over from any of them.
     pub async fn keys_in_scope(&self) -> Result<Vec<(KeyId, String)>> {
         let scope = &self.settings.scope;
         let mut keys: BTreeMap<KeyId, String> = scope.keys.iter().map(|key| (key.clone(), String::new())).collect();
@@ -153,6 +153,13 @@ impl Engine {
                         cursor = Some(more);
                     }
                 }
+            }
+        }
+        // Whoever manages a key manages what took over from it.
+        let registry = self.registry().await?;
+        if let Some(registry) = registry.state() {
+            for successor in registry.successors_of(keys.keys()) {
+                keys.entry(successor).or_default();
             }
         }
         Ok(keys.into_iter().collect())
