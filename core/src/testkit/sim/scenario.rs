@@ -208,6 +208,9 @@ const READS: &[&str] = &[
     "list_compartments",
 ];
 
+/// What every run asks first.
+const FIRST_READS: &[&str] = &["get_key", "get_vault", "list_key_versions"];
+
 impl Scenario {
     /// What a seed means.
     #[must_use]
@@ -288,6 +291,10 @@ impl Scenario {
         if broken == Some(Broken::Restored) {
             scenario.faults.push(Fault::At(secs(30, 1200), Event::Restore));
         }
+        if !scenario.faults.iter().any(|fault| scenario.is_sure(fault)) {
+            let what = dice.pick(&[What::LoseAnswer, What::LoseRequest, What::Before(429, "TooManyRequests")]);
+            scenario.faults.push(Fault::Call(dice.pick(FIRST_READS), 1, 1, what));
+        }
         scenario
     }
 
@@ -310,6 +317,16 @@ impl Scenario {
             world,
             faults: Vec::new(),
             heal_after: secs(7200),
+        }
+    }
+
+    /// Whether no run can miss it: a call of the very first look, or something that does not depend on us.
+    fn is_sure(&self, fault: &Fault) -> bool {
+        match fault {
+            Fault::At(at, _) => *at < self.heal_after,
+            Fault::Call(operation, nth, ..) => *nth == 1 && FIRST_READS.contains(operation),
+            Fault::DuplicateTrigger(_) | Fault::Skew(..) => true,
+            Fault::Crash { .. } | Fault::ShortLived(_) => false,
         }
     }
 
