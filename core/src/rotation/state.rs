@@ -238,7 +238,7 @@ pub struct State {
     /// Sinks that the stream was found behind, by name and what they held last.
     pub behind: BTreeMap<(String, LineHash), JournalBehind>,
     /// Why mints were held back, by what told the reasons apart.
-    pub held: BTreeSet<String>,
+    pub deferred: BTreeSet<String>,
     /// No mint before this, by the server's clock.
     pub mint_not_before: Option<Timestamp>,
     /// Rules not met that were seen on the way.
