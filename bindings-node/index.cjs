@@ -50,6 +50,10 @@ class Rotator {
     return this.#call('plan', { key })
   }
 
+  async doctor(live) {
+    return this.#call('doctor', { live })
+  }
+
   async rotate(key) {
     return this.#call('rotate', { key })
   }

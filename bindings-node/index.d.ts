@@ -106,6 +106,28 @@ export interface Plan {
   is_shortened: boolean
 }
 
+/** One thing that `doctor` looked at. */
+export interface Check {
+  id: string
+  title: string
+  value: string
+  /** Who vouches for it: documented, unverified or ours. */
+  source: { standing: string; text: string }
+  /** holds, broken, unknown or ours. */
+  verdict: string
+  seen: string[]
+  do_next?: string
+}
+
+/** Everything one run of `doctor` found. */
+export interface Checkup {
+  at: string
+  live?: string
+  sections: { name: string; checks: Check[] }[]
+  is_shortened: boolean
+  is_test: boolean
+}
+
 /** One row of `list` and `history`. */
 export interface RotationSummary {
   rotation: string
@@ -159,6 +181,8 @@ export declare class Rotator {
   due(): Promise<DueKey[]>
   /** What a rotation of this key would do; made by reads alone. */
   plan(key: string): Promise<Plan>
+  /** Tests what rotations rely on. With `live`, also by minting on that key, which nobody can undo. */
+  doctor(live?: string): Promise<Checkup>
   /** Rotates a key if it is due, and sees the rotation through. */
   rotate(key: string): Promise<Rotated>
   /** Rotates every key that is due. A key that fails does not stop the others: each row has its own `error`. */

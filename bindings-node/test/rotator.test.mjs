@@ -71,6 +71,16 @@ test('a key is rotated, reported, and not due again; the event loop turns all th
   assert.deepEqual(await rotator.rotateDue(), [])
 })
 
+test('doctor names every assumption and refuses to mint on a key in use', { skip }, async (t) => {
+  const lab = await emulator(t)
+  const rotator = await Rotator.open(lab.keywheel_config)
+  const checkup = await rotator.doctor()
+  const verdicts = Object.fromEntries(checkup.sections[0].checks.map((check) => [check.id, check.verdict]))
+  assert.deepEqual(Object.keys(verdicts), ['A1', 'A2', 'A3', 'A4', 'A5', 'A6', 'A7'])
+  assert.deepEqual([verdicts.A1, verdicts.A4, verdicts.A7], ['unknown', 'holds', 'ours'])
+  await assert.rejects(rotator.doctor(lab.key), (error) => error.kind === 'refused' && error.landed === 'no')
+})
+
 test('a refusal arrives with kind and landed', { skip }, async (t) => {
   const rotator = await Rotator.open((await emulator(t)).keywheel_config)
   await assert.rejects(rotator.plan('my key'), (error) => error instanceof KeywheelError && error.kind === 'refused')

@@ -71,6 +71,21 @@ class Rotation(unittest.TestCase):
         self.assertEqual(rotator.rotate(key)["rotated"], "not_due")
         self.assertEqual(rotator.rotate_due(), [])
 
+    def test_doctor_names_every_assumption_and_mints_only_on_a_throw_away_key(self) -> None:
+        rotator = keywheel.Rotator(self.lab["keywheel_config"])
+        checkup = rotator.doctor()
+        (section,) = checkup["sections"]
+        verdicts = {check["id"]: check["verdict"] for check in section["checks"]}
+        self.assertEqual(list(verdicts), ["A1", "A2", "A3", "A4", "A5", "A6", "A7"])
+        self.assertEqual((verdicts["A1"], verdicts["A4"], verdicts["A7"]), ("unknown", "holds", "ours"))
+        self.assertTrue(checkup["is_test"])
+        with self.assertRaises(keywheel.KeywheelError) as caught:
+            rotator.doctor(live=self.lab["key"])
+        self.assertEqual((caught.exception.kind, caught.exception.landed), ("refused", "no"))
+        live = rotator.doctor(live=self.lab["throw_away_key"])
+        tested = [check["verdict"] for check in live["sections"][0]["checks"] if check["id"] != "A7"]
+        self.assertEqual(tested, ["holds"] * 6, live)
+
     def test_a_refusal_arrives_with_kind_and_landed(self) -> None:
         rotator = keywheel.Rotator(self.lab["keywheel_config"])
         with self.assertRaises(keywheel.KeywheelError) as caught:

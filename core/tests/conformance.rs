@@ -145,3 +145,8 @@ async fn a_fork_is_refused() {
 async fn recorded_means_durable() {
     audit_sink::recorded_means_durable(&MemorySink(MemoryAuditSink::new())).await;
 }
+
+#[tokio::test]
+async fn what_is_held_last_is_told_or_not_known() {
+    audit_sink::what_is_held_last_is_told_or_not_known(&MemorySink(MemoryAuditSink::new())).await;
+}

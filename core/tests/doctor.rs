@@ -3,16 +3,17 @@
 //! Every scenario is a World, or a journal, that breaks one promise; virtual time only.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use keywheel::memory::{FaultPlan, MemoryJournal, NotYet, Skew, WorldSettings};
+use keywheel::memory::{FaultPlan, MemoryJournal, NotYet, SeededRandom, Skew, WorldSettings};
 use keywheel::model::{
-    CheckVerdict, Checkup, Forecast, Head, KeyId, RunnerId, SealedLine, Settings, StreamId, Tags, Timestamp,
+    Ambiguity, CheckVerdict, Checkup, Forecast, Head, KeyId, RunnerId, SealedLine, Settings, StreamId, Tags, Timestamp,
 };
 use keywheel::ports::{Append, Claim, Journal, Ports};
-use keywheel::testkit::Lab;
 use keywheel::testkit::crash::{At, Points};
+use keywheel::testkit::{Lab, executor};
 use keywheel::{Error, ErrorKind, Result, Retry, Rotator};
 use serde_json::Value;
 
@@ -154,6 +155,17 @@ fn a_service_that_forgets_tokens_is_named_by_doctor() {
 }
 
 #[test]
+fn whoever_trusts_tokens_alone_is_told_to_stop_when_they_are_forgotten() {
+    let mut settings = Settings::lab();
+    settings.policy.ambiguity = Ambiguity::Fast;
+    let clinic = Clinic::with(settings, WorldSettings { honours_tokens: false, ..WorldSettings::lab() });
+    let checkup = clinic.live();
+    only(&checkup, "A1");
+    let do_next = checkup.check("A1").and_then(|check| check.do_next.clone());
+    assert!(do_next.is_some_and(|next| next.contains("policy.ambiguity = \"standard\"")), "{checkup}");
+}
+
+#[test]
 fn a_service_that_forgets_tokens_behind_a_lost_answer_is_named_by_doctor() {
     let clinic = Clinic::with(Settings::lab(), WorldSettings { honours_tokens: false, ..WorldSettings::lab() });
     clinic.lab.world.faults(FaultPlan::new().lose_answer("create_version", 3));
@@ -279,13 +291,14 @@ fn a_version_that_a_stranger_made_before_us_is_not_blamed_on_the_service() {
 struct Liar {
     inner: Arc<MemoryJournal>,
     lie: Lie,
+    has_acknowledged: AtomicBool,
 }
 
 #[derive(Clone, Copy)]
 enum Lie {
     /// Says "stored" to whoever lost the race.
     ToTheLoser,
-    /// Says "stored" and stores nothing.
+    /// Says "stored" to one and "conflict" to the next, and stores nothing.
     ToTheWinner,
     /// Says "conflict" and stores it.
     StoresWhatItRefuses,
@@ -311,10 +324,8 @@ impl Journal for Liar {
                 Err(error) if error.kind() == ErrorKind::Conflict => Ok(append.head_after()),
                 other => other,
             },
-            Lie::ToTheWinner => match self.inner.head(&append.lines[0].stream).await? {
-                head if head == append.expected => Ok(append.head_after()),
-                _ => self.inner.append(append).await,
-            },
+            Lie::ToTheWinner if !self.has_acknowledged.swap(true, Ordering::SeqCst) => Ok(append.head_after()),
+            Lie::ToTheWinner => Err(Error::new(ErrorKind::Conflict, "append", "somebody else appended first")),
             Lie::StoresWhatItRefuses => {
                 self.inner.append(append).await?;
                 Err(Error::new(ErrorKind::Conflict, "append", "somebody else appended first"))
@@ -345,11 +356,17 @@ impl Journal for Liar {
 
 #[test]
 fn a_journal_that_lies_is_named_by_doctor_and_nothing_is_sent() {
-    for lie in [Lie::ToTheLoser, Lie::ToTheWinner, Lie::StoresWhatItRefuses] {
+    for (lie, words) in [
+        (Lie::ToTheLoser, "both were acknowledged"),
+        (Lie::ToTheWinner, "its line is not there"),
+        (Lie::StoresWhatItRefuses, "told that it was not stored, and its line is there"),
+    ] {
         let clinic = Clinic::open();
-        let journal = Arc::new(Liar { inner: Arc::clone(&clinic.lab.journal), lie });
+        let inner = Arc::clone(&clinic.lab.journal);
+        let journal = Arc::new(Liar { inner, lie, has_acknowledged: AtomicBool::new(false) });
         let checkup = clinic.live_over(Ports { journal, ..clinic.lab.ports() });
         only(&checkup, "A4");
+        assert!(checkup.check("A4").expect("it is there").seen[0].contains(words), "{words:?} in {checkup}");
         assert_eq!(clinic.minted(), 0, "no mint without a journal");
     }
 }
@@ -407,6 +424,27 @@ fn a_doctor_that_was_killed_is_explained_by_the_journal_and_waited_for() {
     clinic.lab.clock.advance(after);
     all_hold(&clinic.live());
     assert_eq!(clinic.minted(), 2, "one of the dead, one of the living");
+}
+
+#[test]
+fn two_doctors_do_not_mint_on_one_key_side_by_side() {
+    let clinic = Clinic::open();
+    let rotator = |seed| {
+        let random = Arc::new(SeededRandom::new(seed));
+        Rotator::with_ports(clinic.lab.settings.clone(), Ports { random, ..clinic.lab.ports() })
+    };
+    let rotators = [rotator(11), rotator(12)];
+    let task = |rotator: &Rotator| -> executor::Task<'static, _> {
+        let (rotator, key) = (rotator.clone(), clinic.key.clone());
+        Box::pin(async move { rotator.doctor(Some(&key)).await })
+    };
+    let results = executor::run_all(&clinic.lab.clock, rotators.iter().map(task).collect());
+    let (done, refused): (Vec<_>, Vec<_>) = results.into_iter().partition(Result::is_ok);
+    assert_eq!((done.len(), refused.len()), (1, 1));
+    all_hold(done[0].as_ref().expect("it is the one that went on"));
+    let error = refused[0].as_ref().expect_err("it was refused");
+    assert!(error.message().contains("another checkup"), "{error}");
+    assert_eq!(clinic.minted(), 1);
 }
 
 #[test]

@@ -6,7 +6,7 @@ from typing import Any
 
 from ._api import answered
 from ._keywheel import Door
-from .types import DependentReport, DueKey, Plan, Report, Rotated, RotatedKey, RotationSummary
+from .types import Checkup, DependentReport, DueKey, Plan, Report, Rotated, RotatedKey, RotationSummary
 
 # Named here because `Rotator.list` hides the builtin from the annotations below it.
 Summaries = list[RotationSummary]
@@ -40,6 +40,11 @@ class Rotator:
         """Returns what a rotation of this key would do; made by reads alone."""
         plan: Plan = self._call("plan", key=key)
         return plan
+
+    def doctor(self, live: str | None = None) -> Checkup:
+        """Tests what rotations rely on. With `live`, also by minting on that key, which nobody can undo."""
+        checkup: Checkup = self._call("doctor", live=live)
+        return checkup
 
     def rotate(self, key: str) -> Rotated:
         """Rotates a key if it is due, and sees the rotation through."""

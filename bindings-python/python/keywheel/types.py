@@ -63,6 +63,42 @@ class Plan(TypedDict):
     is_shortened: bool
 
 
+class Source(TypedDict):
+    """Who vouches for an assumption: `standing` is documented, unverified or ours."""
+
+    standing: str
+    text: str
+
+
+class Check(TypedDict):
+    """One thing that `doctor` looked at: `verdict` is holds, broken, unknown or ours."""
+
+    id: str
+    title: str
+    value: str
+    source: Source
+    verdict: str
+    seen: list[str]
+    do_next: NotRequired[str]
+
+
+class Section(TypedDict):
+    """Checks that belong together."""
+
+    name: str
+    checks: list[Check]
+
+
+class Checkup(TypedDict):
+    """Everything one run of `doctor` found."""
+
+    at: str
+    live: NotRequired[str]
+    sections: list[Section]
+    is_shortened: bool
+    is_test: bool
+
+
 class Tally(TypedDict):
     """Outcomes and grades of one kind, counted."""
 

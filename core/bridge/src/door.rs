@@ -16,6 +16,7 @@ use crate::{Answer, Failure, contained};
 pub const METHODS: &[&str] = &[
     "cancel",
     "dependents",
+    "doctor",
     "due",
     "history",
     "list",
@@ -45,6 +46,13 @@ struct OneKey {
 struct MaybeKey {
     #[serde(default)]
     key: Option<KeyId>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct MaybeLive {
+    #[serde(default)]
+    live: Option<KeyId>,
 }
 
 #[derive(Deserialize)]
@@ -101,6 +109,10 @@ impl Door {
                 write(method, &Value::Null)
             }
             "dependents" => write(method, &rotator.dependents(&self.rotation(method, arguments)?)?),
+            "doctor" => {
+                let MaybeLive { live } = read(method, arguments)?;
+                write(method, &rotator.doctor(live.as_ref())?)
+            }
             "due" => {
                 let Nothing {} = read(method, arguments)?;
                 write(method, &rotator.due()?)
@@ -220,6 +232,35 @@ mod tests {
         assert_eq!(answer(&door, "dependents", &rotation).as_array().map(Vec::len), Some(3));
         assert_eq!(answer(&door, "rotate", &json!({ "key": lab.key }))["rotated"], "not_due");
         assert_eq!(answer(&door, "rotate_due", &json!({})), json!([]));
+    }
+
+    #[test]
+    #[allow(clippy::disallowed_methods, reason = "somebody must turn the clock while the call blocks")]
+    fn an_examination_comes_through_the_door_and_an_unmarked_key_is_refused() {
+        let lab = Lab::with_buckets(1);
+        // Calls through the door run on threads of their own: virtual time must pass by itself.
+        let (clock, done) = (lab.clock.clone(), std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false)));
+        let (door, seen) = (door(&lab), std::sync::Arc::clone(&done));
+        let turning = std::thread::spawn(move || {
+            while !seen.load(std::sync::atomic::Ordering::SeqCst) {
+                match clock.next_deadline() {
+                    Some(deadline) => clock.advance_to(deadline),
+                    None => std::thread::yield_now(),
+                }
+            }
+        });
+        let checkup = answer(&door, "doctor", &json!({}));
+        let refusal = door.call("doctor", &json!({ "live": lab.key }).to_string());
+        done.store(true, std::sync::atomic::Ordering::SeqCst);
+        turning.join().expect("the clock turns");
+        let section = &checkup["sections"][0];
+        assert_eq!(
+            (section["name"].as_str(), section["checks"].as_array().map(Vec::len)),
+            (Some("assumptions"), Some(7))
+        );
+        let verdicts = |id: usize| section["checks"][id]["verdict"].as_str().unwrap_or_default().to_owned();
+        assert_eq!((verdicts(0).as_str(), verdicts(3).as_str()), ("unknown", "holds"), "{checkup}");
+        assert_eq!(refusal.expect_err("the key is in use").kind, "refused");
     }
 
     #[test]

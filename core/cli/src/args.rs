@@ -55,6 +55,8 @@ pub(crate) enum Command {
     Resume(ResumeArgs),
     /// Give up a rotation that has not minted yet.
     Cancel(CancelArgs),
+    /// Test what rotations rely on: the assumptions A1 to A7, with values, sources and what was seen.
+    Doctor(DoctorArgs),
     /// Run an OCI of one's own on this machine (lab build).
     #[cfg(feature = "lab")]
     Emulate(EmulateArgs),
@@ -171,6 +173,18 @@ pub(crate) struct CancelArgs {
     /// `due` does not start it again before this instant (2027-01-01T00:00:00Z) or for this long (7d).
     #[arg(long, value_name = "WHEN")]
     pub(crate) until: Option<String>,
+}
+
+/// `doctor`.
+#[derive(Debug, Args)]
+pub(crate) struct DoctorArgs {
+    /// Test by minting on this key too: it must protect nothing and carry the free-form tag
+    /// keywheel-throw-away = true. The versions can never be removed.
+    #[arg(long, value_name = "KEY")]
+    pub(crate) live: Option<KeyId>,
+    /// Mint without asking.
+    #[arg(long, short, requires = "live")]
+    pub(crate) yes: bool,
 }
 
 /// `emulate`.

@@ -15,6 +15,7 @@ Exit codes:
     5  something is due (`due --exit-code`)
     6  refused for a stated reason before anything was changed
     7  still open: the time given ran out; `keywheel resume` goes on
+    8  `doctor` found an assumption broken
   130  interrupted; nothing is lost, `keywheel resume` goes on";
 
 /// How a run of the program ended.
@@ -26,6 +27,8 @@ pub(crate) enum Exit {
     SomethingDue,
     /// Completed with exceptions.
     Exceptions,
+    /// An assumption is broken.
+    Broken,
     /// Still open.
     StillOpen,
     /// A person must act.
@@ -52,6 +55,7 @@ impl Exit {
             Self::SomethingDue => 5,
             Self::Refused => 6,
             Self::StillOpen => 7,
+            Self::Broken => 8,
             Self::Interrupted => 130,
         }
     }
@@ -87,6 +91,7 @@ mod tests {
             Exit::Done,
             Exit::SomethingDue,
             Exit::Exceptions,
+            Exit::Broken,
             Exit::StillOpen,
             Exit::Paused,
             Exit::Refused,

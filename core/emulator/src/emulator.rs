@@ -4,8 +4,8 @@
 //! the date of the wall.
 
 use std::io;
-use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use keywheel::memory::{VaultEndpoint, World};
@@ -13,7 +13,7 @@ use keywheel::model::{Region, VaultId};
 use tokio::runtime::Handle;
 
 use crate::endpoints::Endpoints;
-use crate::shared::Shared;
+use crate::shared::{ArrivedMint, Shared};
 use crate::users::{ApiUser, Users};
 
 /// How long `shutdown` waits for connections to finish.
@@ -47,6 +47,7 @@ impl Emulator {
             users: Users::default(),
             endpoints: Endpoints::on(Handle::current()),
             requests: AtomicU64::new(1),
+            mints: Mutex::default(),
         });
         for region in shared.world.regions() {
             shared.region_url(&region)?;
@@ -98,6 +99,13 @@ impl Emulator {
     #[must_use]
     pub fn users(&self) -> &Users {
         &self.shared.users
+    }
+
+    /// Every request to mint that arrived at any endpoint, in order, before its signature was looked at: what a
+    /// client sent, not what it says that it sent.
+    #[must_use]
+    pub fn arrived_mints(&self) -> Vec<ArrivedMint> {
+        self.shared.mints.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Stops listening and waits briefly for what is being answered.

@@ -14,6 +14,7 @@ mod socket;
 pub mod users;
 pub mod verify;
 mod wire;
+mod wire_blocks;
 mod wire_buckets;
 mod wire_identity;
 mod wire_kms;
@@ -22,6 +23,7 @@ mod wire_ons;
 mod wire_search;
 
 pub use emulator::{Emulator, EmulatorSettings};
+pub use shared::ArrivedMint;
 pub use users::{ApiUser, OciConfig};
 
 /// The README, whose example must compile.

@@ -9,12 +9,16 @@ use percent_encoding::percent_decode_str;
 /// Operations that keywheel must not or need not have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Only {
+    GetBootVolumeKmsKey,
     GetCompartment,
+    GetVolumeKmsKey,
     ListWorkRequestErrors,
     ListWorkRequestLogs,
 }
 
 const ONLY_HERE: &[(Only, Service, &str, &str)] = &[
+    (Only::GetVolumeKmsKey, Service::BlockStorage, "GET", "/20160918/volumes/{volumeId}/kmsKey"),
+    (Only::GetBootVolumeKmsKey, Service::BlockStorage, "GET", "/20160918/bootVolumes/{bootVolumeId}/kmsKey"),
     (Only::GetCompartment, Service::Identity, "GET", "/20160918/compartments/{compartmentId}"),
     (Only::ListWorkRequestErrors, Service::ObjectStorage, "GET", "/workRequests/{workRequestId}/errors"),
     (Only::ListWorkRequestLogs, Service::ObjectStorage, "GET", "/workRequests/{workRequestId}/logs"),
@@ -132,6 +136,18 @@ mod tests {
             Routed::Found(Call::Table(Operation::CreateKeyVersion), _)
         ));
         assert_eq!(route(PortKind::Vault, "GET", "/20180608/vaults"), Routed::Nothing);
+    }
+
+    #[test]
+    fn the_key_of_a_volume_cannot_be_deleted() {
+        for path in ["/20160918/volumes/v/kmsKey", "/20160918/bootVolumes/v/kmsKey", "/20160918/volumes/v"] {
+            assert_eq!(route(PortKind::Region, "DELETE", path), Routed::OtherMethod, "{path}");
+        }
+        assert!(matches!(
+            route(PortKind::Region, "PUT", "/20160918/bootVolumes/v/kmsKey"),
+            Routed::Found(Call::Table(Operation::UpdateBootVolumeKmsKey), _)
+        ));
+        assert_eq!(route(PortKind::Vault, "GET", "/20160918/volumes/v"), Routed::Nothing);
     }
 
     #[test]

@@ -19,7 +19,7 @@ use crate::asked::Asked;
 use crate::endpoints::Endpoint;
 use crate::errors::{Answered, Failure, HttpAnswer, HttpRefusal, REQUEST_ID};
 use crate::route::{Call, Routed, route};
-use crate::shared::Shared;
+use crate::shared::{ArrivedMint, Shared};
 use crate::socket::{Breaker, Loopback};
 use crate::verify::{BodyHeaders, Received, verify};
 use crate::wire;
@@ -92,6 +92,11 @@ fn witnessed(mut answer: HttpAnswer, door: &Door, headers: &HeaderMap) -> HttpAn
 fn answer(door: &Door, parts: &Parts, body: &[u8]) -> Answered {
     let target = parts.uri.path_and_query().map_or("/", |target| target.as_str());
     let routed = route(door.endpoint.port_kind(), parts.method.as_str(), parts.uri.path());
+    if matches!(&routed, Routed::Found(Call::Table(Operation::CreateKey | Operation::CreateKeyVersion), _)) {
+        let header = |name| parts.headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+        let path = parts.uri.path().to_owned();
+        door.shared.arrived(ArrivedMint { path, token: header("opc-retry-token"), date: header("date") });
+    }
     let body_headers = match routed {
         Routed::Found(Call::Table(Operation::PutObject), _) => BodyHeaders::Optional,
         _ => BodyHeaders::ByMethod,

@@ -3,8 +3,8 @@
 //! Keeps no cloud state of its own; whatever a client can change is in World.
 
 use std::io;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -21,6 +21,21 @@ pub(crate) struct Shared {
     pub(crate) users: Users,
     pub(crate) endpoints: Endpoints,
     pub(crate) requests: AtomicU64,
+    pub(crate) mints: Mutex<Vec<ArrivedMint>>,
+}
+
+/// The most mints that are remembered; a vault holds far fewer versions.
+const MINTS_MAX: usize = 10_000;
+
+/// A request to mint as it arrived, before anything was checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ArrivedMint {
+    /// Its path.
+    pub path: String,
+    /// Its `opc-retry-token`.
+    pub token: Option<String>,
+    /// Its `date`.
+    pub date: Option<String>,
 }
 
 impl Shared {
@@ -37,6 +52,14 @@ impl Shared {
     /// A name for a request that World never heard of.
     pub(crate) fn next_request_id(&self) -> String {
         format!("E{:031X}", self.requests.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// Counts a mint that arrived, refused or not.
+    pub(crate) fn arrived(&self, mint: ArrivedMint) {
+        let mut mints = self.mints.lock().unwrap_or_else(PoisonError::into_inner);
+        if mints.len() < MINTS_MAX {
+            mints.push(mint);
+        }
     }
 
     /// World's clock as an HTTP `Date`.

@@ -7,19 +7,22 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use keywheel::adapters::operation::Operation;
 use keywheel::memory::{Listing, Told};
+use keywheel::model::Kind;
 use serde_json::Value;
 
 use crate::asked::Asked;
 use crate::errors::{Answered, Failure, HttpAnswer, HttpRefusal, REQUEST_ID};
 use crate::route::{Call, Only};
 use crate::shared::Shared;
-use crate::{wire_buckets, wire_identity, wire_kms, wire_objects, wire_ons, wire_search};
+use crate::{wire_blocks, wire_buckets, wire_identity, wire_kms, wire_objects, wire_ons, wire_search};
 
 /// Serves one operation.
 pub(crate) fn answer(shared: &Arc<Shared>, call: Call, asked: &Asked<'_>) -> Answered {
     let world = &*shared.world;
     match call {
         Call::Only(Only::GetCompartment) => wire_identity::get_compartment(world, asked),
+        Call::Only(Only::GetBootVolumeKmsKey) => wire_blocks::get_key_of(world, asked, &Kind::BootVolume),
+        Call::Only(Only::GetVolumeKmsKey) => wire_blocks::get_key_of(world, asked, &Kind::BlockVolume),
         Call::Only(Only::ListWorkRequestErrors) => wire_buckets::list_work_request_errors(world, asked),
         Call::Only(Only::ListWorkRequestLogs) => wire_buckets::list_work_request_logs(world, asked),
         Call::Table(operation) => match operation {
@@ -52,6 +55,18 @@ pub(crate) fn answer(shared: &Arc<Shared>, call: Call, asked: &Asked<'_>) -> Ans
             Operation::GetObject => wire_objects::get_object(world, asked),
             Operation::HeadObject => wire_objects::head_object(world, asked),
             Operation::PutObject => wire_objects::put_object(world, asked),
+            Operation::ListVolumes => wire_blocks::list(world, asked, &Kind::BlockVolume),
+            Operation::GetVolume => wire_blocks::get(world, asked, &Kind::BlockVolume),
+            Operation::UpdateVolumeKmsKey => wire_blocks::update_volume_key(world, asked, &Kind::BlockVolume),
+            Operation::ListBootVolumes => wire_blocks::list(world, asked, &Kind::BootVolume),
+            Operation::GetBootVolume => wire_blocks::get(world, asked, &Kind::BootVolume),
+            Operation::UpdateBootVolumeKmsKey => wire_blocks::update_volume_key(world, asked, &Kind::BootVolume),
+            Operation::ListVolumeBackups => wire_blocks::list(world, asked, &Kind::BlockVolumeBackup),
+            Operation::GetVolumeBackup => wire_blocks::get(world, asked, &Kind::BlockVolumeBackup),
+            Operation::UpdateVolumeBackup => wire_blocks::update_backup(world, asked, &Kind::BlockVolumeBackup),
+            Operation::ListBootVolumeBackups => wire_blocks::list(world, asked, &Kind::BootVolumeBackup),
+            Operation::GetBootVolumeBackup => wire_blocks::get(world, asked, &Kind::BootVolumeBackup),
+            Operation::UpdateBootVolumeBackup => wire_blocks::update_backup(world, asked, &Kind::BootVolumeBackup),
             Operation::GetTopic => wire_ons::get_topic(shared, asked),
             Operation::PublishMessage => wire_ons::publish_message(shared, asked),
             other => {

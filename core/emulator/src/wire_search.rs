@@ -10,7 +10,15 @@ use crate::errors::{Answered, HttpAnswer, HttpRefusal};
 use crate::wire::{heard, instant};
 
 /// Types World indexes, with the fields each can be asked by.
-const TYPES: &[(&str, &[&str])] = &[("Bucket", &["namespace"]), ("Key", &["vaultId"]), ("Vault", &[])];
+const TYPES: &[(&str, &[&str])] = &[
+    ("BootVolume", &[]),
+    ("BootVolumeBackup", &[]),
+    ("Bucket", &["namespace"]),
+    ("Key", &["vaultId"]),
+    ("Vault", &[]),
+    ("Volume", &[]),
+    ("VolumeBackup", &[]),
+];
 
 /// Fields of every type.
 const FIELDS: &[&str] = &["identifier", "displayName", "compartmentId", "lifecycleState", "timeCreated"];
@@ -36,7 +44,7 @@ fn summary_json(resource: &ResourceSummary) -> Value {
     json!({
         "resourceType": resource.resource_type, "identifier": resource.identifier,
         "compartmentId": resource.compartment, "timeCreated": instant(resource.time_created),
-        "displayName": resource.display_name, "availabilityDomain": null,
+        "displayName": resource.display_name, "availabilityDomain": resource.availability_domain,
         "lifecycleState": resource.lifecycle_state, "freeformTags": resource.tags.freeform,
         "definedTags": resource.tags.defined, "systemTags": {}, "identityContext": {},
         "additionalDetails": resource.additional, "searchContext": null,

@@ -12,7 +12,7 @@ use std::time::Duration;
 use keywheel::ErrorKind;
 use keywheel::adapters::oci::{Catalog, Client, ClientSettings, Endpoints, Rekeyers, Topic, VaultKeyStore};
 use keywheel::memory::{Caller, NotYet, World, WorldSettings};
-use keywheel::model::{Margins, Region, ReplicaState, ReplicaStatus, RetryToken, Timestamp};
+use keywheel::model::{Kind, Margins, Region, ReplicaState, ReplicaStatus, RetryToken, Timestamp};
 use keywheel::ports::{KeyStore, VersionMint};
 use keywheel::testkit::conformance::world::{Place, PortsUnderTest, WorldFixture};
 use keywheel_emulator::{Emulator, EmulatorSettings, OciConfig};
@@ -79,20 +79,36 @@ async fn fars() -> (Far, Far) {
     tokio::join!(far(lagging), far(paged))
 }
 
+const BLOCK_STORAGE: [Kind; 4] = [Kind::BlockVolume, Kind::BootVolume, Kind::BlockVolumeBackup, Kind::BootVolumeBackup];
+
 macro_rules! promises {
-    ($suite:ident: $($promise:ident)*) => {
+    ($suite:ident of $kinds:expr => $($promise:ident)*) => {
         mod $suite {
+            #[allow(unused_imports, reason = "not every list of kinds names one of these")]
+            use super::{BLOCK_STORAGE, Kind};
             $(#[tokio::test(flavor = "multi_thread")]
             async fn $promise() {
                 use keywheel::testkit::conformance::$suite::$promise as holds;
-                let (lagging, paged) = super::fars().await;
-                tokio::join!(holds(&lagging.fixture), holds(&paged.fixture));
+                // Each kind has clouds of its own, so all may wait for their lags together.
+                let local = tokio::task::LocalSet::new();
+                let mut all = Vec::new();
+                for kind in $kinds {
+                    all.push(local.spawn_local(async move {
+                        let (mut lagging, mut paged) = super::fars().await;
+                        (lagging.fixture.kind, paged.fixture.kind) = (kind.clone(), kind);
+                        tokio::join!(holds(&lagging.fixture), holds(&paged.fixture));
+                    }));
+                }
+                local.await;
+                for held in all {
+                    held.await.expect("the promise holds for every kind");
+                }
             })*
         }
     };
 }
 
-promises!(key_store:
+promises!(key_store of [Kind::Bucket] =>
     keys_read_what_was_minted
     a_mint_is_sent_once
     a_lost_answer_says_maybe
@@ -103,16 +119,18 @@ promises!(key_store:
     answers_carry_witnesses
     a_stale_etag_changes_nothing);
 
-promises!(catalog:
+promises!(catalog of [&BLOCK_STORAGE[..], &[Kind::Bucket]].concat() =>
     every_pass_ends_with_coverage
     what_is_listed_is_found
     a_denied_compartment_is_a_verdict
     a_cursor_survives_its_process
     a_candidate_keeps_its_id
     tags_are_checked_again
-    pages_are_homogeneous);
+    pages_are_homogeneous
+    what_is_terminated_is_left_out
+    a_hint_is_the_services_word);
 
-promises!(rekeyer:
+promises!(rekeyer of [Kind::Bucket] =>
     describe_is_constant
     observe_sees_the_owning_service
     a_stale_etag_changes_nothing
@@ -121,7 +139,17 @@ promises!(rekeyer:
     find_shows_what_was_begun
     tickets_are_polled_together);
 
-promises!(notifier:
+promises!(rekeyer_assign of BLOCK_STORAGE =>
+    describe_is_constant
+    observe_sees_the_owning_service
+    a_stale_etag_changes_nothing
+    there_is_no_rewrap
+    a_lost_answer_says_maybe
+    done_is_done
+    what_is_being_made_is_busy
+    what_is_terminated_is_said_to_be);
+
+promises!(notifier of [Kind::Bucket] =>
     a_notice_carries_its_dedupe_key
     ok_means_accepted);
 

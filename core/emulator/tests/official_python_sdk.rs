@@ -15,8 +15,10 @@ use std::process::Command;
 use std::time::Duration;
 
 use common::lab::Lab;
+use common::recorder::Recorder;
+use common::transcript;
 use jiff::Timestamp;
-use keywheel::memory::WorldSettings;
+use keywheel::memory::{FaultPlan, WorldSettings};
 use serde_json::{Value, json};
 
 const INSTALL: &str = "python3 -m venv target/venv && target/venv/bin/pip install oci==2.189.0";
@@ -146,5 +148,48 @@ async fn the_official_python_sdk_publishes_a_notice() {
     let ran = holds("notices.py", facts).await;
     if ran {
         assert_eq!(lab.world.messages(&topic).len(), 1);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_official_python_sdk_gives_volumes_and_backups_another_key() {
+    let lab = Lab::new(unhurried()).await;
+    let (world, now) = (&lab.world, lab.world.now());
+    let successor = world.add_key(&lab.vault, &lab.compartment, "cards-2", now - Duration::from_secs(3600)).done();
+    let volume = |n: usize| {
+        let seed = world.add_volume(&lab.home, &lab.compartment, &format!("volume-{n}")).key(&lab.key);
+        seed.domain(1 + n % 2).done()
+    };
+    let mut volumes: Vec<_> = (0..5).map(volume).collect();
+    let far_off = now + Duration::from_secs(3600);
+    let young = world.add_volume(&lab.home, &lab.compartment, "young").key(&lab.key).ready(far_off).done();
+    volumes.push(young.clone());
+    let boot = world.add_boot_volume(&lab.home, &lab.compartment, "boot").key(&lab.key).done();
+    let (backup, boot_backup) = (world.add_backup(&volumes[0], "b").done(), world.add_backup(&boot, "bb").done());
+    world.faults(FaultPlan::new().silent_no_op_on("update_volume_backup", 1));
+    let facts = lab.facts(json!({
+        "successor": successor, "volumes": volumes, "young": young, "boot": boot,
+        "backup": backup, "boot_backup": boot_backup,
+    }));
+    let ran = holds("blocks.py", facts).await;
+    if ran {
+        for moved in [&volumes[0], &boot, &backup, &boot_backup] {
+            assert_eq!(world.wrapping_version(moved), Some(world.current_version(&successor)));
+        }
+        assert_eq!(world.wrapping_version(&volumes[1]), Some(world.current_version(&lab.key)));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_official_python_sdk_sends_what_the_transcript_of_block_storage_says() {
+    let lab = Lab::new(unhurried()).await;
+    let recorder = Recorder::start();
+    let mut facts = transcript::facts();
+    facts["region"] = json!(recorder.url());
+    let ran = holds("blocks_transcript.py", lab.facts(facts)).await;
+    if ran {
+        let seen = recorder.seen();
+        // What a newer SDK sends is put into the file from here, once it has been looked at.
+        assert_eq!(seen, transcript::block_storage(), "recorded:\n{seen:#}");
     }
 }

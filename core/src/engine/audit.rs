@@ -2,8 +2,8 @@
 //!
 //! Every fact of a rotation goes, intents too, so that a sink's copy can be checked as a chain of its own.
 //! Cursors do not, and feeding needs no intent: an entry sent twice is the same entry. The journal is the
-//! trail; a sink that fails is fed again at the next drive and never holds a rotation up. Only a fork, two
-//! histories for one place, stops us: somebody rewrote the journal or the sink.
+//! trail; a sink that fails is fed again at the next drive and never holds a rotation up. A fork, two histories for
+//! one place, is written down and ends the feeding of that stream to that sink: a person has to look (`restored`).
 
 use super::book::Book;
 use super::{Done, Engine};
@@ -40,9 +40,27 @@ impl Engine {
         Ok(())
     }
 
+    /// Feeds every sink with one rotation's own stream, so that an intent is known elsewhere before its mint leaves:
+    /// what a journal restored from a backup has forgotten, a sink then still has.
+    pub(super) async fn feed_intent(&self, stream: &StreamId) {
+        let fed = async {
+            let mut cursors = Book::<Cursors>::open(self, StreamId::meta()).await?;
+            for index in 0..self.ports.audit.len() {
+                self.feed(&mut cursors, index, stream).await?;
+            }
+            Done::Ok(())
+        };
+        if let Err(error) = fed.await {
+            tracing::warn!(%error, "no sink knows of this intent yet; they are fed again at the end of the drive");
+        }
+    }
+
     async fn feed(&self, cursors: &mut Book<Cursors>, index: usize, stream: &StreamId) -> Done {
         let sink = &self.ports.audit[index];
         let name = sink.name();
+        if cursors.state().is_some_and(|cursors| cursors.is_forked(&name, stream)) {
+            return Ok(());
+        }
         let mut chain = Chain::new(stream.clone());
         let fed = cursors.state().map_or(0, |cursors| cursors.next(&name, stream));
         loop {
@@ -55,8 +73,16 @@ impl Engine {
                     entries.push(AuditEntry { id, stream, seq: entry.seq, at: entry.at, text });
                 }
             }
-            if !entries.is_empty() {
-                sink.record(&entries).await?;
+            if let Some(first) = entries.first() {
+                match sink.record(&entries).await {
+                    Err(error) if error.kind() == ErrorKind::Fork => {
+                        tracing::error!(sink = name, %stream, %error, "the sink holds another history");
+                        let (seq, why) = (first.seq, error.to_string());
+                        let fact = MetaFact::SinkForked { sink: name, stream: stream.clone(), seq, why };
+                        return self.advance(cursors, fact).await;
+                    }
+                    other => other?,
+                };
             }
             if lines.len() < PAGE_LINES {
                 break;

@@ -129,6 +129,7 @@ impl Engine {
         }
         if let Some(Effect::Mint { leg }) = conclusion.then {
             let date = self.state(main)?.leg(leg).and_then(Leg::open_attempt).map(|attempt| attempt.intent.date);
+            self.feed_intent(main.stream()).await;
             let outcome = match self.announce(main, leg, date, conclusion.register).await? {
                 Some(unannounced) => unannounced,
                 None => self.mint(main, leg, sent).await?,

@@ -19,6 +19,7 @@ mod pages;
 mod pass;
 mod perform;
 mod progress;
+mod restored;
 mod server_time;
 mod view;
 mod walk;

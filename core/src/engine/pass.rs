@@ -12,9 +12,9 @@ use super::walk::{Group, Walk};
 use super::{Done, Engine};
 use crate::Result;
 use crate::journal::Replay;
-use crate::model::{ResourceId, StreamId};
+use crate::model::{Dependent, Outcome, ResourceId, StreamId};
 use crate::rotation::page::{self, Inventory, PageFact};
-use crate::rotation::{Fact, PageOpened, PassEnded, State, wants_successor};
+use crate::rotation::{Fact, PageOpened, PassEnded, State, UNMOVED, wants_successor};
 
 impl Engine {
     /// Walks the catalog and records what was not known. Errors are the pass's; what was written stays.
@@ -25,15 +25,17 @@ impl Engine {
         }
         let mut known = HashSet::new();
         let pages: Vec<u32> = self.state(main)?.pages.keys().copied().collect();
+        let mut stayed = Vec::new();
         for number in pages {
-            self.recall(main, number, &mut known).await?;
+            self.recall(main, number, &mut known, &mut stayed).await?;
         }
         while self.adopt_orphan(main, held, &mut known).await? {}
         let key = self.state(main)?.opened.name.key.clone();
         let mut walk = Walk::new(self, &key).await?;
         if pass == 0 {
-            walk.inherit(self.inherited(main).await?);
+            stayed = self.inherited(main).await?;
         }
+        walk.inherit(stayed);
         let mut added = 0;
         while let Some(groups) = walk.next(&known).await? {
             self.keep(held).await?;
@@ -58,8 +60,29 @@ impl Engine {
         self.record(main, held, vec![Fact::PassEnded(ended)]).await
     }
 
-    /// Learns the ids of a page that is known already.
-    async fn recall(&self, main: &Book<State>, number: u32, known: &mut HashSet<ResourceId>) -> Done {
+    /// Learns the ids of a page that is known already. What stayed where it was is forgotten if exceptions are to be
+    /// looked at again: the catalog finds it anew, or it is asked for by name at the end.
+    async fn recall(
+        &self,
+        main: &Book<State>,
+        number: u32,
+        known: &mut HashSet<ResourceId>,
+        stayed: &mut Vec<Dependent>,
+    ) -> Done {
+        let state = self.state(main)?;
+        if state.pages.get(&number).is_some_and(|page| page.opened.pass < state.again_from) {
+            if let Some(page) = self.page_book(main, number).await?.state() {
+                let has_stayed = |outcome: &Outcome| UNMOVED.contains(&outcome.word());
+                for (item, progress) in page.inventory.items.iter().zip(&page.progress) {
+                    if progress.outcome.as_ref().is_some_and(has_stayed) {
+                        stayed.push(item.dependent.clone());
+                    } else {
+                        known.insert(item.dependent.id.clone());
+                    }
+                }
+            }
+            return Ok(());
+        }
         let stream = StreamId::page(&self.state(main)?.rid, number);
         // The inventory is the page's first line; what became of its dependents is of no interest here.
         let lines = self.ports.journal.read(&stream, 0, 1).await?;

@@ -27,8 +27,14 @@ impl Engine {
                 Ok(Conclusion::default())
             }
             Effect::Preflight => self.preflight(main).await,
-            Effect::Survey { leg } => self.survey_leg(main, *leg).await,
-            Effect::SettleMint { leg } => self.settle_leg(main, *leg).await,
+            Effect::Survey { leg } => {
+                let conclusion = self.survey_leg(main, *leg).await?;
+                self.unless_restored(main, conclusion).await
+            }
+            Effect::SettleMint { leg } => {
+                let conclusion = self.settle_leg(main, *leg).await?;
+                self.unless_restored(main, conclusion).await
+            }
             Effect::ObserveFlip { leg } => self.observe_target(main, *leg).await,
             Effect::ObserveReplicas { leg } => self.replicas(main, *leg).await,
             Effect::RekeyPages { pages } => {

@@ -59,6 +59,7 @@ impl Engine {
         findings.extend(state.passes.iter().filter(|(pass, _)| **pass > 0).flat_map(|(_, pass)| pass.findings.clone()));
         findings.extend(rotation::trusted_token(state));
         findings.extend(state.noted.iter().cloned());
+        findings.extend(self.histories(&main).await?);
         findings.extend(state.completed.iter().flat_map(|completed| completed.findings.clone()));
         findings.sort();
         findings.dedup();

@@ -163,7 +163,7 @@ impl<'a> Walk<'a> {
                             self.note(
                                 FindingKind::Inherited,
                                 &candidate,
-                                "an overtaken rotation left it; it is terminated",
+                                "it was left unfinished before; it is terminated",
                             );
                         }
                     }
@@ -190,7 +190,7 @@ impl<'a> Walk<'a> {
         }
         let whose = || key.map_or_else(|| "Oracle's own key".to_owned(), ToString::to_string);
         if candidate.found_by == FoundBy::Journal {
-            let text = format!("an overtaken rotation left it; it is under {} now", whose());
+            let text = format!("it was left unfinished before; it is under {} now", whose());
             self.note(FindingKind::Inherited, &candidate, &text);
         } else if tagged {
             self.note(

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::StreamId;
-use crate::ports::{AuditEntry, AuditSink, Reply};
+use crate::ports::{AuditEntry, AuditSink, LastHeld, Reply};
 
 /// Keeps entries by stream and number.
 #[derive(Debug, Default)]
@@ -57,5 +57,12 @@ impl AuditSink for MemoryAuditSink {
             kept.entry((entry.stream.clone(), entry.seq)).or_insert_with(|| entry.clone());
         }
         Ok(Reply::bare(()))
+    }
+
+    async fn last_held(&self, stream: &StreamId) -> Result<Reply<LastHeld>> {
+        let kept = self.lock();
+        let mut of_stream = kept.range((stream.clone(), 0)..=(stream.clone(), u64::MAX));
+        let last = of_stream.next_back().map(|((_, seq), entry)| LastHeld::Entry { seq: *seq, id: entry.id.clone() });
+        Ok(Reply::bare(last.unwrap_or(LastHeld::Nothing)))
     }
 }

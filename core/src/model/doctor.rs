@@ -183,8 +183,9 @@ impl Forecast {
     /// The cost under these margins.
     #[must_use]
     pub fn of(margins: &Margins) -> Self {
-        let duration = margins.clock_error + Self::gap(margins) + margins.list_lag + margins.quiet_period();
-        Self { versions: 1, versions_max: 3 * Self::TRIES, duration }
+        let waits = margins.clock_error + Self::gap(margins) + margins.list_lag + margins.quiet_period();
+        let reads = margins.poll_max;
+        Self { versions: 1, versions_max: 3 * Self::TRIES, duration: waits + reads }
     }
 
     /// How long after a refusal its effect would have shown: P + λ + ε.
@@ -229,6 +230,6 @@ mod tests {
     fn the_forecast_under_production_margins_is_twelve_minutes_and_one_version() {
         let forecast = Forecast::of(&Margins::production());
         assert_eq!((forecast.versions, forecast.versions_max), (1, 6));
-        assert_eq!(forecast.duration, Duration::from_secs(30 + 150 + 60 + 450));
+        assert_eq!(forecast.duration, Duration::from_secs(30 + 150 + 60 + 450 + 30));
     }
 }

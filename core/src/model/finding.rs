@@ -17,8 +17,12 @@ pub enum FindingKind {
     Empty,
     /// The key was first seen with several versions: older data may still hang on an earlier one.
     HistoryUnknown,
-    /// A dependent that an overtaken rotation left unfinished is not under the key any more.
+    /// A dependent that was left unfinished, by an overtaken rotation or before a resume, is not under the key any more.
     Inherited,
+    /// The journal ends before a copy of it: it was restored from a backup.
+    JournalBehind,
+    /// A copy of the journal tells another history.
+    JournalForked,
     /// The vault is close to its version limit.
     QuotaLow,
     /// The intent register held something else, was dated in the future, or was removed.

@@ -79,7 +79,7 @@ pub enum Strategy {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum FoundBy {
-    /// The journal knew it: an overtaken rotation left it unfinished.
+    /// The journal knew it: it was left unfinished, by an overtaken rotation or before a resume.
     Journal,
     /// The owning service listed it.
     List,

@@ -22,11 +22,30 @@ pub struct AuditEntry {
     pub text: String,
 }
 
+/// What a sink holds last of one stream.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LastHeld {
+    /// It cannot be asked, or does not know.
+    CannotSay,
+    /// The entry with the highest number.
+    Entry {
+        /// Its number in the stream.
+        seq: u64,
+        /// Its identity.
+        id: LineHash,
+    },
+    /// No entry of this stream.
+    Nothing,
+}
+
 /// Receives facts.
 ///
 /// 1. At least once: the same entry may come again and is the same. (`an_entry_may_come_twice`)
 /// 2. Another id at a place already taken is a `Fork`, and nothing is recorded. (`a_fork_is_refused`)
 /// 3. When `record` returns, the entries are as durable as the sink can make them. (`recorded_means_durable`)
+/// 4. `last_held` says the truth or that it cannot: a journal that ends before it was restored from a backup.
+///    (`what_is_held_last_is_told_or_not_known`)
 #[cfg_attr(feature = "testkit", mockall::automock)]
 #[async_trait]
 pub trait AuditSink: Send + Sync {
@@ -35,4 +54,10 @@ pub trait AuditSink: Send + Sync {
 
     /// Records entries, in order.
     async fn record(&self, entries: &[AuditEntry]) -> Result<Reply<()>>;
+
+    /// What it holds last of a stream. A sink that only takes cannot say.
+    async fn last_held(&self, stream: &StreamId) -> Result<Reply<LastHeld>> {
+        let _ = stream;
+        Ok(Reply::bare(LastHeld::CannotSay))
+    }
 }

@@ -160,6 +160,10 @@ pub fn apply(state: Option<State>, recorded: &Recorded, fact: &Fact) -> Result<S
             state.overtaken_by = Some(by.clone());
             state.phase = Phase::Overtaken;
         }
+        Fact::JournalBehind(behind) => {
+            state.behind.insert((behind.sink.clone(), behind.sink_head.clone()), behind.clone());
+            state.mint_not_before = state.mint_not_before.max(Some(behind.until));
+        }
         Fact::MintHeld(held) => {
             state.held.insert(held.what.clone());
             state.mint_not_before = state.mint_not_before.max(Some(held.until));
@@ -183,6 +187,7 @@ fn is_progress(fact: &Fact) -> bool {
         Fact::EffectFailed(_)
             | Fact::Paused(_)
             | Fact::NoticeIntended(_)
+            | Fact::JournalBehind(_)
             | Fact::MintHeld(_)
             | Fact::MintIntended(_)
             | Fact::MintRefused(_)
@@ -219,6 +224,7 @@ fn open(recorded: &Recorded, opened: super::fact::Opened) -> State {
         closed_at: None,
         overtaken_by: None,
         held_until: None,
+        behind: BTreeMap::new(),
         held: BTreeSet::new(),
         mint_not_before: None,
         noted: Vec::new(),

@@ -185,16 +185,16 @@ pub(super) fn closing_findings(state: &State) -> Vec<Finding> {
         let is_blind = |finding: &&Finding| finding.kind == FindingKind::CoverageHole;
         findings.extend(last.findings.iter().filter(is_blind).cloned());
     }
-    let made = &state.census;
-    if made.ours + made.presumed > 1 {
-        findings.push(Finding {
-            kind: FindingKind::Duplicate,
-            subject: state.opened.name.key.to_string(),
-            text: format!(
-                "{} versions seem to be ours; the newest is kept, none is ever removed",
-                made.ours + made.presumed
-            ),
-        });
+    // One per leg is what is meant: a successor, and a version.
+    for census in state.legs.iter().filter_map(|leg| leg.in_use.as_ref()).map(|in_use| &in_use.census) {
+        let made = census.ours + census.presumed;
+        if made > 1 {
+            findings.push(Finding {
+                kind: FindingKind::Duplicate,
+                subject: state.opened.name.key.to_string(),
+                text: format!("{made} versions seem to be ours; the newest is kept, none is ever removed"),
+            });
+        }
     }
     findings
 }

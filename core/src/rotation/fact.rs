@@ -21,6 +21,8 @@ pub enum Fact {
     Opened(Opened),
     /// Preflight passed.
     Checked(Checked),
+    /// A sink holds lines of this stream that the journal has not: it was restored from a backup.
+    JournalBehind(JournalBehind),
     /// INTENT: we are about to mint. The first one is the pivot.
     MintIntended(MintIntended),
     /// The service answered 2xx: a version was created, certainly by us.
@@ -180,6 +182,21 @@ pub struct Checked {
     /// Rules not met that do not stop us.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub findings: Vec<Finding>,
+}
+
+/// A sink's copy of this stream goes further than the stream, or another way. No mint before `until`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JournalBehind {
+    /// The sink's name.
+    pub sink: String,
+    /// Lines the stream had when it was compared.
+    pub lines: u64,
+    /// Lines the sink holds.
+    pub sink_lines: u64,
+    /// Hash of the last one of them.
+    pub sink_head: LineHash,
+    /// Until when no mint is journaled, by the server's clock.
+    pub until: Timestamp,
 }
 
 /// INTENT (protocol.md): everything the request depends on, journaled before it is sent.

@@ -11,6 +11,17 @@ use crate::model::StreamId;
 #[serde(tag = "fact", content = "body", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum MetaFact {
+    /// A sink holds another history of a stream: it gets no more of it.
+    SinkForked {
+        /// The sink's name.
+        sink: String,
+        /// Which stream.
+        stream: StreamId,
+        /// The first line that it did not take.
+        seq: u64,
+        /// What it said.
+        why: String,
+    },
     /// A sink has recorded a stream's lines up to here.
     SinkAdvanced {
         /// The sink's name.
@@ -24,18 +35,48 @@ pub enum MetaFact {
 
 /// Cursors by sink and stream.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Cursors(BTreeMap<(String, StreamId), u64>);
+pub struct Cursors {
+    next: BTreeMap<(String, StreamId), u64>,
+    forks: BTreeMap<(String, StreamId), Forked>,
+}
+
+/// Where a sink's history of a stream parts from the journal's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Forked {
+    /// The first line that the sink did not take.
+    pub seq: u64,
+    /// What it said.
+    pub why: String,
+}
 
 impl Cursors {
     /// Applies one fact.
     pub fn apply(&mut self, fact: &MetaFact) {
-        let MetaFact::SinkAdvanced { sink, stream, next_seq } = fact;
-        self.0.insert((sink.clone(), stream.clone()), *next_seq);
+        match fact {
+            MetaFact::SinkAdvanced { sink, stream, next_seq } => {
+                self.next.insert((sink.clone(), stream.clone()), *next_seq);
+            }
+            MetaFact::SinkForked { sink, stream, seq, why } => {
+                self.forks.insert((sink.clone(), stream.clone()), Forked { seq: *seq, why: why.clone() });
+            }
+        }
     }
 
     /// The first line of a stream that a sink has not.
     #[must_use]
     pub fn next(&self, sink: &str, stream: &StreamId) -> u64 {
-        self.0.get(&(sink.to_owned(), stream.clone())).copied().unwrap_or(0)
+        self.next.get(&(sink.to_owned(), stream.clone())).copied().unwrap_or(0)
+    }
+
+    /// Whether a sink holds another history of a stream.
+    #[must_use]
+    pub fn is_forked(&self, sink: &str, stream: &StreamId) -> bool {
+        self.forks.contains_key(&(sink.to_owned(), stream.clone()))
+    }
+
+    /// Every sink that holds another history of a stream that starts with `prefix`.
+    pub fn forks(&self, prefix: &StreamId) -> impl Iterator<Item = (&str, &StreamId, &Forked)> {
+        let all = self.forks.iter().map(|((sink, stream), forked)| (sink.as_str(), stream, forked));
+        all.filter(move |(_, stream, _)| stream.as_str().starts_with(prefix.as_str()))
     }
 }

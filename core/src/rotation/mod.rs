@@ -32,9 +32,9 @@ pub use decide::{Decision, Rest, decide};
 pub use due::{DueView, due, grant};
 pub use effect::{Effect, EffectClass};
 pub use fact::{
-    Accounted, Adopted, Author, Checked, Completed, Created, EffectFailed, Fact, InUse, LegPlan, MintHeld, MintInDoubt,
-    MintIntended, MintRefused, NOT_SENT, NoticeIntended, NoticeSent, Opened, PageClosed, PageOpened, PassEnded, Paused,
-    Replicated, Sighted,
+    Accounted, Adopted, Author, Checked, Completed, Created, EffectFailed, Fact, InUse, JournalBehind, LegPlan,
+    MintHeld, MintInDoubt, MintIntended, MintRefused, NOT_SENT, NoticeIntended, NoticeSent, Opened, PageClosed,
+    PageOpened, PassEnded, Paused, Replicated, Sighted,
 };
 pub use fast::trusted_token;
 pub use legs::{Classes, wants_successor};
@@ -42,7 +42,7 @@ pub use mint::{awaits_answer, conclude_created, conclude_settle, conclude_survey
 pub use overtake::may_overtake;
 pub use preflight::{Preflight, Purpose, Seen, preflight, refusal};
 pub use register::{Reading, Register, RegisterWrite, conclude_unannounced, read_register};
-pub use state::{Leg, LegPhase, MintAttempt, MintOutcome, PageRef, Phase, State};
+pub use state::{Leg, LegPhase, MintAttempt, MintOutcome, PageRef, Phase, State, UNMOVED};
 pub use successor::{
     Claimant, SuccessorSurvey, conclude_key_created, conclude_successor_in_use, conclude_successor_settle,
     conclude_successor_survey,

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::fact::{
-    Adopted, Checked, Completed, InUse, LegPlan, MintIntended, Opened, PageOpened, PassEnded, Paused, Replicated,
+    Adopted, Checked, Completed, InUse, JournalBehind, LegPlan, MintIntended, Opened, PageOpened, PassEnded, Paused,
+    Replicated,
 };
 use super::preflight::Purpose;
 use crate::model::{Census, Counts, Finding, Head, KeyVersionId, Kind, LineHash, RotationId, Strategy, Timestamp};
@@ -57,7 +58,7 @@ impl LegPhase {
 }
 
 /// Words of outcomes that leave a dependent where it was.
-pub(super) const UNMOVED: [&str; 4] = ["blocked", "excluded", "manual", "partial"];
+pub const UNMOVED: [&str; 4] = ["blocked", "excluded", "manual", "partial"];
 
 /// How one journaled mint ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -234,6 +235,8 @@ pub struct State {
     pub overtaken_by: Option<RotationId>,
     /// Until when a cancelled rotation holds its key's `due` back.
     pub held_until: Option<Timestamp>,
+    /// Sinks that the stream was found behind, by name and what they held last.
+    pub behind: BTreeMap<(String, LineHash), JournalBehind>,
     /// Why mints were held back, by what told the reasons apart.
     pub held: BTreeSet<String>,
     /// No mint before this, by the server's clock.

@@ -1,5 +1,6 @@
 //! One file per verb, each a few lines around one `Rotator` call.
 
+mod doctor;
 mod init;
 mod rotate;
 mod steer;
@@ -30,6 +31,10 @@ pub(crate) async fn run(cli: Cli, output: &Output) -> Result<Exit> {
         Command::Pause(args) => steer::pause(&open(config).await?, &args, output).await,
         Command::Resume(args) => rotate::resume(&open(config).await?, &args, output).await,
         Command::Cancel(args) => steer::cancel(&open(config).await?, &args, output).await,
+        Command::Doctor(args) => {
+            doctor::may_go(&args, output)?;
+            doctor::run(&open(config).await?, &args, output).await
+        }
         #[cfg(feature = "lab")]
         Command::Emulate(args) => crate::lab::emulate::run(&args, output).await,
         #[cfg(feature = "lab")]

@@ -2,9 +2,6 @@
 //!
 //! What they show comes from the rotator; nothing is decided here but whether a person agreed.
 
-#![allow(clippy::disallowed_methods, reason = "a question to a person blocks a thread of its own")]
-
-use std::io::Write as _;
 use std::time::Duration;
 
 use keywheel::model::{DueKey, KeyId, Request, RotationId, When};
@@ -14,7 +11,7 @@ use crate::args::{ResumeArgs, RotateArgs};
 use crate::exit::Exit;
 use crate::render::escape::Foreign;
 use crate::render::progress::watch;
-use crate::render::{Colour, Output, tables};
+use crate::render::{Colour, Output, question, tables};
 
 /// A hundred years: as long as it takes.
 const FOR_EVER: Duration = Duration::from_secs(100 * 365 * 86_400);
@@ -130,13 +127,5 @@ async fn agreed(rotator: &Rotator, keys: &[KeyId], args: &RotateArgs, output: &O
         output.say(&output.paint(Colour::Yellow, "the key is rotated now, due or not"));
     }
     let what = if keys.len() == 1 { "this key".to_owned() } else { format!("these {} keys", keys.len()) };
-    let question = format!("Rotate {what}? Neither a mint nor a re-key can be undone. [y/N] ");
-    let answer = tokio::task::spawn_blocking(move || {
-        let mut stdout = std::io::stdout().lock();
-        let _ = write!(stdout, "{question}").and_then(|()| stdout.flush());
-        let mut answer = String::new();
-        std::io::stdin().read_line(&mut answer).map(|_| answer)
-    });
-    let answer = answer.await.map_err(|error| Error::bug("rotate", format!("the question was not asked: {error}")))?;
-    Ok(matches!(answer.unwrap_or_default().trim().to_lowercase().as_str(), "y" | "yes"))
+    question(format!("Rotate {what}? Minting a version cannot be undone. [y/N] ")).await
 }

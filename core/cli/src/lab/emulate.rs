@@ -5,7 +5,7 @@
 use keywheel::Result;
 use keywheel::config::FoundKey;
 use keywheel::memory::WorldSettings;
-use keywheel::model::{Region, Timestamp};
+use keywheel::model::{KeyId, Region, Timestamp};
 use keywheel_emulator::{Emulator, EmulatorSettings};
 use serde_json::json;
 
@@ -60,7 +60,8 @@ pub(crate) async fn run(args: &EmulateArgs, output: &Output) -> Result<Exit> {
         settings: WorldSettings::lab(),
     };
     let lab = Lab::start(folder, seed.grow(Timestamp::now)).await?;
-    tell(&lab, output)?;
+    let throw_away = lab.tenancy.add_throw_away_key();
+    tell(&lab, &throw_away, output)?;
     match args.run_for {
         Some(time) => tokio::time::sleep(time).await,
         None => std::future::pending().await,
@@ -69,7 +70,7 @@ pub(crate) async fn run(args: &EmulateArgs, output: &Output) -> Result<Exit> {
     Ok(Exit::Done)
 }
 
-fn tell(lab: &Lab, output: &Output) -> Result<()> {
+fn tell(lab: &Lab, throw_away: &KeyId, output: &Output) -> Result<()> {
     let vault = lab.emulator.vault_url(&lab.tenancy.vault).map_err(|error| failed(&lab.folder.0, error))?;
     let regions: std::collections::BTreeMap<_, _> = lab.endpoints.iter().cloned().collect();
     let value = json!({
@@ -79,13 +80,14 @@ fn tell(lab: &Lab, output: &Output) -> Result<()> {
         "vault": lab.tenancy.vault,
         "vault_endpoint": vault,
         "key": lab.tenancy.key,
+        "throw_away_key": throw_away,
         "tenancy": lab.tenancy.world.tenancy_id(),
     });
-    output.show("emulator", &value, || text(lab, &vault));
+    output.show("emulator", &value, || text(lab, throw_away, &vault));
     Ok(())
 }
 
-fn text(lab: &Lab, vault: &str) -> String {
+fn text(lab: &Lab, throw_away: &KeyId, vault: &str) -> String {
     let config = lab.oci_config.display();
     let (home, url) = &lab.endpoints[0];
     let mut text = String::from("an OCI of your own is up on this machine; nothing here is real\n\n");
@@ -100,6 +102,7 @@ fn text(lab: &Lab, vault: &str) -> String {
   keywheel    keywheel --config {toml} due
   tenancy     {tenancy}
   key         {key}
+  throw-away  {throw_away}   (for keywheel doctor --live)
 
 Vaults in {home}, from each client:
   Python      oci.key_management.KmsVaultClient(oci.config.from_file("{config}"), service_endpoint="{url}")

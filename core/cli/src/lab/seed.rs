@@ -7,7 +7,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use keywheel::memory::{World, WorldSettings};
-use keywheel::model::{CompartmentId, KeyId, KeyVersionId, Region, ResourceId, Timestamp, VaultId};
+use keywheel::model::{
+    CompartmentId, KeyId, KeyVersionId, Region, ResourceId, THROW_AWAY_TAG, THROW_AWAY_VALUE, Tags, Timestamp, VaultId,
+};
 
 /// How old the key's version is.
 pub(crate) const KEY_AGE: Duration = Duration::from_secs(120 * 86_400);
@@ -77,6 +79,14 @@ impl Seed {
 }
 
 impl Tenancy {
+    /// A key that protects nothing and says so; made last, so that nobody else's id changes.
+    pub(crate) fn add_throw_away_key(&self) -> KeyId {
+        let mut tags = Tags::default();
+        tags.freeform.insert(THROW_AWAY_TAG.to_owned(), THROW_AWAY_VALUE.to_owned());
+        let created = self.world.now() - Duration::from_secs(86_400);
+        self.world.add_key(&self.vault, &self.compartment, "throw-away", created).tags(tags).done()
+    }
+
     /// Buckets whose data keys are wrapped by another version than this one, by World's own books.
     pub(crate) fn buckets_off(&self, version: &KeyVersionId) -> usize {
         self.buckets.iter().filter(|bucket| self.world.wrapping_version(bucket).as_ref() != Some(version)).count()

@@ -2,6 +2,7 @@
 //!
 //! Nothing here asks the rotator; it is handed what to show.
 
+pub(crate) mod doctor;
 pub(crate) mod escape;
 pub(crate) mod plan;
 pub(crate) mod progress;
@@ -225,6 +226,20 @@ fn error_json(error: &Error) -> Value {
         "context": error.context().iter().map(|(name, value)| (*name, value.as_str())).collect::<std::collections::BTreeMap<_, _>>(),
         "problems": problems.map(|problems| &problems.problems),
     })
+}
+
+/// Asks a person on the terminal; anything but yes is no.
+#[allow(clippy::disallowed_methods, reason = "a question to a person blocks a thread of its own")]
+pub(crate) async fn question(text: impl Into<String>) -> Result<bool, Error> {
+    let text = text.into();
+    let answer = tokio::task::spawn_blocking(move || {
+        let mut stdout = std::io::stdout().lock();
+        let _ = write!(stdout, "{text}").and_then(|()| stdout.flush());
+        let mut answer = String::new();
+        std::io::stdin().read_line(&mut answer).map(|_| answer)
+    });
+    let answer = answer.await.map_err(|error| Error::bug("ask", format!("the question was not asked: {error}")))?;
+    Ok(matches!(answer.unwrap_or_default().trim().to_lowercase().as_str(), "y" | "yes"))
 }
 
 #[allow(clippy::disallowed_methods, reason = "NO_COLOR is how people turn colours off (no-color.org)")]

@@ -73,6 +73,10 @@ impl<'a> View<'a> {
                 let now = format!("looks: {candidates} candidates, {found} new dependents");
                 self.waiting(rotation, "looks for dependents", &now);
             }
+            Progress::Examining { what, until } => {
+                let until = until.map(|until| format!(", until {}", clock(until))).unwrap_or_default();
+                plain(self.output, &format!("doctor  {}{until}", Foreign(what)));
+            }
             Progress::Opened { rotation, key } => {
                 let key = format!("key {key}");
                 self.waiting(rotation, &key, &key);

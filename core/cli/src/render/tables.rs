@@ -8,7 +8,7 @@ use keywheel::model::{DependentReport, DueKey, DueState, Finding, FindingKind, O
 use super::escape::{Foreign, lines};
 use crate::exit::Exit;
 
-fn table<const N: usize>(header: [&str; N]) -> Table {
+pub(super) fn table<const N: usize>(header: [&str; N]) -> Table {
     let mut table = Table::new();
     table.set_content_arrangement(ContentArrangement::Disabled);
     table.load_style(comfy_table::presets::NOTHING);

@@ -5,7 +5,9 @@
 
 pub(crate) mod client;
 pub(crate) mod lab;
+pub(crate) mod recorder;
 pub(crate) mod signer;
+pub(crate) mod transcript;
 
 /// A path that a person gave, seen from the repository's root, where people type; a bare name stays one.
 pub(crate) fn from_root(path: std::ffi::OsString) -> std::path::PathBuf {

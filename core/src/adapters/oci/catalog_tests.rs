@@ -123,10 +123,41 @@ async fn a_listed_bucket_that_may_not_be_read_is_a_hole_in_coverage() {
 #[tokio::test]
 async fn a_kind_without_an_adapter_is_unsupported() {
     let far = FarEnd::start(|seen, _| far(seen)).await;
-    let selector = Selector { kinds: vec![Kind::BlockVolume, Kind::Bucket], ..selector(None) };
+    let selector = Selector { kinds: vec![Kind::Other("queue".to_owned()), Kind::Bucket], ..selector(None) };
     let (_, coverage) = pass(&far, &selector).await;
     assert_eq!(coverage.iter().filter(|one| one.state == CoverageState::Unsupported).count(), 2);
     assert_eq!(coverage.len(), 4);
+}
+
+#[tokio::test]
+async fn a_listing_of_volumes_names_their_keys_and_passes_over_what_is_terminated() {
+    let volume = |name: &str, state: &str, key: &str| {
+        format!(
+            "{{\"id\":\"ocid1.volume.oc1.iad.{name}\",\"compartmentId\":\"ocid1.compartment.oc1..one\",\
+             \"lifecycleState\":\"{state}\",\"availabilityDomain\":\"AD-1\",\"kmsKeyId\":{key}}}"
+        )
+    };
+    let key = format!("\"{KEY}\"");
+    let first = format!("[{},{}]", volume("a", "AVAILABLE", &key), volume("gone", "TERMINATED", &key));
+    let second = format!("[{},{}]", volume("b", "PROVISIONING", "null"), volume("c", "TERMINATING", "\"\""));
+    let far = FarEnd::start(move |seen, _| match seen.call().as_str() {
+        "GET /20160918/volumes" if seen.target.contains("oc1..two") => not_found(),
+        "GET /20160918/volumes" if seen.target.contains("page=p2") => ok(&second),
+        "GET /20160918/volumes" => ok_with(&[("opc-next-page", "p2")], &first),
+        _ => Said::HangUp,
+    })
+    .await;
+    let selector = Selector { kinds: vec![Kind::BlockVolume], ..selector(None) };
+    let (candidates, coverage) = pass(&far, &selector).await;
+    let seen: Vec<_> = candidates
+        .iter()
+        .map(|one| (one.dependent.id.as_str().rsplit('.').next().expect("a last part"), one.key.clone()))
+        .collect();
+    let ours = KeyHint::Key(KeyId::parse(KEY).expect("a key"));
+    assert_eq!(seen, [("a", ours), ("b", KeyHint::OracleManaged), ("c", KeyHint::OracleManaged)]);
+    assert!(candidates.iter().all(|one| one.dependent.availability_domain.as_deref() == Some("AD-1")));
+    assert_eq!(states(&coverage), [(Some("one"), CoverageState::Listed), (Some("two"), CoverageState::Denied)]);
+    assert_eq!(far.seen().len(), 3, "a volume is not read one by one");
 }
 
 #[tokio::test]

@@ -12,8 +12,8 @@ use async_trait::async_trait;
 use sha2::{Digest, Sha256};
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::StreamId;
-use crate::ports::{AuditEntry, AuditSink, Reply};
+use crate::model::{LineHash, StreamId};
+use crate::ports::{AuditEntry, AuditSink, LastHeld, Reply};
 
 const OPERATION: &str = "record";
 
@@ -27,8 +27,25 @@ struct State {
     file: File,
     /// How much of the file `taken` knows of.
     read_bytes: u64,
+    places: Places,
+}
+
+/// What is in the file.
+#[derive(Default)]
+struct Places {
     /// A digest of the entry at each place: whole ids would double the memory.
     taken: HashMap<StreamId, BTreeMap<u64, [u8; 32]>>,
+    /// The entry with the highest number of each stream.
+    last: HashMap<StreamId, (u64, LineHash)>,
+}
+
+impl Places {
+    fn take(&mut self, entry: &AuditEntry) {
+        self.taken.entry(entry.stream.clone()).or_default().insert(entry.seq, digest(entry));
+        if self.last.get(&entry.stream).is_none_or(|(seq, _)| *seq <= entry.seq) {
+            self.last.insert(entry.stream.clone(), (entry.seq, entry.id.clone()));
+        }
+    }
 }
 
 impl FileSink {
@@ -43,7 +60,7 @@ impl FileSink {
                 .with("file", path.display())
                 .caused_by(cause)
         })?;
-        let mut state = State { file, read_bytes: 0, taken: HashMap::new() };
+        let mut state = State { file, read_bytes: 0, places: Places::default() };
         state.locked(&path, State::catch_up)?;
         Ok(Self { path, state: Mutex::new(state) })
     }
@@ -81,7 +98,7 @@ impl State {
                     .with("offset", whole)
                     .caused_by(cause)
             })?;
-            self.taken.entry(entry.stream.clone()).or_default().insert(entry.seq, digest(&entry));
+            self.places.take(&entry);
             whole += length as u64;
         }
         self.read_bytes = whole;
@@ -93,7 +110,7 @@ impl State {
         let mut fresh: BTreeMap<(&StreamId, u64), &AuditEntry> = BTreeMap::new();
         let mut lines = Vec::new();
         for entry in entries {
-            let there = self.taken.get(&entry.stream).and_then(|places| places.get(&entry.seq)).copied();
+            let there = self.places.taken.get(&entry.stream).and_then(|places| places.get(&entry.seq)).copied();
             let there = there.or_else(|| fresh.get(&(&entry.stream, entry.seq)).map(|other| digest(other)));
             match there {
                 Some(known) if known == digest(entry) => continue,
@@ -113,7 +130,7 @@ impl State {
         self.file.sync_data().map_err(failed)?;
         self.read_bytes += lines.len() as u64;
         for entry in fresh.into_values() {
-            self.taken.entry(entry.stream.clone()).or_default().insert(entry.seq, digest(entry));
+            self.places.take(entry);
         }
         Ok(())
     }
@@ -150,6 +167,13 @@ impl AuditSink for FileSink {
         state.locked(&self.path, |state, path| state.append(path, entries))?;
         Ok(Reply::bare(()))
     }
+
+    async fn last_held(&self, stream: &StreamId) -> Result<Reply<LastHeld>> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.locked(&self.path, State::catch_up)?;
+        let last = state.places.last.get(stream).cloned().map(|(seq, id)| LastHeld::Entry { seq, id });
+        Ok(Reply::bare(last.unwrap_or(LastHeld::Nothing)))
+    }
 }
 
 #[cfg(test)]
@@ -157,7 +181,6 @@ mod tests {
     use futures_util::FutureExt as _;
 
     use super::*;
-    use crate::model::LineHash;
 
     fn entry(seq: u64, id: &str) -> AuditEntry {
         AuditEntry {
@@ -208,6 +231,20 @@ mod tests {
         let sink = FileSink::open(&path).expect("a torn end is no corruption");
         record(&sink, &[entry(1, "b")]).expect("recorded");
         assert_eq!(std::fs::read(&path).expect("a file"), text);
+    }
+
+    #[test]
+    fn what_is_held_last_is_told_also_of_what_another_process_wrote() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("audit.jsonl");
+        let (sink, other) = (FileSink::open(&path).expect("created"), FileSink::open(&path).expect("opened"));
+        let last = |sink: &FileSink, stream| sink.last_held(&stream).now_or_never().expect("a file never waits");
+        assert_eq!(last(&sink, StreamId::registry()).expect("asked").value, LastHeld::Nothing);
+        record(&sink, &[entry(0, "a"), entry(1, "b")]).expect("recorded");
+        record(&sink, &[entry(0, "a")]).expect("recorded before");
+        let held = LastHeld::Entry { seq: 1, id: LineHash::stored("b") };
+        assert_eq!(last(&other, StreamId::registry()).expect("asked").value, held);
+        assert_eq!(last(&other, StreamId::meta()).expect("asked").value, LastHeld::Nothing);
     }
 
     #[test]

@@ -113,6 +113,7 @@ impl Engine {
             };
             if let Err(error) = read {
                 observed.trouble(&error)?;
+                break;
             }
         }
         Ok(observed)

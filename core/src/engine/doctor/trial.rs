@@ -12,7 +12,9 @@ use super::super::{Done, Engine};
 use crate::model::{Forecast, Key, KeyId, KeyVersion, KeyVersionId, RetryToken, StreamId, Timestamp, to_seconds};
 use crate::ports::{KeyStoreExt, Reply, VersionMint};
 use crate::rotation::checkup_token;
-use crate::rotation::doctor::{Answer, Begun, ClockSample, DoctorFact, Look, Notes, Sent, Step, Subject, Trial, unfit};
+use crate::rotation::doctor::{
+    Answer, Begun, ClockSample, DoctorFact, Look, Notes, Sent, Step, Subject, Trial, busy, unfit,
+};
 use crate::{Error, ErrorKind, Landed, Result};
 
 /// Looks after the quiet period until one is dated late enough: a date may lag a second or two behind.
@@ -96,9 +98,14 @@ impl Run<'_> {
     async fn begin(&mut self) -> Done {
         loop {
             let notes = self.book.state();
+            let (date, unfinished) =
+                (self.engine.server_now(), notes.and_then(|notes| notes.unfinished(&self.trial.key)));
+            if let Some(error) = busy(self.trial.key.clone(), unfinished, date, &self.engine.settings) {
+                return Err(error);
+            }
             let checkup = notes.map_or(0, |notes| notes.begun) + 1;
             let baseline = self.trial.baseline.iter().cloned().collect();
-            let begun = DoctorFact::LiveBegun(Begun { checkup, key: self.trial.key.clone(), baseline });
+            let begun = DoctorFact::LiveBegun(Begun { checkup, key: self.trial.key.clone(), date, baseline });
             match self.book.append(self.engine, None, &[begun]).await {
                 Err(error) if error.kind() == ErrorKind::Conflict => {}
                 other => {
@@ -224,14 +231,16 @@ impl Run<'_> {
         let Some(end) = dates.max().map(|date| date + margins.quiet_period()) else { return Ok(()) };
         let left = end.duration_since(self.engine.server_now());
         if left.is_positive() {
-            self.wait(left.unsigned_abs(), "the quiet period: what was sent can still act").await;
+            // A date is cut to whole seconds: it passes the end a second later.
+            self.wait(left.unsigned_abs() + Duration::from_secs(1), "the quiet period: what was sent can still act")
+                .await;
         }
         for _ in 0..LAST_LOOKS_MAX {
             self.trial.is_quiet = self.look().await?.unwrap_or_else(|| self.engine.server_now()) > end;
             if self.trial.is_quiet {
                 break;
             }
-            self.wait(margins.poll_min, "the server's clock is not past the quiet period yet").await;
+            self.wait(margins.poll_max, "the server's clock is not past the quiet period yet").await;
         }
         Ok(())
     }

@@ -63,6 +63,8 @@ pub struct Begun {
     pub checkup: u32,
     /// The throw-away key.
     pub key: KeyId,
+    /// The server's time, as estimated.
+    pub date: Timestamp,
     /// Versions that were there before.
     pub baseline: Vec<KeyVersionId>,
 }
@@ -72,8 +74,8 @@ pub struct Begun {
 pub struct Notes {
     /// Checkups that sent mints.
     pub begun: u32,
-    /// Those that have not ended: their key, and the date of their last mint.
-    pub open: BTreeMap<u32, (KeyId, Option<Timestamp>)>,
+    /// Those that have not ended: their key, and the date of their last line.
+    pub open: BTreeMap<u32, (KeyId, Timestamp)>,
 }
 
 impl Notes {
@@ -86,13 +88,13 @@ impl Notes {
                 let follows = begun.checkup == self.begun + 1;
                 if follows {
                     self.begun = begun.checkup;
-                    self.open.insert(begun.checkup, (begun.key.clone(), None));
+                    self.open.insert(begun.checkup, (begun.key.clone(), begun.date));
                 }
                 follows
             }
             DoctorFact::LiveIntended { checkup, date, .. } => match self.open.get_mut(checkup) {
                 Some((_, last)) => {
-                    *last = (*last).max(Some(*date));
+                    *last = (*last).max(*date);
                     true
                 }
                 None => false,
@@ -101,9 +103,9 @@ impl Notes {
         }
     }
 
-    /// The last mint on this key by a checkup that has not ended.
+    /// When a checkup of this key that has not ended was last heard of.
     #[must_use]
     pub fn unfinished(&self, key: &KeyId) -> Option<Timestamp> {
-        self.open.values().filter(|(of, _)| of == key).filter_map(|(_, last)| *last).max()
+        self.open.values().filter(|(of, _)| of == key).map(|(_, last)| *last).max()
     }
 }

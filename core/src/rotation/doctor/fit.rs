@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use crate::error::Error;
 use crate::model::{
-    Forecast, Key, KeyState, KeyVersion, Origin, ProtectionMode, Settings, THROW_AWAY_TAG, THROW_AWAY_VALUE, Timestamp,
-    Vault, VaultUsage,
+    Forecast, Key, KeyId, KeyState, KeyVersion, Origin, ProtectionMode, Settings, THROW_AWAY_TAG, THROW_AWAY_VALUE,
+    Timestamp, Vault, VaultUsage,
 };
 
 /// What is known of a key that somebody wants to throw away.
@@ -25,7 +25,7 @@ pub struct Subject<'a> {
     pub dependents: u64,
     /// Whether the journal knows a rotation of it.
     pub was_rotated: bool,
-    /// The last mint of a checkup that was killed, or runs.
+    /// When a checkup of it that was killed, or runs, was last heard of.
     pub unfinished: Option<Timestamp>,
     /// The server's time.
     pub now: Timestamp,
@@ -76,12 +76,14 @@ pub fn unfit(subject: &Subject<'_>, settings: &Settings) -> Option<Error> {
             subject.reserved
         ));
     }
-    let busy = subject.unfinished.map(|date| date + settings.margins.quiet_period()).filter(|end| *end >= subject.now);
-    busy.map(|end| {
-        let left = end.duration_since(subject.now).unsigned_abs() + Duration::from_secs(1);
-        Error::refused("doctor", "another checkup mints on this key, or was killed: what it sent may still act")
-            .with("key", &key.id)
-            .with("until", end)
-            .retry_later(Some(left))
-    })
+    busy(key.id.clone(), subject.unfinished, subject.now, settings)
+}
+
+/// Whether another checkup of this key may still act: it runs, or was killed.
+#[must_use]
+pub fn busy(key: KeyId, unfinished: Option<Timestamp>, now: Timestamp, settings: &Settings) -> Option<Error> {
+    let end = unfinished.map(|date| date + settings.margins.quiet_period()).filter(|end| *end >= now)?;
+    let left = end.duration_since(now).unsigned_abs() + Duration::from_secs(1);
+    let why = "another checkup mints on this key, or was killed: what it sent may still act";
+    Some(Error::refused("doctor", why).with("key", key).with("until", end).retry_later(Some(left)))
 }

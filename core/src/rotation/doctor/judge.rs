@@ -58,7 +58,7 @@ pub fn assumptions(observed: &Observed, settings: &Settings) -> Section {
     let list = list(observed, count, margins);
     let trusts_lists = !list.is_broken();
     let drafts = [
-        token(observed, count, margins, trusts_lists),
+        token(observed, count, settings, trusts_lists),
         list,
         fence(observed, count, margins, trusts_lists),
         journal(observed),
@@ -78,13 +78,14 @@ fn untested(observed: &Observed) -> String {
 
 type Counted<'a> = Option<(&'a Trial, &'a Count<'a>)>;
 
-fn token(observed: &Observed, count: Counted<'_>, margins: &Margins, trusts_lists: bool) -> Draft {
+fn token(observed: &Observed, count: Counted<'_>, settings: &Settings, trusts_lists: bool) -> Draft {
+    let margins = &settings.margins;
     let mut draft = Draft::new(
         "A1",
         "two sends with one token make at most one version",
         format!("token_life = {}", span(margins.token_life)),
         Standing::Documented,
-        "CreateKeyVersion takes opc-retry-token, remembered for 24 hours unless invalidated earlier (oci-api §1.5, §2.2)",
+        "API reference of CreateKeyVersion: opc-retry-token is remembered for 24 hours unless it is invalidated earlier",
     );
     let documented = Duration::from_secs(24 * 3600);
     if margins.token_life > documented {
@@ -100,6 +101,12 @@ fn token(observed: &Observed, count: Counted<'_>, margins: &Margins, trusts_list
         None => draft.see(untested(observed)),
         Some((_, count)) => trial::token(&mut draft, count, trusts_lists),
     }
+    if settings.policy.ambiguity == Ambiguity::Fast {
+        draft.see("policy.ambiguity = fast rests on this alone");
+        if draft.is_broken() {
+            draft.check.do_next = Some("set policy.ambiguity = \"standard\" before anything is rotated".to_owned());
+        }
+    }
     draft
 }
 
@@ -110,7 +117,7 @@ fn list(observed: &Observed, count: Counted<'_>, margins: &Margins) -> Draft {
         "a version made at server time t is listed by t + λ",
         format!("λ = {}", span(lag)),
         Standing::Unverified,
-        "Oracle documents no bound on how late ListKeyVersions may be (oci-api §2.2)",
+        "Oracle documents no bound on how late ListKeyVersions may be; λ is a margin of ours",
     );
     for listed in observed.lists.iter().filter(|listed| !listed.has_current) {
         match listed.has_current_later {
@@ -121,12 +128,11 @@ fn list(observed: &Observed, count: Counted<'_>, margins: &Margins) -> Draft {
             _ => draft.see(format!("{}: its current version was listed late, but within λ", listed.key)),
         }
     }
-    let current = observed.lists.iter().filter(|listed| listed.has_current).count();
-    if current > 0 {
+    let (all, current) = (observed.lists.len(), observed.lists.iter().filter(|listed| listed.has_current).count());
+    if all > 0 {
         let youngest = observed.lists.iter().filter_map(|listed| listed.youngest).min();
-        let youngest =
-            youngest.map_or_else(String::new, |age| format!("; the youngest version seen is {} old", span(age)));
-        draft.see(format!("{current} keys: the current version was listed{youngest}"));
+        let youngest = youngest.map_or_else(String::new, |age| format!("; the youngest version is {} old", span(age)));
+        draft.see(format!("keys whose current version was listed: {current} of {all}{youngest}"));
     }
     match count {
         None => draft.see(untested(observed)),
@@ -141,7 +147,7 @@ fn fence(observed: &Observed, count: Counted<'_>, margins: &Margins, trusts_list
         "a request signed with date d has no effect later than d + Δ + P",
         format!("Δ = {}, P = {}", span(margins.skew_limit), span(margins.processing)),
         Standing::Documented,
-        "Δ: a date more than 5 minutes off is refused with 401 (oci-api §1.1). P, how long an accepted request may take \
+        "Request Signatures: a date more than 5 minutes off is refused with 401 (Δ). P, how long an accepted request may take \
          to act, is UNVERIFIED",
     );
     if observed.missing_promises.contains(&Risk::NoDateFence) {
@@ -316,7 +322,7 @@ fn refusal(observed: &Observed, count: Counted<'_>, settings: &Settings, trusts_
         "400, 401, 403, 404, 409 IncorrectState, 412, 429 mean that nothing happened",
         value.to_owned(),
         Standing::Unverified,
-        "Oracle's table of errors names causes (oci-api §7.2); that none of them follows an effect is common practice, \
+        "API Errors: a table of causes; that none of them follows an effect is common practice, \
          not documented",
     );
     match count {

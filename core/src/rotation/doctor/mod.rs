@@ -11,6 +11,6 @@ mod trial;
 mod words;
 
 pub use fact::{Begun, DoctorFact, Notes};
-pub use fit::{Subject, unfit};
+pub use fit::{Subject, busy, unfit};
 pub use judge::{assumptions, clock_verdict, journal_verdict};
 pub use seen::{Answer, ClockSample, Contender, JournalProbe, ListedKey, Look, Observed, Sent, Step, Told, Trial};

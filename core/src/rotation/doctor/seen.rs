@@ -41,6 +41,7 @@ pub struct ClockSample {
 
 /// What one of two competing appends was told.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Told {
     /// Somebody else was first.
     Conflict,
@@ -69,6 +70,7 @@ impl Default for JournalProbe {
 
 /// The test of A4.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum JournalProbe {
     /// It could not be made.
     Failed(String),
@@ -92,6 +94,7 @@ pub struct ListedKey {
 /// What a mint on a throw-away key is to show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Step {
     /// An ordinary mint.
     Mint,
@@ -119,6 +122,7 @@ impl Step {
 /// What came back from a mint.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Answer {
     /// Nobody knows.
     Doubtful {

@@ -158,7 +158,7 @@ pub(super) fn refusal(draft: &mut Draft, count: &Count<'_>, trusts_lists: bool) 
 pub(super) fn one_shot(draft: &mut Draft, trial: &Trial, count: &Count<'_>) {
     let answered: Vec<_> = trial.sends.iter().filter_map(|sent| request_id(&sent.answer)).collect();
     draft.see(format!(
-        "the port was asked for {} mints, {} were answered by the service, {} versions appeared",
+        "mints asked of the port: {}; answered by the service: {}; versions that appeared: {}",
         trial.sends.len(),
         answered.len(),
         count.made.len() + count.extra.len()

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 
 use crate::error::{ErrorKind, Landed};
 use crate::model::{LineHash, StreamId, Timestamp};
-use crate::ports::{AuditEntry, AuditSink};
+use crate::ports::{AuditEntry, AuditSink, LastHeld};
 
 /// What the suite needs from whoever runs it.
 #[async_trait]
@@ -63,4 +63,20 @@ pub async fn recorded_means_durable(fixture: &dyn AuditSinkFixture) {
     let error = fixture.reopened().record(&[forged]).await.expect_err("the sink remembers");
     assert_eq!(error.kind(), ErrorKind::Fork, "{error}");
     assert!(has(fixture, &entries[0]).await && has(fixture, &entries[1]).await);
+}
+
+/// Promise 4: the highest number of a stream with its id, whatever came again since; or "cannot say", always.
+pub async fn what_is_held_last_is_told_or_not_known(fixture: &dyn AuditSinkFixture) {
+    let entries = [entry("r/last", 0, '2'), entry("r/last", 1, '3'), entry("r/last/p/1", 0, '4')];
+    let stream = &entries[0].stream;
+    let before = fixture.reopened().last_held(stream).await.expect("it can be asked").value;
+    fixture.reopened().record(&entries).await.expect("entries are recorded");
+    fixture.reopened().record(&entries[..1]).await.expect("an entry may come again");
+    let after = fixture.reopened().last_held(stream).await.expect("it can be asked").value;
+    if before == LastHeld::CannotSay {
+        assert_eq!(after, LastHeld::CannotSay, "a sink that cannot say never can");
+        return;
+    }
+    assert_eq!(before, LastHeld::Nothing);
+    assert_eq!(after, LastHeld::Entry { seq: 1, id: entries[1].id.clone() });
 }

@@ -166,11 +166,12 @@ async fn find_shows_what_was_begun_for_this_bucket_since_then() {
 async fn a_kind_without_an_adapter_is_never_touched() {
     let far = FarEnd::start(|_, _| ok("{}")).await;
     let rekeyers = Rekeyers::new(far.client());
-    let volume = Dependent { kind: Kind::BlockVolume, ..bucket("b") };
-    assert!(rekeyers.describe(&Kind::BlockVolume).is_none() && rekeyers.describe(&Kind::Bucket).is_some());
-    let begin = StepRequest { dependent: volume.clone(), ..step(StepKind::Rewrap) };
+    let kind = Kind::Other("queue".to_owned());
+    assert!(rekeyers.describe(&kind).is_none() && rekeyers.describe(&Kind::Bucket).is_some());
+    let queue = Dependent { kind, ..bucket("b") };
+    let begin = StepRequest { dependent: queue.clone(), ..step(StepKind::Rewrap) };
     assert_eq!(rekeyers.begin(&begin).await.expect_err("refused").kind(), ErrorKind::Refused);
-    assert!(rekeyers.observe(&volume).await.is_err());
+    assert!(rekeyers.observe(&queue).await.is_err());
     assert!(far.seen().is_empty());
 }
 

@@ -1,0 +1,271 @@
+//! R5, R8 and R10 for what forbids several versions of its key: a successor first, then a version; one successor, ever.
+
+use keywheel::memory::{FaultPlan, Strikes, WorldSettings};
+use keywheel::model::{
+    DueState, Grade, KeyId, Kind, Outcome, Region, Request, RotationId, Settings, StrategyPolicy, Tags, Verdict, When,
+};
+use keywheel::testkit::crash::{At, Points};
+use keywheel::testkit::{HOME, Lab};
+use keywheel::{Rotated, Started};
+
+use crate::story::LONG;
+
+fn if_due(key: &KeyId) -> Request {
+    Request { key: key.clone(), when: When::IfDue, actor: None }
+}
+
+fn rotate(lab: &Lab) -> Rotated {
+    lab.run(lab.rotator().rotate(&lab.key)).expect("nothing stops it")
+}
+
+fn completed(lab: &Lab) -> keywheel::model::Report {
+    match rotate(lab) {
+        Rotated::Completed(report) => *report,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn successors(lab: &Lab) -> Vec<KeyId> {
+    lab.world.keys_minted_by_us()
+}
+
+fn outcome_of(lab: &Lab, rid: &RotationId, name: &str) -> Outcome {
+    let all = lab.run(lab.rotator().dependents(rid)).expect("a read");
+    let found = all.into_iter().rev().find(|report| report.dependent.name == name);
+    found.and_then(|report| report.outcome).unwrap_or_else(|| panic!("{name} has no outcome"))
+}
+
+/// Three buckets, two volumes, a boot volume, and a backup of the first volume: all under the lab's key.
+fn mixed() -> (Lab, Vec<keywheel::model::ResourceId>) {
+    let lab = Lab::mixed(3, 0);
+    let mut blocks = vec![
+        lab.add_volume(&Kind::BlockVolume, HOME, 0, "v0"),
+        lab.add_volume(&Kind::BlockVolume, HOME, 0, "v1"),
+        lab.add_volume(&Kind::BootVolume, HOME, 0, "boot"),
+    ];
+    blocks.push(lab.add_backup(&blocks[0], "v0-backup"));
+    (lab, blocks)
+}
+
+#[test]
+fn what_forbids_versions_moves_to_a_successor_before_a_version_is_minted_on_its_key() {
+    let (lab, blocks) = mixed();
+    let report = completed(&lab);
+    assert_eq!(report.verdict, Some(Verdict::Clean), "{report}");
+    let [successor] = successors(&lab).try_into().expect("one successor");
+    for block in &blocks {
+        assert_eq!(lab.wrapping_key(block), Some(successor.clone()));
+    }
+    assert_eq!(lab.world.minted_by_us(&lab.key), 1, "the buckets' version");
+    assert_eq!(lab.world.minted_by_us(&successor), 1, "the successor has one version");
+    assert_eq!(lab.not_on(&lab.current()), []);
+    // World's own order of events: no version on the key before the last volume had left it.
+    let log = lab.world.take_log();
+    let last = |operation: &str| log.iter().rposition(|entry| entry.operation == operation && entry.status == 200);
+    let moves = ["update_volume_kms_key", "update_boot_volume_kms_key", "update_volume_backup"];
+    let last_move = moves.into_iter().filter_map(last).max().expect("volumes were moved");
+    let minted = last("create_key_version").expect("a version was minted");
+    assert!(last_move < minted, "{last_move} {minted}");
+}
+
+#[test]
+fn evidence_of_a_successor_is_the_version_because_the_key_has_one() {
+    let (lab, _) = mixed();
+    let report = completed(&lab);
+    let outcome = outcome_of(&lab, &report.summary.rotation, "v0");
+    assert_eq!(outcome.evidence().map(|evidence| evidence.grade), Some(Grade::VersionSeen), "{outcome:?}");
+    let bucket = lab.run(lab.rotator().dependents(&report.summary.rotation)).expect("a read");
+    let bucket = bucket.iter().find(|report| report.dependent.kind == Kind::Bucket).expect("a bucket");
+    let grade = bucket.outcome.as_ref().and_then(Outcome::evidence).map(|evidence| evidence.grade);
+    assert_eq!(grade, Some(Grade::ChangeSeen), "a bucket shows no version");
+}
+
+#[test]
+fn a_key_that_only_block_storage_uses_gets_a_successor_and_no_version_and_is_retained() {
+    let lab = Lab::mixed(0, 2);
+    let report = completed(&lab);
+    assert_eq!(lab.world.minted_by_us(&lab.key), 0);
+    let [successor] = successors(&lab).try_into().expect("one successor");
+    let due = lab.run(lab.rotator().due()).expect("a read").remove(0).due;
+    assert_eq!(due.state, DueState::Predecessor, "{due}");
+    assert!(due.why.contains(successor.as_str()), "{due}");
+    lab.clock.advance(lab.settings.policy.cryptoperiod * 3);
+    assert!(matches!(rotate(&lab), Rotated::NotDue { .. }), "a predecessor is exempt from age");
+    assert_eq!(report.census.ours, 1);
+}
+
+#[test]
+fn the_successor_takes_shape_compartment_protection_and_its_owners_tags_but_none_of_ours() {
+    let lab = Lab::mixed(0, 1);
+    completed(&lab);
+    let [first] = successors(&lab).try_into().expect("one successor");
+    let mut lab = lab;
+    lab.clock.advance(lab.settings.policy.cryptoperiod);
+    lab.settings.scope.keys = [first.clone()].into();
+    let rotated = lab.run(lab.rotator().rotate(&first)).expect("it is due");
+    let Rotated::Completed(report) = rotated else { panic!("{rotated:?}") };
+    let keys = successors(&lab);
+    assert_eq!(keys.len(), 2, "a lineage of three");
+    let (old, new) = (lab.world.key(&first).expect("it is there"), lab.world.key(&keys[1]).expect("it is there"));
+    assert_eq!((&new.shape, &new.compartment, new.protection), (&old.shape, &old.compartment, old.protection));
+    let lineage = |key: &keywheel::model::Key| key.tags.defined["keywheel"]["lineage"].clone();
+    assert_eq!(lineage(&new), report.summary.rotation.to_string());
+    assert_ne!(lineage(&old), lineage(&new));
+}
+
+#[test]
+fn a_late_backup_on_a_predecessor_is_swept_to_the_head_of_the_lineage() {
+    let lab = Lab::mixed(0, 1);
+    completed(&lab);
+    let home = Region::parse(HOME).expect("valid");
+    lab.clock.advance(lab.settings.policy.min_age / 10);
+    let late = lab.world.add_volume(&home, &lab.compartments[0], "forgotten").key(&lab.key).done();
+    let rows = lab.run(lab.rotator().rotate_due()).expect("a read");
+    assert!(matches!(rows.as_slice(), [(_, Ok(Rotated::Completed(_)))]), "{rows:?}");
+    let [successor] = successors(&lab).try_into().expect("no second successor");
+    assert_eq!(lab.wrapping_key(&late), Some(successor));
+    let rows = lab.run(lab.rotator().rotate_due()).expect("a read");
+    assert!(matches!(rows.as_slice(), [(_, Ok(Rotated::NotDue { .. }))]), "{rows:?}");
+    assert_eq!(lab.run(lab.rotator().rotate_due()).expect("a read").len(), 0, "it was looked at a moment ago");
+}
+
+#[test]
+fn a_volume_that_arrives_while_the_first_leg_runs_is_moved_before_the_version_is_minted() {
+    let (lab, _) = mixed();
+    let Ok(Started::Open(rid)) = lab.run(lab.rotator().start(&if_due(&lab.key))) else { panic!("it is due") };
+    let points = Points::new(At::parse("append rekeyed:after"));
+    let dying = lab.mortal_rotator(&points, 5);
+    assert!(lab.run_until_crash(&points, dying.run_for(&rid, LONG)).is_none());
+    let late = lab.add_volume(&Kind::BlockVolume, HOME, 0, "late");
+    let report = completed(&lab);
+    assert_eq!(lab.wrapping_key(&late).as_ref(), successors(&lab).first());
+    assert_eq!(report.summary.dependents, 8);
+}
+
+#[test]
+fn a_silent_no_op_on_a_backup_holds_back_the_version_until_somebody_has_moved_it() {
+    let (lab, blocks) = mixed();
+    lab.world.faults(FaultPlan::new().silent_no_op_on("update_volume_backup", Strikes::Every));
+    let Rotated::Paused { rotation, why, .. } = rotate(&lab) else { panic!("it must not mint") };
+    assert!(why.contains("forbid"), "{why}");
+    assert_eq!(lab.world.minted_by_us(&lab.key), 0, "no version while a backup is on the key");
+    assert!(matches!(outcome_of(&lab, &rotation, "v0-backup"), Outcome::Blocked { .. }));
+    let resumed = lab.run(lab.rotator().resume(&rotation)).expect("it is open");
+    assert!(matches!(resumed, Rotated::Paused { .. }), "looked at again, and still there: {resumed:?}");
+    lab.world.faults(FaultPlan::new());
+    let resumed = lab.run(lab.rotator().resume(&rotation)).expect("it is open");
+    let Rotated::Completed(report) = resumed else { panic!("{resumed:?}") };
+    assert_eq!(report.verdict, Some(Verdict::Clean), "{report}");
+    assert_eq!(lab.wrapping_key(&blocks[3]).as_ref(), successors(&lab).first());
+    assert_eq!(lab.world.minted_by_us(&lab.key), 1);
+}
+
+#[test]
+fn a_policy_of_new_keys_moves_buckets_too() {
+    let mut settings = Settings::lab();
+    settings.policy.strategy = StrategyPolicy::NewKey;
+    let lab = Lab::build(2, settings, WorldSettings::lab());
+    completed(&lab);
+    let [successor] = successors(&lab).try_into().expect("one successor");
+    assert_eq!(lab.world.minted_by_us(&lab.key), 0);
+    for bucket in &lab.buckets {
+        assert_eq!(lab.wrapping_key(bucket), Some(successor.clone()));
+    }
+}
+
+// ------------------------------------------------------------------------------------------------- R7 and R8
+
+#[test]
+fn a_lost_answer_to_the_mint_of_a_successor_is_settled_without_a_second_one() {
+    for plan in [FaultPlan::new().lose_answer("create_key", 1), FaultPlan::new().lose_request("create_key", 1)] {
+        let lab = Lab::mixed(1, 2);
+        lab.world.faults(plan);
+        let report = completed(&lab);
+        assert_eq!((successors(&lab).len(), report.verdict), (1, Some(Verdict::Clean)));
+    }
+}
+
+#[test]
+fn without_retry_tokens_the_fence_alone_keeps_a_predecessor_at_one_successor() {
+    for point in ["create_key:before", "create_key:after", "append mint_intended:after", "append created:before"] {
+        let lab = Lab::mixed(1, 2);
+        lab.world.configure(|world| world.honours_tokens = false);
+        let points = Points::new(At::parse(point));
+        let dying = lab.mortal_rotator(&points, 5);
+        assert!(lab.run_until_crash(&points, dying.rotate(&lab.key)).is_none(), "it did not die at {point}");
+        let report = completed(&lab);
+        assert_eq!((successors(&lab).len(), report.verdict), (1, Some(Verdict::Clean)), "{point}");
+    }
+}
+
+/// A key beside the lab's that carries the tag of the rotation that is about to mint.
+fn planted(lab: &Lab, rid: &RotationId) -> KeyId {
+    let compartment = lab.world.key(&lab.key).expect("it is there").compartment;
+    let mut tags = Tags::default();
+    tags.defined.entry("keywheel".to_owned()).or_default().insert("lineage".to_owned(), rid.to_string());
+    lab.world.add_key(&lab.vault, &compartment, "fake", lab.clock.now()).tags(tags).done()
+}
+
+#[test]
+fn a_planted_successor_pauses_the_rotation_and_nothing_moves_to_it() {
+    let lab = Lab::mixed(1, 2);
+    let Ok(Started::Open(rid)) = lab.run(lab.rotator().start(&if_due(&lab.key))) else { panic!("it is due") };
+    let fake = planted(&lab, &rid);
+    let rotated = lab.run(lab.rotator().run_for(&rid, LONG)).expect("a pause is no error");
+    let Rotated::Paused { why, .. } = rotated else { panic!("{rotated:?}") };
+    assert!(why.contains(fake.as_str()), "{why}");
+    assert_eq!((successors(&lab).len(), lab.world.minted_by_us(&lab.key)), (0, 0));
+}
+
+#[test]
+fn a_planted_successor_with_two_versions_is_not_taken_for_a_lost_one_of_ours() {
+    let lab = Lab::mixed(1, 2);
+    let Ok(Started::Open(rid)) = lab.run(lab.rotator().start(&if_due(&lab.key))) else { panic!("it is due") };
+    lab.world.faults(FaultPlan::new().lose_request("create_key", 1));
+    let points = Points::new(At::parse("create_key:after"));
+    let dying = lab.mortal_rotator(&points, 5);
+    assert!(lab.run_until_crash(&points, dying.run_for(&rid, LONG)).is_none());
+    lab.clock.advance(std::time::Duration::from_secs(1));
+    let fake = planted(&lab, &rid);
+    lab.world.foreign_mint(&fake);
+    let rotated = lab.run(lab.rotator().run_for(&rid, LONG)).expect("a pause is no error");
+    let Rotated::Paused { why, .. } = rotated else { panic!("{rotated:?}") };
+    assert!(why.contains("2 versions"), "{why}");
+}
+
+#[test]
+fn two_runners_make_one_successor() {
+    let lab = Lab::mixed(2, 2);
+    let (one, two) = (lab.rotator(), lab.mortal_rotator(&Points::new(At::Nowhere), 9));
+    let tasks: Vec<keywheel::testkit::executor::Task<'_, _>> =
+        vec![Box::pin(one.rotate(&lab.key)), Box::pin(two.rotate(&lab.key))];
+    keywheel::testkit::executor::run_all(&lab.clock, tasks);
+    assert_eq!((successors(&lab).len(), lab.world.minted_by_us(&lab.key)), (1, 1));
+}
+
+#[test]
+fn a_death_between_any_two_appends_of_two_legs_is_harmless() {
+    let dry = {
+        let lab = Lab::mixed(1, 2);
+        let points = Points::new(At::Nowhere);
+        let rotator = lab.mortal_rotator(&points, 5);
+        let ended = lab.run_until_crash(&points, rotator.rotate(&lab.key));
+        assert!(matches!(ended, Some(Ok(Rotated::Completed(_)))), "{ended:?}");
+        points.count()
+    };
+    assert!(dry > 60, "too few points to mean anything: {dry}");
+    for point in 0..dry {
+        let lab = Lab::mixed(1, 2);
+        let points = Points::new(At::Index(point));
+        let rotator = lab.mortal_rotator(&points, 5);
+        let _ = lab.run_until_crash(&points, rotator.rotate(&lab.key));
+        let rid = lab.run(lab.rotator().history(None)).expect("a read").first().map(|row| row.rotation.clone());
+        let ended = match rid {
+            Some(rid) => lab.run(lab.rotator().resume(&rid)),
+            None => lab.run(lab.rotator().rotate(&lab.key)),
+        };
+        assert!(matches!(ended, Ok(Rotated::Completed(_))), "point {point}: {ended:?}");
+        assert_eq!((successors(&lab).len(), lab.world.minted_by_us(&lab.key)), (1, 1), "point {point}");
+        assert_eq!(lab.not_on(&lab.current()), [], "point {point}");
+    }
+}
