@@ -222,14 +222,14 @@ fn without_token_and_fence_nothing_is_minted_and_without_one_only_by_name() {
 
 #[test]
 fn a_register_needs_if_match_and_fast_needs_tokens() {
-    use keywheel::model::{Ambiguity, RegisterTag, Risk};
+    use keywheel::model::{Ambiguity, Risk, TagName};
     use keywheel::ports::KeyStorePromises;
     let lab = Lab::with_buckets(1);
     let wish = Request { key: lab.key.clone(), when: When::IfDue, actor: None };
     let all = KeyStorePromises { retry_token: true, date_fence: true, if_match: true };
     let start = |promises, settings: &_| lab.run(Promising(lab.ports(), promises).rotator(settings).start(&wish));
     let mut settings = lab.settings.clone();
-    settings.policy.intent_register = Some(RegisterTag { namespace: "keywheel".to_owned(), key: "intent".to_owned() });
+    settings.policy.intent_register = Some(TagName { namespace: "keywheel".to_owned(), key: "intent".to_owned() });
     let error = start(KeyStorePromises { if_match: false, ..all }, &settings).expect_err("etags are not compared");
     assert_eq!(error.kind(), ErrorKind::Refused);
     assert!(error.to_string().contains("intent_register"), "{error}");

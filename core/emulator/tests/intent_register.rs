@@ -8,7 +8,7 @@ use std::time::Duration;
 use keywheel::adapters::oci::{Catalog, Client, ClientSettings, Endpoints, Rekeyers, VaultKeyStore};
 use keywheel::adapters::system::{SystemClock, SystemRandom};
 use keywheel::memory::{MemoryJournal, World, WorldSettings};
-use keywheel::model::{KeyId, Margins, Region, RegisterTag, Settings, Timestamp, to_seconds};
+use keywheel::model::{KeyId, Margins, Region, Settings, TagName, Timestamp, to_seconds};
 use keywheel::ports::Ports;
 use keywheel::rotation::{Reading, read_register};
 use keywheel::{Rotated, Rotator};
@@ -51,8 +51,8 @@ async fn far() -> Far {
     Far { world, key, ports, _emulator: emulator, _files: files }
 }
 
-fn place() -> RegisterTag {
-    RegisterTag { namespace: "keywheel".to_owned(), key: "intent".to_owned() }
+fn place() -> TagName {
+    TagName { namespace: "keywheel".to_owned(), key: "intent".to_owned() }
 }
 
 fn settings(far: &Far) -> Settings {

@@ -85,3 +85,36 @@ async fn the_official_cli_rotates_a_key_and_reencrypts_a_bucket() {
     assert_eq!(lab.world.minted_by(&lab.key, &lab.config.user), 1);
     assert_eq!(lab.world.reencrypts_of(&bucket), 1);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_official_cli_gives_volumes_and_backups_another_key() {
+    let settings = WorldSettings { kms_per_second: None, skew_limit: Duration::from_secs(300), ..WorldSettings::lab() };
+    let lab = Lab::new(settings).await;
+    let other = lab.world.add_key(&lab.vault, &lab.compartment, "cards-2", lab.world.now()).done();
+    let volume = lab.world.add_volume(&lab.home, &lab.compartment, "data").key(&lab.key).done();
+    let boot = lab.world.add_boot_volume(&lab.home, &lab.compartment, "boot").key(&lab.key).done();
+    let (backup, boot_backup) = (lab.world.add_backup(&volume, "b").done(), lab.world.add_backup(&boot, "bb").done());
+    let Some(cli) = Cli::find(lab.config.config_path.clone()) else { return };
+    let (home, compartment, key) = (lab.at_home(""), lab.compartment.clone(), other.clone());
+    let ids = [volume.clone(), boot.clone(), backup.clone(), boot_backup.clone()];
+    let seen = tokio::task::spawn_blocking(move || {
+        let [volume, boot, backup, boot_backup] = ids;
+        let listed = cli.run(&home, &format!("bv volume list --compartment-id {compartment}")).expect("volumes");
+        assert_eq!(listed["data"][0]["id"], volume.as_str());
+        for (command, id) in [
+            ("bv volume-kms-key update --volume-id", &volume),
+            ("bv boot-volume-kms-key update --boot-volume-id", &boot),
+            ("bv backup update --volume-backup-id", &backup),
+            ("bv boot-volume-backup update --boot-volume-backup-id", &boot_backup),
+        ] {
+            let told = cli.run(&home, &format!("{command} {id} --kms-key-id {key}")).expect(command);
+            assert_eq!(told["data"]["kms-key-id"], key.as_str(), "{command}");
+        }
+        let deleted = cli.run(&home, &format!("bv volume-kms-key delete --force --volume-id {volume}"));
+        assert_eq!(deleted, Err("MethodNotAllowed".to_owned()));
+    });
+    seen.await.expect("the commands hold");
+    for moved in [volume, boot, backup, boot_backup] {
+        assert_eq!(lab.world.wrapping(&moved).map(|wrapping| wrapping.key), Some(other.clone()));
+    }
+}

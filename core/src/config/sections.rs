@@ -13,8 +13,8 @@ use super::problem::Problem;
 use super::reader::{Table, line_of};
 use super::{Config, Notices, OciAccess};
 use crate::model::{
-    Ambiguity, Budgets, CompartmentId, HistoryPolicy, KeyId, Margins, Policy, Region, RegisterTag, ResourceId, Risk,
-    Scope, Settings, TagSelector, TopicId, VaultId,
+    Ambiguity, Budgets, CompartmentId, HistoryPolicy, KeyId, Margins, Policy, Region, ResourceId, Risk, Scope,
+    Settings, TagName, TagSelector, TopicId, VaultId,
 };
 
 /// R3: no cryptoperiod is shorter than this outside a rehearsal.
@@ -197,13 +197,13 @@ fn policy(mut table: Table<'_>, is_test: bool, found: &mut Found) -> Policy {
         _ => Err("it is not a risk that can be accepted"),
     };
     policy.accept_risks = table.list("accept_risks", risks, "write \"no_date_fence\" or \"no_retry_token\"", found);
-    policy.intent_register = intent_register(table.table("intent_register", found), found);
+    policy.intent_register = tag_name(table.table("intent_register", found), found);
     table.finish(found);
     policy
 }
 
 /// A defined tag's namespace and key: 100 printable ASCII characters, no space and no full stop.
-fn intent_register(mut table: Table<'_>, found: &mut Found) -> Option<RegisterTag> {
+fn tag_name(mut table: Table<'_>, found: &mut Found) -> Option<TagName> {
     let mut part = |name| {
         let text = table.string(name, found).map(str::to_owned);
         let is_name = |text: &String| {
@@ -217,7 +217,7 @@ fn intent_register(mut table: Table<'_>, found: &mut Found) -> Option<RegisterTa
     };
     let (namespace, key) = (part("namespace"), part("key"));
     table.finish(found);
-    Some(RegisterTag { namespace: namespace?, key: key? })
+    Some(TagName { namespace: namespace?, key: key? })
 }
 
 fn tag(mut table: Table<'_>, found: &mut Found) -> Option<TagSelector> {

@@ -26,8 +26,8 @@ impl Engine {
     pub(super) async fn survey_leg(&self, main: &Book<State>, leg: u32) -> Result<Conclusion> {
         let state = self.state(main)?;
         if is_successor(state, leg) {
-            let survey = self.successor_survey(state).await?;
-            return Ok(conclude_successor_survey(state, leg, &survey, &self.settings));
+            let (survey, etag) = self.successor_survey(state).await?;
+            return Ok(under(etag, conclude_successor_survey(state, leg, &survey, &self.settings)));
         }
         let (survey, etag) = self.survey(&state.opened.name.key).await?;
         Ok(under(etag, conclude_survey(state, leg, &survey, &self.settings)))
@@ -37,7 +37,7 @@ impl Engine {
     pub(super) async fn settle_leg(&self, main: &Book<State>, leg: u32) -> Result<Conclusion> {
         let state = self.state(main)?;
         if is_successor(state, leg) {
-            let survey = self.successor_survey(state).await?;
+            let (survey, _) = self.successor_survey(state).await?;
             return Ok(conclude_successor_settle(state, leg, &survey, &self.settings));
         }
         let (survey, etag) = self.survey(&state.opened.name.key).await?;
@@ -135,9 +135,10 @@ impl Engine {
     }
 
     /// Reads a predecessor, then every key beside it that carries our tag; the list's date is the look's.
-    async fn successor_survey(&self, state: &State) -> Result<SuccessorSurvey> {
+    async fn successor_survey(&self, state: &State) -> Result<(SuccessorSurvey, Option<Etag>)> {
         let name = &state.opened.name.key;
-        let predecessor = self.learn(self.ports.key_store.describe_key(name)).await?.value;
+        let predecessor = self.learn(self.ports.key_store.describe_key(name)).await?;
+        let (predecessor, etag) = (predecessor.value, predecessor.etag);
         let head = {
             let registry = self.registry().await?;
             registry.state().and_then(|registry| registry.head_after(name)).cloned()
@@ -169,7 +170,7 @@ impl Engine {
         }
         let versions = self.learn(self.ports.key_store.all_versions(name)).await?;
         let of = Survey { server_date, ..self.surveyed(predecessor, versions) };
-        Ok(SuccessorSurvey { of, head, claims: read })
+        Ok((SuccessorSurvey { of, head, claims: read }, etag))
     }
 
     async fn claimant(&self, key: &KeyId) -> Result<Claimant> {

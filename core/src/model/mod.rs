@@ -31,8 +31,7 @@ pub use key::{
 pub use line::{Head, LineHash, SealedLine, StreamId};
 pub use plan::Plan;
 pub use policy::{
-    Ambiguity, Budgets, HistoryPolicy, Margins, Policy, RegisterTag, Risk, Scope, Settings, StrategyPolicy, TagName,
-    TagSelector,
+    Ambiguity, Budgets, HistoryPolicy, Margins, Policy, Risk, Scope, Settings, StrategyPolicy, TagName, TagSelector,
 };
 pub use replica::{ReplicaState, ReplicaStatus};
 pub use report::{Census, Counts, DependentReport, Report, RotationSummary, Tally, Verdict};

@@ -167,16 +167,6 @@ pub enum Ambiguity {
     Strict,
 }
 
-/// The defined tag on a key that holds the intent register (R9).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct RegisterTag {
-    /// Namespace; only keywheel should be allowed to use it.
-    pub namespace: String,
-    /// Tag key.
-    pub key: String,
-}
-
 /// A promise that a key store does not make and that the owner accepts to do without (protocol.md).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -257,7 +247,7 @@ pub struct Policy {
     pub accept_risks: BTreeSet<Risk>,
     /// Where deployments with journals of their own announce their mints to each other; `None`: nowhere.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub intent_register: Option<RegisterTag>,
+    pub intent_register: Option<TagName>,
 }
 
 impl Policy {

@@ -86,14 +86,8 @@ pub(super) fn intend(state: &State, number: u32, leg: &Leg, survey: &Survey, set
             return Conclusion::wait(until, "the quiet period of a mint that was asked for again");
         }
     }
-    if let Some(until) = state.mint_not_before
-        && survey.server_date.is_none_or(|server_date| server_date <= until)
-    {
-        let until = survey.local_for(until + Duration::from_secs(1));
-        return Conclusion::wait(until, "a mint that this journal does not know may be on its way");
-    }
-    if let Some(objection) = objection(state, number, survey, settings) {
-        return objection;
+    if let Some(held_back) = held_back(state, number, survey, settings) {
+        return held_back;
     }
     let generation = next_generation(leg, survey.server_time, settings.margins.token_life);
     let date = next_date(leg, survey.server_time);
@@ -114,6 +108,17 @@ pub(super) fn intend(state: &State, number: u32, leg: &Leg, survey: &Survey, set
     };
     let register = register_write(state, &intent, survey, settings);
     Conclusion { register, ..Conclusion::facts(vec![Fact::MintIntended(intent)]).then(Effect::Mint { leg: number }) }
+}
+
+/// What speaks against journaling any mint now: one that this journal does not know may be on its way.
+pub(super) fn held_back(state: &State, number: u32, survey: &Survey, settings: &Settings) -> Option<Conclusion> {
+    if let Some(until) = state.mint_not_before
+        && survey.server_date.is_none_or(|server_date| server_date <= until)
+    {
+        let until = survey.local_for(until + Duration::from_secs(1));
+        return Some(Conclusion::wait(until, "a mint that this journal does not know may be on its way"));
+    }
+    objection(state, number, survey, settings)
 }
 
 /// The date of the next request: the server's time, later than the date journaled before.

@@ -15,7 +15,7 @@ use super::fact::{Fact, MintHeld, MintIntended, MintRefused, NOT_SENT};
 use super::state::{MintAttempt, State};
 use crate::Error;
 use crate::model::{
-    Etag, Finding, FindingKind, KeyVersion, KeyVersionId, RegisterTag, Settings, Tags, Timestamp, to_seconds,
+    Etag, Finding, FindingKind, KeyVersion, KeyVersionId, Settings, TagName, Tags, Timestamp, to_seconds,
 };
 
 /// What a tag's value may be long in OCI, in characters.
@@ -122,7 +122,7 @@ fn brief(version: &KeyVersionId) -> String {
 }
 
 /// The tag as it is spelled on the key: OCI compares namespaces and keys without regard to case.
-fn spelled<'t>(tags: &'t Tags, place: &RegisterTag) -> Option<(&'t str, Option<(&'t str, &'t str)>)> {
+fn spelled<'t>(tags: &'t Tags, place: &TagName) -> Option<(&'t str, Option<(&'t str, &'t str)>)> {
     let (namespace, keys) = tags.defined.iter().find(|(name, _)| name.eq_ignore_ascii_case(&place.namespace))?;
     let tag = keys.iter().find(|(name, _)| name.eq_ignore_ascii_case(&place.key));
     Some((namespace, tag.map(|(name, value)| (name.as_str(), value.as_str()))))
@@ -130,7 +130,7 @@ fn spelled<'t>(tags: &'t Tags, place: &RegisterTag) -> Option<(&'t str, Option<(
 
 /// Reads the register among a key's tags.
 #[must_use]
-pub fn read_register(tags: &Tags, place: &RegisterTag) -> Reading {
+pub fn read_register(tags: &Tags, place: &TagName) -> Reading {
     match spelled(tags, place).and_then(|(_, tag)| tag) {
         None => Reading::Absent,
         Some((_, text)) => match Register::parse(text) {
@@ -146,7 +146,7 @@ fn shown(text: &str) -> String {
 }
 
 /// The key's tags with our intent in place of whatever stood there; every other tag as it was.
-fn announced(tags: &Tags, place: &RegisterTag, register: &Register) -> Tags {
+fn announced(tags: &Tags, place: &TagName, register: &Register) -> Tags {
     let (namespace, key) = match spelled(tags, place) {
         Some((namespace, Some((key, _)))) => (namespace.to_owned(), key.to_owned()),
         Some((namespace, None)) => (namespace.to_owned(), place.key.clone()),
@@ -155,6 +155,19 @@ fn announced(tags: &Tags, place: &RegisterTag, register: &Register) -> Tags {
     let mut tags = tags.clone();
     tags.defined.entry(namespace).or_default().insert(key, register.text());
     tags
+}
+
+/// The key's tags without the register: it speaks of this key alone.
+pub(super) fn without_register(tags: &Tags, settings: &Settings) -> Tags {
+    let mut rest = tags.clone();
+    let place = settings.policy.intent_register.as_ref();
+    if let Some((namespace, Some((key, _)))) = place.and_then(|place| spelled(tags, place))
+        && let Some(keys) = rest.defined.get_mut(namespace)
+    {
+        keys.remove(key);
+        rest.defined.retain(|_, keys| !keys.is_empty());
+    }
+    rest
 }
 
 /// What our intents are known by: the line they follow on. Lines carry 128 random bits, so no other journal has it.

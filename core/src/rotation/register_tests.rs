@@ -4,8 +4,8 @@ use proptest::prelude::*;
 
 use super::*;
 
-fn place() -> RegisterTag {
-    RegisterTag { namespace: "keywheel".to_owned(), key: "intent".to_owned() }
+fn place() -> TagName {
+    TagName { namespace: "keywheel".to_owned(), key: "intent".to_owned() }
 }
 
 fn register() -> Register {

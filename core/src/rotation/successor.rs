@@ -10,12 +10,11 @@ use std::time::Duration;
 use super::conclude::{Conclusion, Survey};
 use super::effect::Effect;
 use super::fact::{Adopted, Author, Created, Fact, InUse, MintIntended, Sighted};
-use super::mint::{next_date, next_generation};
+use super::mint::{held_back, next_date, next_generation};
+use super::register::{mark_of, register_write, without_register};
 use super::state::{Leg, MintOutcome, State};
 use super::token::retry_token;
-use crate::model::{
-    Census, Key, KeyId, KeyState, KeyVersion, KeyVersionId, Origin, RequestId, Settings, TagName, Tags,
-};
+use crate::model::{Census, Key, KeyId, KeyState, KeyVersion, KeyVersionId, Origin, RequestId, Settings, Tags};
 
 /// A key read whole: one that claims to be the successor, or the head of the lineage.
 #[derive(Debug, Clone)]
@@ -182,10 +181,11 @@ pub fn conclude_successor_in_use(
 
 /// The canonical CreateKeyDetails of a successor: the predecessor's shape, protection, compartment and its owner's tags.
 #[must_use]
-fn successor_body(state: &State, predecessor: &Key, lineage: &TagName) -> String {
+fn successor_body(state: &State, predecessor: &Key, settings: &Settings) -> String {
+    let lineage = &settings.policy.lineage_tag;
     let mut tags = Tags { freeform: predecessor.tags.freeform.clone(), ..Tags::default() };
     // keywheel's own tags are never copied: each speaks of one key.
-    tags.defined = predecessor.tags.defined.clone();
+    tags.defined = without_register(&predecessor.tags, settings).defined;
     tags.defined.remove(&lineage.namespace);
     tags.defined.entry(lineage.namespace.clone()).or_default().insert(lineage.key.clone(), state.rid.to_string());
     let mut shape = serde_json::json!({
@@ -312,12 +312,15 @@ fn intend(state: &State, number: u32, leg: &Leg, survey: &SuccessorSurvey, setti
     if survey.of.uncertainty > settings.margins.clock_error {
         return Conclusion::not_yet("the server's time is not known well enough to mint (assumption A5)");
     }
+    if let Some(held_back) = held_back(state, number, &survey.of, settings) {
+        return held_back;
+    }
     let generation = next_generation(leg, survey.of.server_time, settings.margins.token_life);
     let operation = "create_key".to_owned();
     let body = match leg.attempts.iter().find(|attempt| attempt.intent.generation == generation) {
         // The same token must come with the same words, whatever the owner renamed or tagged since.
         Some(attempt) => attempt.intent.body.clone(),
-        None => successor_body(state, &survey.of.key, &settings.policy.lineage_tag),
+        None => successor_body(state, &survey.of.key, settings),
     };
     let intent = MintIntended {
         leg: number,
@@ -327,7 +330,8 @@ fn intend(state: &State, number: u32, leg: &Leg, survey: &SuccessorSurvey, setti
         date: next_date(leg, survey.of.server_time),
         baseline: survey.claims.iter().map(|claimant| claimant.key.id.to_string()).collect(),
         body,
-        mark: None,
+        mark: settings.policy.intent_register.as_ref().map(|_| mark_of(state)),
     };
-    Conclusion::facts(vec![Fact::MintIntended(intent)]).then(Effect::Mint { leg: number })
+    let register = register_write(state, &intent, &survey.of, settings);
+    Conclusion { register, ..Conclusion::facts(vec![Fact::MintIntended(intent)]).then(Effect::Mint { leg: number }) }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use keywheel::memory::{FaultPlan, MemoryJournal, SeededRandom, Strikes, World, WorldSettings};
-use keywheel::model::{FindingKind, KeyId, RegisterTag, Settings, StreamId, Tags, Timestamp};
+use keywheel::model::{FindingKind, KeyId, Settings, StrategyPolicy, StreamId, TagName, Tags, Timestamp};
 use keywheel::rotation::{Reading, Register, read_register};
 use keywheel::testkit::Lab;
 use keywheel::testkit::crash::{At, Points};
@@ -17,8 +17,8 @@ use keywheel::{Rotated, Rotator};
 
 use crate::story::{LONG, Story};
 
-fn place() -> RegisterTag {
-    RegisterTag { namespace: "keywheel".to_owned(), key: "intent".to_owned() }
+fn place() -> TagName {
+    TagName { namespace: "keywheel".to_owned(), key: "intent".to_owned() }
 }
 
 fn settings() -> Settings {
@@ -195,6 +195,62 @@ fn an_announced_mint_that_arrives_late_is_waited_for_and_adopted() {
     let at: Timestamp = at["at"].as_str().and_then(|at| at.parse().ok()).expect("a line has a time");
     assert!(at > announced.date + quiet(), "adopted at {at}, announced for {}", announced.date);
     assert!(!lines.iter().any(|line| line.contains("mint_intended")), "it sent nothing");
+}
+
+/// Successor keys of the lab's key that carry keywheel's lineage tag.
+fn successors(lab: &Lab) -> usize {
+    let compartment = lab.world.key(&lab.key).expect("it exists").compartment;
+    let listed = lab.run(lab.world.key_store().list_keys(&lab.vault, &compartment, None)).expect("keys are listed");
+    let tag = &lab.settings.policy.lineage_tag;
+    listed.value.items.iter().filter(|key| key.tags.defined.contains_key(&tag.namespace)).count()
+}
+
+#[test]
+fn two_deployments_that_want_a_successor_make_one_between_them() {
+    for register in [Some(place()), None] {
+        let mut settings = Settings::lab();
+        settings.policy.strategy = StrategyPolicy::NewKey;
+        settings.policy.intent_register = register.clone().map(|place| TagName { namespace: "apart".into(), ..place });
+        let two = Two::with(settings);
+        two.lab.world.faults(FaultPlan::new().delay("create_key", 1, Duration::from_secs(4)));
+        two.die_at(0, "create_key:after");
+        let other = two.rotator(1, &Points::new(At::Nowhere));
+        let rotated = two.lab.run(other.rotate(&two.lab.key)).expect("nothing stops it");
+        two.lab.clock.advance(LONG);
+        two.lab.world.settle();
+        if register.is_none() {
+            assert!(matches!(rotated, Rotated::Completed(_)), "{rotated:?}");
+            assert_eq!(successors(&two.lab), 2, "the token was their only guard");
+            continue;
+        }
+        // It waited, and then found a key that somebody made under the name of this very rotation.
+        let Rotated::Paused { why, .. } = rotated else { panic!("{rotated:?}") };
+        assert!(why.contains("lineage tag"), "{why}");
+        assert_eq!(successors(&two.lab), 1);
+        two.complete(0);
+        assert_eq!(successors(&two.lab), 1);
+    }
+}
+
+#[test]
+fn a_successor_does_not_inherit_the_register() {
+    let mut settings = settings();
+    settings.policy.strategy = StrategyPolicy::NewKey;
+    settings.policy.intent_register = Some(TagName { namespace: "apart".into(), ..place() });
+    let story = Story::with(settings, WorldSettings::lab());
+    retag(&story.lab.world, &story.lab.key, |tags| {
+        let date = story.lab.clock.now() - quiet() * 2;
+        let old = format!("kw1 o=1 g=1 d={date} n=1 m=feedfeedfeedfeed v={}", story.lab.superseded);
+        tags.defined.entry("apart".to_owned()).or_default().insert("intent".to_owned(), old);
+        tags.defined.entry("ops".to_owned()).or_default().insert("rotate".to_owned(), "true".to_owned());
+    });
+    let rotated = story.drive(&story.lab.rotator());
+    assert!(matches!(rotated, Ok(Rotated::Completed(_))), "{rotated:?}");
+    let target = story.the("adopted").text("key");
+    let successor = KeyId::parse(target).expect("a key");
+    let tags = story.lab.world.key(&successor).expect("it exists").tags;
+    assert!(!tags.defined.contains_key("apart") && tags.defined.contains_key("ops"), "{tags:?}");
+    assert!(story.lab.world.key(&story.lab.key).expect("it exists").tags.defined.contains_key("apart"));
 }
 
 trait Lines {

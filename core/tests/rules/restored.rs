@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use keywheel::adapters::system::FileSink;
 use keywheel::memory::{MemoryAuditSink, SeededRandom, WorldSettings};
-use keywheel::model::{FindingKind, RegisterTag, Settings, StreamId, Timestamp};
+use keywheel::model::{FindingKind, Settings, StreamId, TagName, Timestamp};
 use keywheel::ports::{AuditEntry, AuditSink, Reply};
 use keywheel::testkit::Lab;
 use keywheel::testkit::crash::{At, Points};
@@ -142,7 +142,7 @@ fn an_intent_register_remembers_for_the_journal_too() {
     for made in [CHECKED, None] {
         let mut settings = Settings::lab();
         let (namespace, key) = ("keywheel".to_owned(), "intent".to_owned());
-        settings.policy.intent_register = Some(RegisterTag { namespace, key });
+        settings.policy.intent_register = Some(TagName { namespace, key });
         let restored = Restored::with(settings, Vec::new());
         restored.from(made, "create_version:after");
         let report = restored.complete();
