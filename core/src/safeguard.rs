@@ -39,6 +39,8 @@ pub enum Safeguard {
     ReadBack,
     /// No re-key before every replica has the version.
     ReplicaGate,
+    /// A journal put back from a backup waits for what it has forgotten.
+    RestoredWaits,
     /// An intent without outcome is settled before anything else is sent.
     Settle,
     /// `InvalidatedRetryToken` is a doubt and uses the token up.
@@ -88,6 +90,7 @@ mod mutants {
         Safeguard::QuietPeriod,
         Safeguard::ReadBack,
         Safeguard::ReplicaGate,
+        Safeguard::RestoredWaits,
         Safeguard::Settle,
         Safeguard::SpentToken,
         Safeguard::WitnessedRewrap,

@@ -59,7 +59,7 @@ fn table(all: &[Killed]) -> String {
     }
     text.push_str(
         "\nNot in the table: one token for both legs, since the simulator's tenancies hold buckets only and a rotation of theirs\n\
-         has one leg; and a restored journal that does not wait, since the simulator's operator waits in its place.\n",
+         has one leg.\n",
     );
     text
 }

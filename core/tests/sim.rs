@@ -14,7 +14,7 @@ use keywheel::model::{Finding, FindingKind, Region, Settings, TagSelector, Verdi
 use keywheel::testkit::crash::{At, Points};
 use keywheel::testkit::{HOME, Lab};
 
-use keywheel::testkit::sim::{Broken, Fault, Scenario, Tally, What, minimise, run, trace};
+use keywheel::testkit::sim::{Broken, Event, Fault, Scenario, Tally, What, minimise, run, trace};
 
 /// A simulation is mostly small strings; with the system's allocator a third of the lane is spent on them.
 #[global_allocator]
@@ -186,4 +186,22 @@ fn a_deleted_resource_that_search_still_shows_is_no_blind_spot() {
     assert!(lab.world.with_log(|log| log.iter().any(|entry| entry.operation == "get_bucket" && entry.status == 404)));
     let is_blind = report.findings.iter().any(|finding| finding.kind == FindingKind::CoverageHole);
     assert_eq!((report.verdict, is_blind), (Some(Verdict::Clean), false), "{:?}", report.findings);
+}
+
+#[test]
+fn a_journal_put_back_while_its_mint_is_on_its_way_waits_and_mints_nothing_twice() {
+    let mut waited = 0;
+    for after in (28..=44).step_by(2) {
+        let put_back = Fault::At(Duration::from_secs(after), Event::Restore);
+        let late = Fault::Call("create_key_version", 1, 1, What::DelayProcessing(Duration::from_secs(58)));
+        let mut scenario = Scenario { faults: vec![put_back, late], ..Scenario::calm(after) };
+        scenario.broken = Some(Broken::Restored);
+        scenario.world.honours_tokens = false;
+        scenario.latency_max = Duration::from_secs(1);
+        let outcome = run(&scenario);
+        assert_eq!(outcome.violations, [], "put back after {after} s");
+        assert_eq!(outcome.minted, 1, "put back after {after} s");
+        waited += u32::from(outcome.marks.contains("found behind its sink, waited"));
+    }
+    assert!(waited > 0, "nothing was forgotten");
 }

@@ -10,11 +10,13 @@ use crate::model::{Finding, FindingKind, StreamId, to_seconds};
 use crate::ports::LastHeld;
 use crate::rotation::meta::Cursors;
 use crate::rotation::{Conclusion, Effect, Fact, JournalBehind, State};
+use crate::safeguard::{Safeguard, is_on};
 
 impl Engine {
     /// Puts what the sinks know before a mint that is about to be journaled.
     pub(super) async fn unless_restored(&self, main: &Book<State>, conclusion: Conclusion) -> Result<Conclusion> {
-        if !matches!(conclusion.then, Some(Effect::Mint { .. })) || self.ports.audit.is_empty() {
+        let is_mint = matches!(conclusion.then, Some(Effect::Mint { .. }));
+        if !is_mint || self.ports.audit.is_empty() || !is_on(Safeguard::RestoredWaits) {
             return Ok(conclusion);
         }
         let facts = self.behind(main).await?;

@@ -249,11 +249,10 @@ fn delete_target(stage: &Stage) {
     }
 }
 
-/// The journal is set back; every runner dies, and starts again a quiet period later.
+/// The journal is set back; every runner dies, and starts again when its scheduler pleases. Nobody tells them.
 fn restore(stage: &Stage) {
+    stage.put_back.set(Some(stage.journal.tape().len()));
     stage.journal.restore_from_backup(&stage.backup.borrow());
-    let until = stage.clock.now() + stage.settings.margins.quiet_period() + Duration::from_secs(1);
-    stage.embargo.set(Some(until));
     stage.kills.iter().for_each(|kill| kill.set(true));
 }
 

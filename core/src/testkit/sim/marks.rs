@@ -43,6 +43,7 @@ pub const ALL: &[&str] = &[
     "second ordinal",
     "behind, swept",
     "sweep cancelled",
+    "found behind its sink, waited",
     "overtaken by the next rotation",
     "inherited from an overtaken rotation",
     "completed clean",
@@ -51,7 +52,8 @@ pub const ALL: &[&str] = &[
 
 /// Marks that a few hundred simulations may miss: a token is sent again only after a negative list; the others need
 /// two things to happen at one time.
-pub const RARE: &[&str] = &["token replayed", "sweep cancelled", "inherited from an overtaken rotation"];
+pub const RARE: &[&str] =
+    &["token replayed", "found behind its sink, waited", "sweep cancelled", "inherited from an overtaken rotation"];
 
 /// The marks that one simulation reached.
 pub(super) fn of(books: &Books, log: &[LogEntry]) -> BTreeSet<&'static str> {
@@ -116,6 +118,7 @@ fn main(lines: &[MainLine], marks: &mut BTreeSet<&'static str>) {
             Fact::PageOpened(opened) if opened.pass > 0 => "late arrivals in a later pass",
             Fact::PageOpened(opened) if opened.page > 1 => "two pages at once",
             Fact::PassEnded(ended) if !ended.holes.is_empty() => "coverage hole",
+            Fact::JournalBehind(_) => "found behind its sink, waited",
             Fact::Overtaken { .. } => "overtaken by the next rotation",
             Fact::Cancelled { .. } if is_sweep => "sweep cancelled",
             Fact::Completed(_) if is_sweep => {

@@ -38,9 +38,6 @@ pub(super) async fn live(stage: Rc<Stage>, role: Role) {
     stage.sleep(role.start).await;
     let mut wish = Wish::Rotate;
     for life in 0u32.. {
-        if let Some(until) = stage.embargo.get() {
-            Clock::sleep_until(&stage.clock, until).await;
-        }
         let was_healed = stage.healed.get();
         let points = points(&stage, &role, life);
         let clock: Arc<dyn Clock> = match stage.clocks.get(role.number) {
@@ -67,7 +64,7 @@ pub(super) async fn live(stage: Rc<Stage>, role: Role) {
             // The scheduler's next tick; the last one comes after everything was mended.
             Some(Ok(Rotated::Completed(_) | Rotated::NotDue { .. })) => {
                 let left = stage.heals_at.duration_since(stage.clock.now()).unsigned_abs();
-                let tick = dice.secs(300, 1800);
+                let tick = dice.secs(900, 2700);
                 if tick < left { tick } else { left + dice.secs(1, 60) }
             }
             Some(Ok(Rotated::Paused { rotation, .. })) => {

@@ -14,7 +14,7 @@ pub enum Broken {
     List,
     /// A3: an accepted request acts longer after its date than the margin.
     Fence,
-    /// The journal is restored from a backup while runners are at it; they wait a quiet period and go on.
+    /// A4: the journal is restored from a backup while runners are at it; an audit sink keeps what it has forgotten.
     Restored,
 }
 
@@ -220,7 +220,7 @@ impl Scenario {
             1..=12 => Some(Broken::Token),
             13..=18 => Some(Broken::List),
             19..=24 => Some(Broken::Fence),
-            25..=27 => Some(Broken::Restored),
+            25..=30 => Some(Broken::Restored),
             _ => None,
         };
         let secs = |low, high| dice.secs(low, high);
@@ -228,7 +228,8 @@ impl Scenario {
         let enabled_delay = secs(0, 20);
         let world = WorldSettings {
             seed,
-            honours_tokens: broken != Some(Broken::Token),
+            // A restored journal that has a sink does without tokens.
+            honours_tokens: broken != Some(Broken::Token) && !(broken == Some(Broken::Restored) && dice.one_in(2)),
             enabled_delay,
             flip_delay: enabled_delay + if dice.one_in(4) { secs(0, 10) } else { secs(10, 240) },
             list_lag,
@@ -289,7 +290,16 @@ impl Scenario {
             });
         }
         if broken == Some(Broken::Restored) {
-            scenario.faults.push(Fault::At(secs(30, 1200), Event::Restore));
+            // Often while the first mint is on its way: its intent is then forgotten.
+            let put_back = if dice.one_in(4) { secs(30, 1200) } else { secs(15, 90) };
+            scenario.faults.push(Fault::At(put_back, Event::Restore));
+            let what = dice.pick(&[
+                What::LoseRequest,
+                What::LoseRequest,
+                What::LoseAnswer,
+                What::DelayProcessing(secs(30, 58)),
+            ]);
+            scenario.faults.push(Fault::Call("create_key_version", 1, 1, what));
         }
         if !scenario.faults.iter().any(|fault| scenario.is_sure(fault)) {
             let what = dice.pick(&[What::LoseAnswer, What::LoseRequest, What::Before(429, "TooManyRequests")]);

@@ -9,13 +9,13 @@ use std::time::Duration;
 
 use super::clock::JumpingClock;
 use super::dice::Dice;
-use super::scenario::Scenario;
-use crate::memory::{Failure, ManualClock, MemoryJournal, SeededRandom, World};
+use super::scenario::{Broken, Scenario};
+use crate::memory::{Failure, ManualClock, MemoryAuditSink, MemoryJournal, SeededRandom, World};
 use crate::model::{
     Ambiguity, Budgets, CompartmentId, KeyId, KeyVersionId, Kind, Margins, Region, ResourceId, Settings, StreamId,
     TagSelector, Timestamp,
 };
-use crate::ports::{Clock, Ports};
+use crate::ports::{AuditSink, Clock, Ports};
 use crate::testkit::lab::{ELSEWHERE, HOME};
 
 /// What is true about a bucket, by those who did it.
@@ -48,8 +48,10 @@ pub(super) struct Stage {
     pub(super) disk: Arc<AtomicU8>,
     pub(super) healed: Cell<bool>,
     pub(super) heals_at: Timestamp,
-    /// Nobody may start before this (a restored journal).
-    pub(super) embargo: Cell<Option<Timestamp>>,
+    /// How many lines the tape had when the journal was put back from a backup.
+    pub(super) put_back: Cell<Option<usize>>,
+    /// Where a journal that may be put back is copied to.
+    pub(super) sinks: Vec<Arc<dyn AuditSink>>,
     pub(super) backup: RefCell<BTreeMap<StreamId, usize>>,
     pub(super) struck: RefCell<BTreeMap<&'static str, u64>>,
 }
@@ -95,6 +97,8 @@ impl Stage {
             DOWN => Some(Failure::Unavailable),
             _ => None,
         });
+        let is_copied = scenario.broken == Some(Broken::Restored);
+        let sinks = is_copied.then(|| MemoryAuditSink::new() as Arc<dyn AuditSink>).into_iter().collect();
         let stage = Self {
             heals_at: start + scenario.heal_after,
             scenario: scenario.clone(),
@@ -111,7 +115,8 @@ impl Stage {
             buckets: RefCell::default(),
             disk,
             healed: Cell::new(false),
-            embargo: Cell::new(None),
+            put_back: Cell::new(None),
+            sinks,
             backup: RefCell::default(),
             struck: RefCell::default(),
         };
@@ -150,7 +155,7 @@ impl Stage {
             catalog: self.world.catalog(),
             // Without block storage in the scenario its listings would only cost time.
             rekeyer: self.world.rekeyer_of(&[Kind::Bucket]),
-            audit: Vec::new(),
+            audit: self.sinks.clone(),
             notifiers: Vec::new(),
             journal: Arc::clone(&self.journal) as _,
             clock,

@@ -7,6 +7,7 @@ mod chains;
 mod dependents;
 mod mints;
 mod owed;
+mod restored;
 
 use std::collections::BTreeMap;
 
@@ -69,6 +70,7 @@ pub(super) fn audit(stage: &Stage, log: &[LogEntry], ended: Result<(), String>) 
     if found.is_empty() {
         let mut evidence = Evidence { stage, log, books: &books, found };
         mints::judge(&mut evidence);
+        restored::judge(&mut evidence);
         chains::judge(&mut evidence);
         dependents::judge(&mut evidence);
         match ended {
