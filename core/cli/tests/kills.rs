@@ -1,4 +1,5 @@
-//! A real `kill -9` of a real child at named points, then `resume`: one version, every bucket on it, chains whole.
+//! A real `kill -9` of a real child at named points, then `resume`: one version, every bucket on it, chains whole; of
+//! a mixed key also one successor, and every volume and backup on it.
 //!
 //! The crash tests in memory visit every point; these show that a process that dies as processes die, with its
 //! file, its locks and its sockets, is no different.
@@ -63,6 +64,85 @@ async fn it_may_die_twice_in_one_mint() {
     rig.resume_and_check().await;
 }
 
+/// A death in a rotation of a mixed key, and what World's books must hold at that moment.
+#[derive(Clone, Copy)]
+struct Death {
+    /// What is true of it, for whoever reads a failure.
+    when: &'static str,
+    point: &'static str,
+    /// Where the resumed run dies too, if it does.
+    again_at: Option<&'static str>,
+    successors: usize,
+    versions: usize,
+}
+
+impl Death {
+    /// A death while no successor exists, at the first point of this name.
+    const fn before_any_successor(when: &'static str, point: &'static str) -> Self {
+        Self { when, point, again_at: None, successors: 0, versions: 1 }
+    }
+
+    /// A death while the successor exists and the key still has one version.
+    const fn under_a_successor(when: &'static str, point: &'static str) -> Self {
+        Self { successors: 1, ..Self::before_any_successor(when, point) }
+    }
+
+    const fn again_at(self, point: &'static str) -> Self {
+        Self { again_at: Some(point), ..self }
+    }
+
+    /// Kills a rotation of a mixed key there, resumes it, and checks everything.
+    async fn survived(self) {
+        let rig = Rig::mixed().await;
+        rig.kill_at(self.point).await;
+        let (world, key) = (&rig.tenancy.world, &rig.tenancy.key);
+        let made = (rig.tenancy.successors().len(), world.versions(key).len());
+        assert_eq!(made, (self.successors, self.versions), "successors and versions when it died {}", self.when);
+        if let Some(point) = self.again_at {
+            rig.kill_during(&["resume"], point).await;
+        }
+        rig.resume_and_check().await;
+    }
+}
+
+/// Lets them die side by side: most of the time of each is waiting.
+async fn survive(deaths: &[Death]) {
+    let started: Vec<_> = deaths.iter().map(|death| (death.when, tokio::spawn(death.survived()))).collect();
+    for (when, death) in started {
+        death.await.unwrap_or_else(|error| panic!("it died {when}: {error}"));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_mixed_key_has_one_successor_wherever_its_mint_dies() {
+    survive(&[
+        Death::before_any_successor("after the intent before the send", "append mint_intended:after#1"),
+        Death::under_a_successor("after the successor was made before its answer", "create_key:after#1"),
+        Death::under_a_successor("after the answer was written down", "append created:after#1"),
+        Death::under_a_successor("after the mint, and again once it was listed", "create_key:after#1")
+            .again_at("append sighted:after#1"),
+        Death::under_a_successor("after the mint, and again once it was adopted", "create_key:after#1")
+            .again_at("append adopted:after#1"),
+        Death::under_a_successor("before the lineage knew the successor", "append successor_named:before#1"),
+        Death::under_a_successor("after the lineage knew it, before it was in use", "append successor_named:after#1"),
+    ])
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_mixed_key_has_one_version_more_wherever_one_leg_ends_and_the_other_begins() {
+    let minted = Death::under_a_successor("after the version was minted before its answer", "create_version:after#1");
+    survive(&[
+        Death::under_a_successor("after the successor was in use", "append in_use:after#1"),
+        Death::under_a_successor("after a volume's intent before the send", "append step_intended:after#2"),
+        Death::under_a_successor("after a volume was moved before its answer", "begin:after#3"),
+        Death::under_a_successor("after the last volume had left the key", "append rekeyed:after#1"),
+        Death::under_a_successor("after the version's intent before the send", "append mint_intended:after#2"),
+        Death { versions: 2, ..minted },
+    ])
+    .await;
+}
+
 /// A small generator: the same seed kills at the same moments.
 struct Chance(u64);
 
@@ -73,13 +153,12 @@ impl Chance {
     }
 }
 
-/// Dies after some events, is resumed, dies again, until it gets through.
-async fn random_deaths(seed: u64) {
-    let rig = Rig::start().await;
+/// Dies after fewer than `most` events, is resumed, dies again, until it gets through.
+async fn random_deaths(rig: Rig, seed: u64, most: u64) {
     let mut chance = Chance(seed);
     let mut args = vec!["rotate", "--yes", "--json"];
     for _ in 0..3 {
-        if !rig.kill_after_lines(&args, 1 + chance.below(150)).await {
+        if !rig.kill_after_lines(&args, 1 + chance.below(most)).await {
             break;
         }
         // Killed before anything was opened, there is nothing to resume: the rotation starts over.
@@ -94,9 +173,19 @@ async fn random_deaths(seed: u64) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn twenty_rotations_killed_at_random_moments_all_end_well() {
     for batch in 0..2 {
-        let deaths = (0..10).map(|number| tokio::spawn(random_deaths(batch * 10 + number)));
+        let death = |number: u64| async move { random_deaths(Rig::start().await, batch * 10 + number, 150).await };
+        let deaths = (0..10).map(|number| tokio::spawn(death(number)));
         for death in deaths.collect::<Vec<_>>() {
             death.await.expect("a rotation ends well");
         }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rotations_of_a_mixed_key_killed_at_random_moments_all_end_well() {
+    let death = |number: u64| async move { random_deaths(Rig::mixed().await, number, 300).await };
+    let deaths = (20..25).map(|number| tokio::spawn(death(number)));
+    for death in deaths.collect::<Vec<_>>() {
+        death.await.expect("a rotation ends well");
     }
 }

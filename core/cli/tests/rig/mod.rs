@@ -34,6 +34,8 @@ use seed::{Seed, Tenancy};
 const PATIENCE: Duration = Duration::from_secs(120);
 /// Buckets of a rig: several pages in several compartments and both regions.
 pub(crate) const BUCKETS: u32 = 18;
+/// Volumes of a rig whose key is mixed: of both kinds, in several compartments, every other one with a backup.
+pub(crate) const VOLUMES: u32 = 6;
 
 /// One tenancy, one emulator, one folder.
 pub(crate) struct Rig {
@@ -50,15 +52,29 @@ impl Rig {
         Self::started(WorldSettings::lab(), now, |tenancy| tenancy.key.clone()).await
     }
 
+    /// The usual tenancy, whose key protects volumes and backups beside its buckets.
+    pub(crate) async fn mixed() -> Self {
+        Self::grown(WorldSettings::lab(), VOLUMES, now, |tenancy| tenancy.key.clone()).await
+    }
+
     /// A tenancy with these settings and this clock; the key to manage is chosen or made by `key`.
     pub(crate) async fn started(
         settings: WorldSettings,
         clock: impl Fn() -> Timestamp + Send + Sync + 'static,
         key: impl FnOnce(&Tenancy) -> KeyId,
     ) -> Self {
+        Self::grown(settings, 0, clock, key).await
+    }
+
+    async fn grown(
+        settings: WorldSettings,
+        volumes: u32,
+        clock: impl Fn() -> Timestamp + Send + Sync + 'static,
+        key: impl FnOnce(&Tenancy) -> KeyId,
+    ) -> Self {
         let settings = WorldSettings { kms_per_second: None, ..settings };
         let seed =
-            Seed { at: now(), buckets: BUCKETS, volumes: 0, compartments: 3, minted: None, successor: None, settings };
+            Seed { at: now(), buckets: BUCKETS, volumes, compartments: 3, minted: None, successor: None, settings };
         let tenancy = seed.grow(clock);
         let key = key(&tenancy);
         let dir = tempfile::tempdir().expect("a folder");
@@ -156,7 +172,8 @@ impl Rig {
         self.assert_sound().await;
     }
 
-    /// One version minted, every bucket on it, every chain whole.
+    /// One version minted, every bucket on it; of a mixed key one successor, every volume and backup on it; every
+    /// chain whole.
     pub(crate) async fn assert_sound(&self) {
         let world = &self.tenancy.world;
         let versions = world.versions(&self.tenancy.key);
@@ -166,11 +183,29 @@ impl Rig {
         for bucket in &self.tenancy.buckets {
             assert_eq!(world.wrapping_version(bucket).as_ref(), Some(&current), "{bucket} is on the new version");
         }
+        self.assert_succeeded();
         self.assert_chains().await;
         let due = self.run(&["due", "--exit-code"]).await;
         assert_eq!(due.status.code(), Some(0), "nothing is due afterwards: {}", said(&due));
         let closed = self.run(&["list", "--json"]).await;
         assert!(closed.stdout.is_empty(), "no rotation is open afterwards: {}", said(&closed));
+    }
+
+    /// A key of buckets has no successor. A mixed one has one, with one version, and block storage is on it.
+    fn assert_succeeded(&self) {
+        let (tenancy, successors) = (&self.tenancy, self.tenancy.successors());
+        if tenancy.blocks.is_empty() {
+            assert_eq!(successors, [], "a key of buckets keeps its place");
+            return;
+        }
+        let [successor] = successors.as_slice() else { panic!("exactly one successor is minted: {successors:?}") };
+        let versions = tenancy.world.versions(successor);
+        assert_eq!(versions.len(), 1, "block storage wants a key with one version: {versions:?}");
+        for block in &tenancy.blocks {
+            let wrapping = tenancy.world.wrapping(block);
+            let key = wrapping.as_ref().map(|wrapping| &wrapping.key);
+            assert_eq!(key, Some(successor), "{block} is on the successor");
+        }
     }
 
     /// Every line of every stream follows the one before it and hashes to what it says.
