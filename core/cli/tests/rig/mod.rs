@@ -144,6 +144,7 @@ impl Rig {
         });
         assert!(reached.await.unwrap_or(false), "{point} was never reached; the child said:\n{}", said.join("\n"));
         kill(child).await;
+        self.assert_in_order();
     }
 
     /// Runs a child that writes JSON lines and kills it after this many; `false` if it ended before.
@@ -162,6 +163,7 @@ impl Rig {
             }
         }
         kill(child).await;
+        self.assert_in_order();
         true
     }
 
@@ -189,6 +191,19 @@ impl Rig {
         assert_eq!(due.status.code(), Some(0), "nothing is due afterwards: {}", said(&due));
         let closed = self.run(&["list", "--json"]).await;
         assert!(closed.stdout.is_empty(), "no rotation is open afterwards: {}", said(&closed));
+    }
+
+    /// What holds at every instant: at most one successor, at most one version more, and that one only once no volume
+    /// and no backup is left on the key.
+    fn assert_in_order(&self) {
+        let (tenancy, versions) = (&self.tenancy, self.tenancy.world.versions(&self.tenancy.key));
+        let successors = tenancy.successors();
+        assert!(versions.len() <= 2, "one rotation mints one version: {versions:?}");
+        assert!(successors.len() <= 1, "a key has one successor: {successors:?}");
+        if versions.len() > 1 {
+            let left = tenancy.blocks_off(successors.first().unwrap_or(&tenancy.key));
+            assert_eq!(left, 0, "block storage is still on a key that has two versions");
+        }
     }
 
     /// A key of buckets has no successor. A mixed one has one, with one version, and block storage is on it.
