@@ -184,8 +184,8 @@ async fn twenty_rotations_killed_at_random_moments_all_end_well() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn rotations_of_a_mixed_key_killed_at_random_moments_all_end_well() {
     let death = |number: u64| async move { random_deaths(Rig::mixed().await, number, 300).await };
-    let deaths = (20..25).map(|number| tokio::spawn(death(number)));
-    for death in deaths.collect::<Vec<_>>() {
-        death.await.expect("a rotation ends well");
+    let deaths = (20..25).map(|number| (number, tokio::spawn(death(number))));
+    for (seed, death) in deaths.collect::<Vec<_>>() {
+        death.await.unwrap_or_else(|error| panic!("seed {seed}: {error}"));
     }
 }
