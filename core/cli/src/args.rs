@@ -200,6 +200,9 @@ pub(crate) struct EmulateArgs {
     /// Buckets in the seeded tenancy.
     #[arg(long, default_value_t = 24)]
     pub(crate) buckets: u32,
+    /// Volumes and boot volumes under the same key, every second with a backup; they need a successor key.
+    #[arg(long, default_value_t = 0)]
+    pub(crate) volumes: u32,
 }
 
 /// `demo`.

@@ -346,6 +346,16 @@ impl World {
         self.minted_by(key, "keywheel")
     }
 
+    /// Keys of a vault, oldest first.
+    #[must_use]
+    pub fn keys_of_vault(&self, vault: &VaultId) -> Vec<KeyId> {
+        let (_, state) = self.settled();
+        let here = state.kms.keys.values().filter(|key| key.vault == *vault);
+        let mut keys: Vec<_> = here.map(|key| (key.created, key.id.clone())).collect();
+        keys.sort();
+        keys.into_iter().map(|(_, key)| key).collect()
+    }
+
     /// Keys that keywheel minted, oldest first.
     #[must_use]
     pub fn keys_minted_by_us(&self) -> Vec<KeyId> {

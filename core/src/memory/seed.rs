@@ -76,6 +76,29 @@ impl World {
     }
 }
 
+impl World {
+    /// Puts back a successor that an earlier World minted for this key, with its one version.
+    pub fn restore_successor(&self, of: &KeyId, key: &KeyId, version: &KeyVersionId, created: Timestamp) {
+        let mut state = self.lock();
+        let like = &state.kms.keys[of];
+        let new = NewKey {
+            compartment: like.compartment.clone(),
+            name: like.name.clone(),
+            shape: like.shape.clone(),
+            protection: like.protection,
+            tags: like.tags.clone(),
+        };
+        let vault = like.vault.clone();
+        let made = state.insert_key(&vault, new, KeySeed::mint(Origin::Internal, created));
+        let mut record = state.kms.keys.remove(&made).expect("it was just made");
+        record.id = key.clone();
+        record.versions[0].id = version.clone();
+        let listed = state.kms.keys_of.get_mut(&(vault, record.compartment.clone())).expect("it was just listed");
+        *listed.last_mut().expect("it was just listed") = key.clone();
+        state.kms.keys.insert(key.clone(), record);
+    }
+}
+
 /// A vault to be.
 #[must_use = "a seed grows with done()"]
 pub struct VaultSeed<'w> {

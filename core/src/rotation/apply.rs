@@ -164,8 +164,8 @@ pub fn apply(state: Option<State>, recorded: &Recorded, fact: &Fact) -> Result<S
             state.behind.insert((behind.sink.clone(), behind.sink_head.clone()), behind.clone());
             state.mint_not_before = state.mint_not_before.max(Some(behind.until));
         }
-        Fact::MintHeld(held) => {
-            state.held.insert(held.what.clone());
+        Fact::MintDeferred(held) => {
+            state.deferred.insert(held.what.clone());
             state.mint_not_before = state.mint_not_before.max(Some(held.until));
         }
         Fact::Noted(finding) => state.noted.push(finding.clone()),
@@ -188,7 +188,7 @@ fn is_progress(fact: &Fact) -> bool {
             | Fact::Paused(_)
             | Fact::NoticeIntended(_)
             | Fact::JournalBehind(_)
-            | Fact::MintHeld(_)
+            | Fact::MintDeferred(_)
             | Fact::MintIntended(_)
             | Fact::MintRefused(_)
             | Fact::MintInDoubt(_)
@@ -225,7 +225,7 @@ fn open(recorded: &Recorded, opened: super::fact::Opened) -> State {
         overtaken_by: None,
         held_until: None,
         behind: BTreeMap::new(),
-        held: BTreeSet::new(),
+        deferred: BTreeSet::new(),
         mint_not_before: None,
         noted: Vec::new(),
         facts: 1,

@@ -30,7 +30,7 @@ pub enum Fact {
     /// The service refused definitively: nothing was created (A6).
     MintRefused(MintRefused),
     /// No mint before this instant, although nothing of ours is on its way.
-    MintHeld(MintHeld),
+    MintDeferred(MintDeferred),
     /// No definitive answer: a version may exist.
     MintInDoubt(MintInDoubt),
     /// A version outside the baseline was listed: no more sends; the target is fixed after the quiet period.
@@ -261,7 +261,7 @@ pub struct MintRefused {
 
 /// No mint before this instant: something may be on its way that this journal does not know.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct MintHeld {
+pub struct MintDeferred {
     /// Leg, from 1.
     pub leg: u32,
     /// Tells this reason from another; the same one holds only once.

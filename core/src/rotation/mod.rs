@@ -33,7 +33,7 @@ pub use due::{DueView, due, grant};
 pub use effect::{Effect, EffectClass};
 pub use fact::{
     Accounted, Adopted, Author, Checked, Completed, Created, EffectFailed, Fact, InUse, JournalBehind, LegPlan,
-    MintHeld, MintInDoubt, MintIntended, MintRefused, NOT_SENT, NoticeIntended, NoticeSent, Opened, PageClosed,
+    MintDeferred, MintInDoubt, MintIntended, MintRefused, NOT_SENT, NoticeIntended, NoticeSent, Opened, PageClosed,
     PageOpened, PassEnded, Paused, Replicated, Sighted,
 };
 pub use fast::trusted_token;

@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 
 use super::conclude::{Conclusion, Survey, failed};
 use super::effect::Effect;
-use super::fact::{Fact, MintHeld, MintIntended, MintRefused, NOT_SENT};
+use super::fact::{Fact, MintDeferred, MintIntended, MintRefused, NOT_SENT};
 use super::state::{MintAttempt, State};
 use crate::Error;
 use crate::model::{
@@ -250,16 +250,16 @@ fn hold(
     survey: &Survey,
     settings: &Settings,
 ) -> Option<Conclusion> {
-    if state.held.contains(what) {
+    if state.deferred.contains(what) {
         return None;
     }
     let Some(seen_at) = survey.server_date else {
         return Some(Conclusion::not_yet("the answer carried no date to wait by"));
     };
     let until = seen_at + settings.margins.quiet_period();
-    let held = MintHeld { leg: number, what: what.to_owned(), why: finding.text.clone(), until };
+    let held = MintDeferred { leg: number, what: what.to_owned(), why: finding.text.clone(), until };
     let noted = (!state.noted.contains(&finding)).then_some(Fact::Noted(finding));
-    Some(Conclusion::facts(std::iter::once(Fact::MintHeld(held)).chain(noted).collect()))
+    Some(Conclusion::facts(std::iter::once(Fact::MintDeferred(held)).chain(noted).collect()))
 }
 
 /// Somebody saw a version that our list does not show: the list is stale, never a reason to mint.

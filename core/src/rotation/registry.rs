@@ -2,7 +2,7 @@
 //!
 //! One open rotation per lineage. Nothing here knows how a rotation stands; only that it is open.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -169,6 +169,14 @@ impl Registry {
             at = before;
         }
         false
+    }
+
+    /// Every key that took over from one of these, or from one that did.
+    #[must_use]
+    pub fn successors_of<'a>(&self, keys: impl Iterator<Item = &'a KeyId>) -> Vec<KeyId> {
+        let keys: BTreeSet<&KeyId> = keys.collect();
+        let after = |successor: &&KeyId| keys.iter().any(|key| self.is_before(key, successor));
+        self.predecessors.keys().filter(after).cloned().collect()
     }
 
     /// Whether a rotation ended here that left nothing on the key: it is retained and exempt from age rules.

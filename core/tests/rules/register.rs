@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
-use keywheel::memory::{FaultPlan, MemoryJournal, SeededRandom, Strikes, World, WorldSettings};
+use keywheel::memory::{FaultPlan, MemoryAuditSink, MemoryJournal, SeededRandom, Strikes, World, WorldSettings};
 use keywheel::model::{FindingKind, KeyId, Settings, StrategyPolicy, StreamId, TagName, Tags, Timestamp};
 use keywheel::rotation::{Reading, Register, read_register};
 use keywheel::testkit::Lab;
@@ -195,6 +195,38 @@ fn an_announced_mint_that_arrives_late_is_waited_for_and_adopted() {
     let at: Timestamp = at["at"].as_str().and_then(|at| at.parse().ok()).expect("a line has a time");
     assert!(at > announced.date + quiet(), "adopted at {at}, announced for {}", announced.date);
     assert!(!lines.iter().any(|line| line.contains("mint_intended")), "it sent nothing");
+}
+
+/// Runs with a register and a sink, and dies at the given point; how many points were passed.
+fn run_with_everything(at: &At) -> usize {
+    let lab = Lab::build(1, settings(), world());
+    let sink = MemoryAuditSink::new();
+    let run = |points: &Arc<Points>, seed| {
+        let mut ports = points.over(lab.ports().audit_sink(Arc::clone(&sink) as _));
+        ports.random = Arc::new(SeededRandom::new(seed));
+        let rotator = Rotator::with_ports(lab.settings.clone(), ports);
+        lab.run_until_crash(points, rotator.rotate(&lab.key))
+    };
+    let mortal = Points::new(at.clone());
+    run(&mortal, 1);
+    let ended = run(&Points::new(At::Nowhere), 2);
+    assert!(matches!(ended, None | Some(Ok(Rotated::Completed(_) | Rotated::NotDue { .. }))), "{at:?}: {ended:?}");
+    lab.clock.advance(LONG);
+    lab.world.settle();
+    assert_eq!(lab.world.minted_by_us(&lab.key), 1, "it died at {:?}", mortal.hit());
+    assert_eq!(lab.not_on(&lab.current()), [], "it died at {:?}", mortal.hit());
+    let forks = lab.journal.lines(&StreamId::meta()).iter().any(|line| line.text.contains("sink_forked"));
+    assert!(!forks, "it died at {:?}", mortal.hit());
+    mortal.count()
+}
+
+#[test]
+fn a_death_at_any_point_leaves_one_version_with_register_and_sink() {
+    let points = run_with_everything(&At::Nowhere);
+    assert!(points > 50, "{points}");
+    for point in 0..points {
+        run_with_everything(&At::Index(point));
+    }
 }
 
 /// Successor keys of the lab's key that carry keywheel's lineage tag.
@@ -401,7 +433,7 @@ fn what_is_no_register_costs_one_quiet_period_and_is_reported() {
         let story = story();
         set(&story.lab.world, &story.lab.key, junk);
         story.complete();
-        let held = story.the("mint_held");
+        let held = story.the("mint_deferred");
         assert!(waited(&story) > quiet() && waited(&story) < quiet() * 2, "{:?} for {junk:?}", waited(&story));
         assert!(story.the("mint_intended").time("date") > held.time("until"));
         assert!(finding(&story).is_some_and(|text| text.contains("something else")), "{junk:?}");
@@ -413,11 +445,11 @@ fn what_is_no_register_costs_one_quiet_period_and_is_reported() {
 fn a_process_that_dies_while_it_waits_does_not_wait_twice() {
     let story = story();
     set(&story.lab.world, &story.lab.key, "true");
-    story.die_at("append mint_held:after");
+    story.die_at("append mint_deferred:after");
     story.lab.clock.advance(quiet() + Duration::from_secs(2));
     let back = story.lab.clock.now();
     story.complete();
-    assert_eq!(story.told("mint_held").len(), 1);
+    assert_eq!(story.told("mint_deferred").len(), 1);
     let intent = story.the("mint_intended").at;
     assert!(intent.duration_since(back).unsigned_abs() < quiet(), "back at {back}, intended at {intent}");
 }
@@ -429,7 +461,7 @@ fn a_register_that_vanished_costs_one_quiet_period() {
     story.before("mint_refused", 1, |scene| retag(&scene.world, &scene.key, |tags| tags.defined.clear()));
     story.complete();
     let intents = story.told("mint_intended");
-    assert_eq!((intents.len(), story.told("mint_held").len(), story.minted()), (2, 1, 1));
+    assert_eq!((intents.len(), story.told("mint_deferred").len(), story.minted()), (2, 1, 1));
     assert!(intents[1].at.duration_since(intents[0].at).unsigned_abs() > quiet());
     assert!(finding(&story).is_some_and(|text| text.contains("is gone")));
 }
@@ -445,5 +477,5 @@ fn a_register_that_names_a_version_we_do_not_see_is_waited_for_and_then_a_person
     assert_eq!((story.minted(), story.told("mint_intended").len()), (0, 0));
     retag(&story.lab.world, &story.lab.key, |tags| tags.defined.clear());
     story.lab.run(story.lab.rotator().resume(&story.rid)).expect("nothing stands there any more");
-    assert_eq!((story.minted(), story.told("mint_held").len()), (1, 0), "we never wrote one: nothing vanished");
+    assert_eq!((story.minted(), story.told("mint_deferred").len()), (1, 0), "we never wrote one: nothing vanished");
 }

@@ -12,8 +12,8 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use keywheel::config::show_duration;
-use keywheel::memory::WorldSettings;
-use keywheel::model::{KeyVersionId, Margins, Timestamp};
+use keywheel::memory::{FaultPlan, WorldSettings};
+use keywheel::model::{KeyVersionId, Margins, ResourceId, Timestamp};
 use keywheel::{Error, ErrorKind, Result};
 use serde_json::json;
 use tokio::process::{Child, Command};
@@ -25,7 +25,8 @@ use crate::args::DemoArgs;
 use crate::exit::Exit;
 use crate::render::{Colour, Output};
 
-const BUCKETS: u32 = 200;
+const BUCKETS: u32 = 160;
+const VOLUMES: u32 = 16;
 const COMPARTMENTS: u32 = 8;
 /// The child dies once this share of the buckets, in percent, has been re-keyed.
 const KILL_AT_PERCENT: usize = 60;
@@ -40,8 +41,10 @@ pub(crate) async fn run(args: &DemoArgs, output: &Output) -> Result<Exit> {
     let seed = Seed {
         at: state.as_ref().map_or_else(Timestamp::now, |state| state.seeded_at),
         buckets: BUCKETS,
+        volumes: if state.is_none() { VOLUMES } else { 0 },
         compartments: COMPARTMENTS,
         minted: state.as_ref().map(|state| state.minted.clone()),
+        successor: state.as_ref().map(|state| state.successor.clone()),
         settings: world(),
     };
     let seeded_at = seed.at;
@@ -73,17 +76,35 @@ impl Demo {
         let (tenancy, output) = (&self.lab.tenancy, &self.output);
         let superseded = tenancy.world.current_version(&tenancy.key);
         output.say(&format!(
-            "An emulated tenancy: {} and {}, {COMPARTMENTS} compartments, a vault with a replica, {BUCKETS} buckets\n\
-             under one key whose version is {} days old. The cryptoperiod is 90 days.\n",
+            "An emulated tenancy: {} and {}, {COMPARTMENTS} compartments, a vault with a replica, and one key whose version is {}\n\
+             days old; the cryptoperiod is 90 days. It protects {BUCKETS} buckets, {VOLUMES} volumes and {} backups. Block storage forbids\n\
+             several versions of a key: volumes and backups move to a successor key first, then the key gets its version.\n",
             tenancy.home,
             tenancy.replica,
-            KEY_AGE.as_secs() / 86_400
+            KEY_AGE.as_secs() / 86_400,
+            tenancy.blocks.len() - VOLUMES as usize,
         ));
         self.say_margins();
         let started = Instant::now();
 
+        // The service will say yes to one backup's new key and change nothing.
+        tenancy.world.faults(FaultPlan::new().silent_no_op_on("update_volume_backup", 1));
         self.step("keywheel rotate --yes");
-        let mut child = self.child(&["rotate", "--yes"])?;
+        let status = self.child(&["rotate", "--yes"])?.wait().await;
+        let status = status.map_err(|error| failed("rotate cannot be waited for", error))?;
+        if status.success() || tenancy.world.versions(&tenancy.key).len() > 1 {
+            output.failure("a version was minted although a backup was still on the key");
+            return Ok(Exit::Failed);
+        }
+        tenancy.world.faults(FaultPlan::new());
+        let late = tenancy.world.add_volume(&tenancy.home, &tenancy.compartment, "late").key(&tenancy.key).done();
+        output.say(
+            "\n-- One backup's service said yes and changed nothing. It was read back, so no second version was minted\n   \
+             under it. Meanwhile somebody made another volume under the key. --",
+        );
+
+        self.step("keywheel resume");
+        let mut child = self.child(&["resume"])?;
         let moved = self.run_until_half_done(&mut child, &superseded).await?;
         child.start_kill().map_err(|error| failed("the child cannot be killed", error))?;
         child.wait().await.map_err(|error| failed("the child cannot be waited for", error))?;
@@ -102,10 +123,16 @@ impl Demo {
             ));
             return Ok(Exit::Failed);
         }
-        let exit = self.verify(&superseded, started)?;
+        let exit = self.verify(&superseded, &late, started)?;
         let versions = tenancy.world.versions(&tenancy.key);
         let minted = versions.last().expect("a key has a version");
-        let state = TenancyState { seeded_at, minted: (minted.id.clone(), minted.time_created) };
+        let successor = tenancy.successors().pop().and_then(|key| tenancy.world.key(&key));
+        let successor = successor.ok_or_else(|| Error::bug("demo", "there is no successor"))?;
+        let state = TenancyState {
+            seeded_at,
+            minted: (minted.id.clone(), minted.time_created),
+            successor: (successor.id, successor.current_version, successor.time_created),
+        };
         self.lab.folder.write_state(&state)?;
 
         self.step("keywheel due");
@@ -144,14 +171,21 @@ impl Demo {
     }
 
     /// Says what World's own books show.
-    fn verify(&self, superseded: &KeyVersionId, started: Instant) -> Result<Exit> {
+    fn verify(&self, superseded: &KeyVersionId, late: &ResourceId, started: Instant) -> Result<Exit> {
         let tenancy = &self.lab.tenancy;
         let minted: Vec<_> =
             tenancy.world.versions(&tenancy.key).into_iter().filter(|version| version.id != *superseded).collect();
         let current = tenancy.world.current_version(&tenancy.key);
         let left = tenancy.buckets_off(&current);
-        let is_sound = minted.len() == 1 && current == minted[0].id && left == 0;
-        let value = json!({ "minted": minted.len(), "current": current, "buckets": BUCKETS, "not_moved": left });
+        let successors = tenancy.successors();
+        let is_moved =
+            |key| tenancy.blocks_off(key) == 0 && tenancy.world.wrapping(late).is_some_and(|w| w.key == *key);
+        let blocks_are_moved = matches!(successors.as_slice(), [one] if is_moved(one));
+        let is_sound = minted.len() == 1 && current == minted[0].id && left == 0 && blocks_are_moved;
+        let value = json!({
+            "minted": minted.len(), "current": current, "buckets": BUCKETS, "not_moved": left,
+            "successors": successors, "blocks": tenancy.blocks.len() + 1, "blocks_are_moved": blocks_are_moved,
+        });
         self.output.show("verified", &value, || {
             let word = if is_sound {
                 self.output.paint(Colour::Green, "sound")
@@ -159,7 +193,9 @@ impl Demo {
                 self.output.paint(Colour::Red, "NOT sound")
             };
             format!(
-                "\nThe emulator's own books: {} version minted, {} of {BUCKETS} buckets on it: {word} ({:.1} s)",
+                "\nThe emulator's own books: {} successor with {} volumes and backups, {} version with {} of {BUCKETS} buckets: {word} ({:.1} s)",
+                successors.len(),
+                if blocks_are_moved { tenancy.blocks.len() + 1 } else { 0 },
                 minted.len(),
                 BUCKETS as usize - left,
                 started.elapsed().as_secs_f32()

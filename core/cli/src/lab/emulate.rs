@@ -55,8 +55,10 @@ pub(crate) async fn run(args: &EmulateArgs, output: &Output) -> Result<Exit> {
     let seed = Seed {
         at: Timestamp::now(),
         buckets: args.buckets,
+        volumes: args.volumes,
         compartments: 8,
         minted: None,
+        successor: None,
         settings: WorldSettings::lab(),
     };
     let lab = Lab::start(folder, seed.grow(Timestamp::now)).await?;
@@ -92,7 +94,7 @@ fn text(lab: &Lab, throw_away: &KeyId, vault: &str) -> String {
     let (home, url) = &lab.endpoints[0];
     let mut text = String::from("an OCI of your own is up on this machine; nothing here is real\n\n");
     for (region, url) in &lab.endpoints {
-        text += &format!("  {region:<16} {url}   identity, vaults, search, object storage, notifications\n");
+        text += &format!("  {region:<16} {url}   identity, vaults, search, object and block storage, notifications\n");
     }
     let (tenancy, key) = (lab.tenancy.world.tenancy_id(), &lab.tenancy.key);
     text + &format!(

@@ -90,6 +90,8 @@ pub(crate) struct TenancyState {
     pub(crate) seeded_at: Timestamp,
     /// The version that the demo's rotation minted, and when.
     pub(crate) minted: (KeyVersionId, Timestamp),
+    /// The successor that it minted first, its version, and when.
+    pub(crate) successor: (KeyId, KeyVersionId, Timestamp),
 }
 
 pub(crate) fn failed(path: &Path, error: std::io::Error) -> Error {

@@ -1,4 +1,4 @@
-//! A tenancy to rehearse in: two regions, some compartments, a replicated vault, one key that is due, buckets.
+//! A tenancy to rehearse in: two regions, some compartments, a replicated vault, one key that is due, buckets, volumes.
 //!
 //! Seeded in the same order with the same numbers it gets the same ids, so that a journal written
 //! against it yesterday still speaks of it today.
@@ -20,10 +20,14 @@ pub(crate) struct Seed {
     pub(crate) at: Timestamp,
     /// How many buckets; one in five is in the replica region, one in four has no tag.
     pub(crate) buckets: u32,
+    /// How many volumes; one in three is a boot volume, one in two has a backup.
+    pub(crate) volumes: u32,
     /// How many compartments below the root.
     pub(crate) compartments: u32,
     /// A version that was minted later, and when.
     pub(crate) minted: Option<(KeyVersionId, Timestamp)>,
+    /// A successor that was minted later, its version, and when.
+    pub(crate) successor: Option<(KeyId, KeyVersionId, Timestamp)>,
     /// Delays and limits.
     pub(crate) settings: WorldSettings,
 }
@@ -37,6 +41,7 @@ pub(crate) struct Tenancy {
     pub(crate) vault: VaultId,
     pub(crate) key: KeyId,
     pub(crate) buckets: Vec<ResourceId>,
+    pub(crate) blocks: Vec<ResourceId>,
 }
 
 impl Seed {
@@ -70,11 +75,28 @@ impl Seed {
             }
             buckets.push(bucket.done());
         }
+        let mut blocks = Vec::new();
+        for number in 0..self.volumes {
+            let holder = &compartments[number as usize % compartments.len().max(1)];
+            let name = format!("volume-{number:03}");
+            let volume = match number % 3 {
+                2 => world.add_boot_volume(&home, holder, &name),
+                _ => world.add_volume(&home, holder, &name),
+            };
+            let volume = volume.key(&key).tag("backup-encryption", "enabled").done();
+            if number % 2 == 0 {
+                blocks.push(world.add_backup(&volume, &format!("backup-of-{name}")).done());
+            }
+            blocks.push(volume);
+        }
         // Last, so that everything before it has the ids it had the first time.
         if let Some((version, created)) = &self.minted {
             world.restore_version(&key, version, *created);
         }
-        Tenancy { world, home, replica, compartment, vault, key, buckets }
+        if let Some((successor, version, created)) = &self.successor {
+            world.restore_successor(&key, successor, version, *created);
+        }
+        Tenancy { world, home, replica, compartment, vault, key, buckets, blocks }
     }
 }
 
@@ -85,6 +107,19 @@ impl Tenancy {
         tags.freeform.insert(THROW_AWAY_TAG.to_owned(), THROW_AWAY_VALUE.to_owned());
         let created = self.world.now() - Duration::from_secs(86_400);
         self.world.add_key(&self.vault, &self.compartment, "throw-away", created).tags(tags).done()
+    }
+
+    /// Keys of the vault beside the one that was seeded, by World's own books.
+    pub(crate) fn successors(&self) -> Vec<KeyId> {
+        let mut keys = self.world.keys_of_vault(&self.vault);
+        keys.retain(|key| *key != self.key);
+        keys
+    }
+
+    /// Volumes and backups that are not under this key, by World's own books.
+    pub(crate) fn blocks_off(&self, key: &KeyId) -> usize {
+        let is_off = |block: &&ResourceId| self.world.wrapping(block).is_none_or(|wrapping| wrapping.key != *key);
+        self.blocks.iter().filter(is_off).count()
     }
 
     /// Buckets whose data keys are wrapped by another version than this one, by World's own books.
