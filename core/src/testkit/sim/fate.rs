@@ -73,7 +73,7 @@ pub(super) async fn run(stage: Rc<Stage>) {
             if *event == Event::Restore {
                 // An early one was made before the first mint, so that its intent is forgotten.
                 let early = Duration::from_secs(12);
-                let made = if *after < early * 12 { early.min(*after / 2) } else { *after / 2 };
+                let made = if *after < early * 50 { early.min(*after / 2) } else { *after / 2 };
                 agenda.push((start + made, order, Todo::Backup));
             }
             agenda.push((start + *after, order, Todo::Happen(*event)));
