@@ -67,6 +67,8 @@ export interface DueKey {
   name: string
   current_version?: string
   due: Due
+  /** When its vault will be full, at the pace of the last cryptoperiod. */
+  vault_full_on?: string
 }
 
 /** A rule not met. */
@@ -89,6 +91,8 @@ export interface Plan {
   key: string
   name: string
   due: Due
+  /** Nothing would be minted: data moves to the version that is current already. */
+  is_sweep: boolean
   superseded: string
   refusal: string | null
   strategies: string[]
@@ -102,6 +106,7 @@ export interface Plan {
   versions_held: number
   versions_reserved: number
   versions_limit: number
+  vault_full_on?: string
   quiet_period: { secs: number; nanos: number }
   is_shortened: boolean
 }
@@ -133,6 +138,8 @@ export interface RotationSummary {
   rotation: string
   key: string
   superseded: string
+  is_sweep: boolean
+  overtaken_by?: string
   target: string | null
   phase: string
   paused: string | null
@@ -165,6 +172,7 @@ export type Rotated =
   | { rotated: 'cancelled'; rotation: string }
   | { rotated: 'not_due'; due: Due; next: string | null }
   | { rotated: 'out_of_time'; rotation: string }
+  | { rotated: 'overtaken'; rotation: string }
   | { rotated: 'paused'; rotation: string; why: string; do_next: string }
 
 /**

@@ -19,8 +19,8 @@ use keywheel::testkit::sim::{Scenario, run};
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// The seeds that `cargo test` runs.
-const SEEDS: u64 = 300;
+/// The seeds that `cargo test` runs, and as many again: some safeguards are needed once in a hundred seeds.
+const SEEDS: u64 = 600;
 
 #[derive(Debug)]
 struct Killed {

@@ -42,6 +42,9 @@ impl Play {
         let version = version(0, now - Duration::from_secs(100 * 86_400));
         let name = RotationName { key: key(), superseded: version.id.clone(), ordinal: 1 };
         let opened = Opened {
+            is_sweep: false,
+            head: None,
+            overtakes: None,
             name,
             vault: vault(),
             region: region(),
@@ -59,7 +62,7 @@ impl Play {
             listed: 0,
             findings: Vec::new(),
         };
-        let legs = vec![LegPlan { strategy: Strategy::NewVersion, kinds: BTreeSet::new() }];
+        let legs = vec![LegPlan { strategy: Strategy::NewVersion, kinds: BTreeSet::new(), forbids: BTreeSet::new() }];
         let versions = BTreeSet::from([version.id.clone()]);
         let checked = Checked { legs, dependents: 0, replicas: BTreeSet::new(), versions, findings: Vec::new() };
         let recorded = Recorded { rid: rid(&opened.name), at: now, hash: LineHash::genesis() };

@@ -21,6 +21,7 @@ class DueKey(TypedDict):
     name: str
     current_version: NotRequired[str]
     due: Due
+    vault_full_on: NotRequired[str]
 
 
 class Finding(TypedDict):
@@ -46,6 +47,7 @@ class Plan(TypedDict):
     key: str
     name: str
     due: Due
+    is_sweep: bool
     superseded: str
     refusal: str | None
     strategies: list[str]
@@ -58,6 +60,7 @@ class Plan(TypedDict):
     calls_write: int
     versions_held: int
     versions_reserved: int
+    vault_full_on: NotRequired[str]
     versions_limit: int
     quiet_period: dict[str, int]
     is_shortened: bool
@@ -112,6 +115,8 @@ class RotationSummary(TypedDict):
     rotation: str
     key: str
     superseded: str
+    is_sweep: bool
+    overtaken_by: NotRequired[str]
     target: str | None
     phase: str
     paused: str | None
@@ -159,7 +164,7 @@ class DependentReport(TypedDict):
 
 
 class Rotated(TypedDict):
-    """What became of a rotation: `rotated` is completed, not_due, paused, out_of_time or cancelled."""
+    """What became of a rotation: `rotated` is completed, not_due, paused, out_of_time, overtaken or cancelled."""
 
     rotated: str
     rotation: NotRequired[str]

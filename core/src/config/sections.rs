@@ -14,7 +14,7 @@ use super::reader::{Table, line_of};
 use super::{Config, Notices, OciAccess};
 use crate::model::{
     Ambiguity, Budgets, CompartmentId, HistoryPolicy, KeyId, Margins, Policy, Region, ResourceId, Risk, Scope,
-    Settings, TagName, TagSelector, TopicId, VaultId,
+    Settings, StrategyPolicy, TagName, TagSelector, TopicId, VaultId,
 };
 
 /// R3: no cryptoperiod is shorter than this outside a rehearsal.
@@ -184,6 +184,15 @@ fn policy(mut table: Table<'_>, is_test: bool, found: &mut Found) -> Policy {
     policy.ambiguity =
         table.parsed("ambiguity", words, "write \"fast\", \"standard\" or \"strict\"", found).unwrap_or_default();
     let words = |text: &str| match text {
+        "auto" => Ok(StrategyPolicy::Auto),
+        "new_key" => Ok(StrategyPolicy::NewKey),
+        _ => Err("it is not one of the two strategies"),
+    };
+    policy.strategy = table.parsed("strategy", words, "write \"auto\" or \"new_key\"", found).unwrap_or_default();
+    if let Some(period) = table.duration("predecessor_look", found) {
+        policy.predecessor_look = period;
+    }
+    let words = |text: &str| match text {
         "assume_moved" => Ok(HistoryPolicy::AssumeMoved),
         "report" => Ok(HistoryPolicy::Report),
         "sweep" => Ok(HistoryPolicy::Sweep),
@@ -194,10 +203,19 @@ fn policy(mut table: Table<'_>, is_test: bool, found: &mut Found) -> Policy {
     let risks = |text: &str| match text {
         "no_date_fence" => Ok(Risk::NoDateFence),
         "no_retry_token" => Ok(Risk::NoRetryToken),
+        "unseen_block_storage" => Ok(Risk::UnseenBlockStorage),
         _ => Err("it is not a risk that can be accepted"),
     };
-    policy.accept_risks = table.list("accept_risks", risks, "write \"no_date_fence\" or \"no_retry_token\"", found);
+    policy.accept_risks = table.list(
+        "accept_risks",
+        risks,
+        "write \"no_date_fence\", \"no_retry_token\" or \"unseen_block_storage\"",
+        found,
+    );
     policy.intent_register = tag_name(table.table("intent_register", found), found);
+    if let Some(tag) = tag_name(table.table("lineage_tag", found), found) {
+        policy.lineage_tag = tag;
+    }
     table.finish(found);
     policy
 }

@@ -183,7 +183,12 @@ exclude = []                  # OCIDs of resources to leave on the version they 
 ambiguity = \"standard\"        # \"strict\": also after a refusal, wait as after a lost answer
                               # \"fast\": after a lost answer ask again at once; trusts retry tokens, and reports say so
 history = \"report\"            # a key first seen with several versions: \"sweep\" moves everything to the current one, \"assume_moved\" trusts it
-accept_risks = []             # promises of a key store to do without, by name: \"no_date_fence\", \"no_retry_token\"
+accept_risks = []             # promises of a key store to do without, by name: \"no_date_fence\", \"no_retry_token\",
+                              # \"unseen_block_storage\"
+strategy = \"auto\"             # what forbids several versions of its key moves to a successor key; \"new_key\": everything does
+# predecessor_look = \"1d\"     # how often `rotate` looks whether something hangs on a key that a successor took over from
+# The defined tag on a successor that names its rotation. Its namespace must exist, and nobody else may use it.
+# lineage_tag = { namespace = \"keywheel\", key = \"lineage\" }
 # Only if somebody rotates these keys with another journal: a defined tag in which both announce their mints. Needs
 # KEY_UPDATE on the keys, and a tag namespace that nobody else may use.
 # intent_register = { namespace = \"keywheel\", key = \"intent\" }

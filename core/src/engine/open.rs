@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use super::backoff::Pace;
 use super::book::Book;
 use super::drive::Ending;
 use super::walk::Walk;
@@ -28,9 +29,15 @@ pub enum Opening {
 impl Engine {
     /// Opens a rotation, or finds the open one of the key's lineage (R6).
     pub async fn open(&self, request: &Request) -> Result<Opening> {
+        let mut pace = Pace::default();
+        let mut throttled = 0;
         loop {
             match self.try_open(request).await {
                 Err(error) if error.kind() == ErrorKind::Conflict && error.operation() == "append" => {}
+                Err(error) if error.kind() == ErrorKind::Throttled && throttled < self.settings.budgets.attempts => {
+                    throttled += 1;
+                    self.ports.clock.sleep_until(pace.after_throttle(self, &error)).await;
+                }
                 other => return other,
             }
         }
@@ -278,6 +285,20 @@ impl Engine {
                 }
             }
         }
+    }
+
+    /// The same, patiently: the tenancy's ten reads a second are everybody's.
+    pub(super) async fn due_unhurried(&self, key: &KeyId) -> Result<(Due, rotation::Seen, Option<KeyVersionId>)> {
+        let mut pace = Pace::default();
+        for _ in 0..self.settings.budgets.attempts {
+            match self.due(key).await {
+                Err(error) if error.kind() == ErrorKind::Throttled => {
+                    self.ports.clock.sleep_until(pace.after_throttle(self, &error)).await;
+                }
+                other => return other,
+            }
+        }
+        self.due(key).await
     }
 
     /// What is owed to one key, from the cloud and the journal; and what a sweep of it would move data from.

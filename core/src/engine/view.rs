@@ -7,8 +7,8 @@ use super::walk::Walk;
 use super::{Engine, corrupt};
 use crate::journal::{PAGE_LINES, Replay};
 use crate::model::{
-    Census, Counts, DependentReport, Due, DueKey, DueState, Key, KeyId, Kind, Plan, Region, Report, RotationId,
-    RotationSummary, StreamId,
+    Census, Counts, DependentReport, Due, DueKey, DueState, Key, KeyId, Kind, Plan, ProtectionMode, Region, Report,
+    RotationId, RotationSummary, StreamId, Timestamp,
 };
 use crate::ports::Page;
 use crate::rotation::page::{self, PageFact};
@@ -83,11 +83,16 @@ impl Engine {
     /// Every dependent of a rotation with what became of it, page by page.
     pub async fn dependents(&self, rid: &RotationId) -> Result<Vec<DependentReport>> {
         let main = self.main_book(rid).await?;
-        let mut all = Vec::new();
+        let mut all: Vec<DependentReport> = Vec::new();
+        let again_from = self.state(&main)?.again_from;
         for number in self.state(&main)?.pages.keys() {
             let page = self.page_book(&main, *number).await?;
             let Some(state) = page.state() else { continue };
             for (item, progress) in state.inventory.items.iter().zip(&state.progress) {
+                if again_from > 0 && state.inventory.pass >= again_from {
+                    // Looked at again: what it came to then is what counts.
+                    all.retain(|earlier| earlier.dependent.id != item.dependent.id);
+                }
                 all.push(DependentReport { dependent: item.dependent.clone(), outcome: progress.outcome.clone() });
             }
         }
@@ -169,17 +174,18 @@ impl Engine {
     pub async fn due_keys(&self) -> Result<Vec<DueKey>> {
         let mut rows = Vec::new();
         for (key, name) in self.keys_in_scope().await? {
-            rows.push(match self.due(&key).await {
+            rows.push(match self.due_unhurried(&key).await {
                 Ok((due, seen, _)) => {
+                    let vault_full_on = self.vault_full_on(&seen, 1);
                     let Key { id, name, current_version, .. } = seen.key;
-                    DueKey { key: id, name, current_version: Some(current_version), due }
+                    DueKey { key: id, name, current_version: Some(current_version), due, vault_full_on }
                 }
                 Err(error) if matches!(error.kind(), ErrorKind::Corrupt | ErrorKind::Fork | ErrorKind::Bug) => {
                     return Err(error);
                 }
                 Err(error) => {
                     let due = Due { state: DueState::Blocked, next: None, why: error.to_string() };
-                    DueKey { key, name, current_version: None, due }
+                    DueKey { key, name, current_version: None, due, vault_full_on: None }
                 }
             });
         }
@@ -188,7 +194,7 @@ impl Engine {
 
     /// What a rotation would do. Reads only; appends nothing.
     pub async fn plan(&self, key: &KeyId) -> Result<Plan> {
-        let (due, seen, sweeps) = self.due(key).await?;
+        let (due, seen, sweeps) = self.due_unhurried(key).await?;
         let purpose = if sweeps.is_some() { Purpose::Sweep } else { Purpose::Rotate };
         let mints = u64::from(purpose == Purpose::Rotate);
         let mut walk = Walk::new(self, key).await?;
@@ -221,10 +227,9 @@ impl Engine {
                     (None, checked.legs.iter().map(|leg| leg.strategy).collect(), checked.findings)
                 }
             };
-        let held = match seen.key.protection {
-            crate::model::ProtectionMode::Software => seen.usage.software_key_versions,
-            _ => seen.usage.key_versions,
-        };
+        let mints = mints * legs.iter().filter(|_| refusal.is_none()).count().max(1) as u64;
+        let held = held(&seen);
+        let vault_full_on = self.vault_full_on(&seen, u32::try_from(mints).unwrap_or(u32::MAX));
         Ok(Plan {
             key: key.clone(),
             name: seen.key.name.clone(),
@@ -243,9 +248,15 @@ impl Engine {
             versions_held: held,
             versions_reserved: seen.ledger.reserved(),
             versions_limit: self.settings.budgets.versions_per_vault,
+            vault_full_on,
             quiet_period: self.settings.margins.quiet_period(),
             is_shortened: self.settings.margins.is_shortened(),
         })
+    }
+
+    fn vault_full_on(&self, seen: &rotation::Seen, next: u32) -> Option<Timestamp> {
+        let (limit, period) = (self.settings.budgets.versions_per_vault, self.settings.policy.cryptoperiod);
+        seen.ledger.full_on(held(seen), limit, next, period, seen.now)
     }
 
     /// The facts of one stream, for people who want to read them: canonical JSON, checked, in order.
@@ -265,6 +276,14 @@ impl Engine {
             }
             replay = Replay::from_head(stream.clone(), chain.head().clone());
         }
+    }
+}
+
+/// Versions in the vault, of the key's protection mode.
+fn held(seen: &rotation::Seen) -> u32 {
+    match seen.key.protection {
+        ProtectionMode::Software => seen.usage.software_key_versions,
+        _ => seen.usage.key_versions,
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Coverage, Due, Finding, KeyId, KeyVersionId, Kind, Region, Strategy};
+use super::{Coverage, Due, Finding, KeyId, KeyVersionId, Kind, Region, Strategy, Timestamp};
 
 /// A plan. Made by reads alone; the numbers are those of the moment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,6 +45,9 @@ pub struct Plan {
     pub versions_reserved: u32,
     /// Versions the vault may hold.
     pub versions_limit: u32,
+    /// When the vault will be full, at the pace of the last cryptoperiod; `None`: nothing is minted there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vault_full_on: Option<Timestamp>,
     /// What a lost answer to the mint would cost in waiting.
     pub quiet_period: Duration,
     /// Margins are shorter than in production: a rehearsal.

@@ -118,4 +118,7 @@ pub struct DueKey {
     pub current_version: Option<KeyVersionId>,
     /// What is owed.
     pub due: Due,
+    /// When its vault will be full, at the pace of the last cryptoperiod.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vault_full_on: Option<Timestamp>,
 }

@@ -331,7 +331,11 @@ impl State {
     /// Dependents in all pages.
     #[must_use]
     pub fn dependents(&self) -> u64 {
-        self.pages.values().map(|page| u64::from(page.opened.dependents)).sum()
+        let all: u64 = self.pages.values().map(|page| u64::from(page.opened.dependents)).sum();
+        // What was looked at again stands in a later page too, or was found to have left.
+        let earlier = self.pages.values().filter(|page| page.opened.pass < self.again_from);
+        let again: u64 = earlier.flat_map(|page| UNMOVED.iter().map(|word| page.counts.with(word))).sum();
+        all - again
     }
 
     /// Pages without an end, for a leg's kinds.

@@ -1,6 +1,7 @@
 //! The ledger of one vault, stream `vault/<id>`: versions reserved and minted (rules R3 and quota).
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -63,9 +64,43 @@ impl Ledger {
         self
     }
 
+    /// The day on which a vault with this many versions is full, if mints go on as they did in the last `period`, and
+    /// at least as this rotation will: once per period.
+    #[must_use]
+    pub fn full_on(&self, held: u32, limit: u32, next: u32, period: Duration, now: Timestamp) -> Option<Timestamp> {
+        let left = limit.saturating_sub(held + self.reserved());
+        let per_period = self.minted_since(now - period).max(next);
+        let periods = left.checked_div(per_period)?;
+        let wait = period.checked_mul(periods)?;
+        now.checked_add(jiff::SignedDuration::try_from(wait).ok()?).ok()
+    }
+
     /// Versions reserved since an instant.
     #[must_use]
     pub fn minted_since(&self, since: Timestamp) -> u32 {
         self.made_at.iter().filter(|(_, at, _)| *at >= since).map(|(_, _, versions)| versions).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_day_a_vault_is_full_follows_from_what_was_minted_in_a_period() {
+        let now: Timestamp = "2026-11-22T12:00:00Z".parse().expect("valid");
+        let (day, period) = (Duration::from_secs(86_400), Duration::from_secs(90 * 86_400));
+        let mut ledger = Ledger::default();
+        for (number, age) in [(1, 200), (2, 40), (3, 20)] {
+            let rid = RotationId::parse(format!("aaaaaaaaaaaaaaa{}", char::from(b'a' + number))).expect("valid");
+            let reserved = VaultFact::Reserved { rid: rid.clone(), versions: 2 };
+            ledger.apply(now - day * age, &reserved);
+            ledger.apply(now, &VaultFact::Released { rid });
+        }
+        // Four in the last ninety days; twenty are left: five periods.
+        assert_eq!(ledger.full_on(80, 100, 1, period, now), Some(now + period * 5));
+        assert_eq!(ledger.full_on(100, 100, 1, period, now), Some(now), "it is full today");
+        assert_eq!(Ledger::default().full_on(98, 100, 2, period, now), Some(now + period));
+        assert_eq!(Ledger::default().full_on(98, 100, 0, period, now), None, "nothing is minted");
     }
 }

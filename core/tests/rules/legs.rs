@@ -2,7 +2,8 @@
 
 use keywheel::memory::{FaultPlan, Strikes, WorldSettings};
 use keywheel::model::{
-    DueState, Grade, KeyId, Kind, Outcome, Region, Request, RotationId, Settings, StrategyPolicy, Tags, Verdict, When,
+    DueState, Grade, KeyId, Kind, Outcome, Region, Request, Risk, RotationId, Settings, StrategyPolicy, Tags, Verdict,
+    When,
 };
 use keywheel::testkit::crash::{At, Points};
 use keywheel::testkit::{HOME, Lab};
@@ -268,4 +269,29 @@ fn a_death_between_any_two_appends_of_two_legs_is_harmless() {
         assert_eq!((successors(&lab).len(), lab.world.minted_by_us(&lab.key)), (1, 1), "point {point}");
         assert_eq!(lab.not_on(&lab.current()), [], "point {point}");
     }
+}
+
+// ------------------------------------------------------------------------------------------------------- R4
+
+#[test]
+fn no_version_is_minted_while_parts_of_the_scope_may_hide_block_storage() {
+    let lab = Lab::mixed(2, 0);
+    lab.world.faults(FaultPlan::new().deny_compartment(&lab.compartments[1]));
+    let Rotated::Paused { rotation, why, do_next } = rotate(&lab) else { panic!("it must not mint") };
+    assert!(why.contains("could not be looked at"), "{why}");
+    assert!(do_next.contains("VOLUME_INSPECT") && do_next.contains("unseen_block_storage"), "{do_next}");
+    assert_eq!(lab.world.minted_by_us(&lab.key), 0);
+    let mut lab = lab;
+    lab.settings.policy.accept_risks.insert(Risk::UnseenBlockStorage);
+    let resumed = lab.run(lab.rotator().resume(&rotation)).expect("it is open");
+    let Rotated::Completed(report) = resumed else { panic!("{resumed:?}") };
+    assert_eq!(report.verdict, Some(Verdict::WithExceptions), "what was not seen is an exception");
+}
+
+#[test]
+fn a_successor_alone_needs_no_view_of_what_forbids_versions_elsewhere() {
+    let lab = Lab::mixed(0, 1);
+    lab.world.faults(FaultPlan::new().deny_compartment(&lab.compartments[1]));
+    let report = completed(&lab);
+    assert_eq!((successors(&lab).len(), report.verdict), (1, Some(Verdict::WithExceptions)));
 }

@@ -66,8 +66,9 @@ fn quota(plan: &Plan) -> String {
         0 => String::new(),
         count => format!(", {count} reserved"),
     };
+    let full = plan.vault_full_on.map(|at| format!(", full about {}", at.strftime("%F"))).unwrap_or_default();
     format!(
-        "{} of {} versions{reserved}: enough for {left} more rotations{warning}",
+        "{} of {} versions{reserved}: enough for {left} more{full}{warning}",
         plan.versions_held, plan.versions_limit
     )
 }

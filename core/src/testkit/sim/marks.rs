@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use super::auditor::{Books, MainLine, PageLine};
 use crate::memory::{LogEntry, Note};
-use crate::model::{FoundBy, Outcome, Verdict};
+use crate::model::{Outcome, Verdict};
 use crate::rotation::page::PageFact;
 use crate::rotation::{Author, Fact};
 
@@ -45,7 +45,6 @@ pub const ALL: &[&str] = &[
     "sweep cancelled",
     "found behind its sink, waited",
     "overtaken by the next rotation",
-    "inherited from an overtaken rotation",
     "completed clean",
     "completed with exceptions",
 ];
@@ -153,12 +152,6 @@ fn page(lines: &[PageLine], marks: &mut BTreeSet<&'static str>) {
         let mark = match &line.fact {
             PageFact::StepSettled(settled) if settled.adopted.is_some() => "step in doubt, adopted",
             PageFact::StepSettled(_) => "step in doubt, done again",
-            PageFact::PageInventory(inventory) => {
-                if inventory.items.iter().any(|item| item.found_by == FoundBy::Journal) {
-                    marks.insert("inherited from an overtaken rotation");
-                }
-                continue;
-            }
             PageFact::StepFailed(failed) if !failed.in_doubt => "step failed, done again",
             PageFact::Outcome { outcome: Outcome::Blocked { why }, .. } => {
                 if why.contains("meanwhile") {

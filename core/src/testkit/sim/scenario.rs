@@ -291,7 +291,7 @@ impl Scenario {
         }
         if broken == Some(Broken::Restored) {
             // Often while the first mint is on its way: its intent is then forgotten.
-            let put_back = if dice.one_in(4) { secs(30, 1200) } else { secs(15, 90) };
+            let put_back = if dice.one_in(4) { secs(30, 1200) } else { secs(30, 400) };
             scenario.faults.push(Fault::At(put_back, Event::Restore));
             let what = dice.pick(&[
                 What::LoseRequest,

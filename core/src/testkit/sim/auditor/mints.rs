@@ -162,10 +162,11 @@ fn unjustified(
     let Some(old) = truths.iter().find(|v| v.id == opened.name.superseded) else {
         return Some("the superseded version never was".to_owned());
     };
+    // What was made in that very instant may have been made by the mint that this look justifies.
     let nothing_newer = |at: Timestamp| {
         !truths
             .iter()
-            .any(|v| v.id != old.id && v.listed <= at && v.created >= old.created && v.condemned.is_none_or(|c| c > at))
+            .any(|v| v.id != old.id && v.listed < at && v.created >= old.created && v.condemned.is_none_or(|c| c > at))
     };
     let read = evidence
         .between(after, until)
