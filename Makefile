@@ -4,7 +4,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help check test demo heal model sim mutants fuzz deny ready
+.PHONY: help check test demo heal model sim kills mutants fuzz deny ready
 
 # One set of packages and features for every cargo call, so that they share artefacts. The two bindings
 # are cdylibs for their hosts and are built and tested by their own lanes.
@@ -36,6 +36,9 @@ model: ## the mint leg model-checked with every assumption off in turn; KEYWHEEL
 sim: ## the simulator for SIM_SECONDS (60) seconds on all cores, or for one SEED; then every pair of crash points
 	SIM_SECONDS=$${SIM_SECONDS:-60} cargo test $(SIM) --test sim -- --nocapture
 	[ -n "$${SEED:-}" ] || CRASH_PAIRS=all cargo test $(SIM) --test crash_everywhere -- --nocapture
+
+kills: ## kill -9 at random moments of KILLED_ROTATIONS (100) rotations over HTTP, each resumed and judged
+	KILLED_ROTATIONS=$${KILLED_ROTATIONS:-100} cargo test $(RUST) --test kills random -- --nocapture
 
 mutants: ## takes each safeguard of the protocol away and shows which rule notices, in how many seeds
 	RUSTC_WORKSPACE_WRAPPER=$(CURDIR)/.ci/with-mutants cargo test $(SIM) --test mutants -- --nocapture

@@ -4,7 +4,10 @@
 //! The crash tests in memory visit every point; these show that a process that dies as processes die, with its
 //! file, its locks and its sockets, is no different.
 
-#![allow(clippy::disallowed_methods, reason = "deaths run side by side")]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "deaths run side by side, and the long lane is asked for through the environment"
+)]
 
 mod rig;
 
@@ -153,14 +156,15 @@ impl Chance {
     }
 }
 
-/// Dies after fewer than `most` events, is resumed, dies again, until it gets through.
-async fn random_deaths(rig: Rig, seed: u64, most: u64) {
-    let mut chance = Chance(seed);
+/// Dies after fewer than `most` events, is resumed, dies again, until it gets through. Returns how often it died.
+async fn random_deaths(rig: Rig, seed: u64, most: u64) -> u32 {
+    let (mut chance, mut deaths) = (Chance(seed), 0);
     let mut args = vec!["rotate", "--yes", "--json"];
     for _ in 0..3 {
         if !rig.kill_after_lines(&args, 1 + chance.below(most)).await {
             break;
         }
+        deaths += 1;
         // Killed before anything was opened, there is nothing to resume: the rotation starts over.
         let open = rig.run(&["list", "--json"]).await;
         args = if open.stdout.is_empty() { args } else { vec!["resume", "--json"] };
@@ -168,17 +172,23 @@ async fn random_deaths(rig: Rig, seed: u64, most: u64) {
     let output = rig.run(&args).await;
     assert_eq!(output.status.code(), Some(0), "seed {seed}: {}", rig::said(&output));
     rig.assert_sound().await;
+    deaths
 }
 
+/// Twenty rotations, or as many as the long lane asks for.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn twenty_rotations_killed_at_random_moments_all_end_well() {
-    for batch in 0..2 {
-        let death = |number: u64| async move { random_deaths(Rig::start().await, batch * 10 + number, 150).await };
-        let deaths = (0..10).map(|number| tokio::spawn(death(number)));
-        for death in deaths.collect::<Vec<_>>() {
-            death.await.expect("a rotation ends well");
+async fn rotations_killed_at_random_moments_all_end_well() {
+    let asked = std::env::var("KILLED_ROTATIONS").ok().and_then(|text| text.parse::<u64>().ok());
+    let (rotations, mut died) = (asked.unwrap_or(20), 0);
+    for first in (0..rotations).step_by(10) {
+        let death = |seed: u64| async move { random_deaths(Rig::start().await, seed, 150).await };
+        let deaths = (first..rotations.min(first + 10)).map(|seed| (seed, tokio::spawn(death(seed))));
+        for (seed, death) in deaths.collect::<Vec<_>>() {
+            died += death.await.unwrap_or_else(|error| panic!("seed {seed}: {error}"));
         }
     }
+    println!("{died} kills in {rotations} rotations: one version each, no dependent lost");
+    assert!(u64::from(died) >= rotations, "too few of them died to mean anything");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
