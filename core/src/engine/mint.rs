@@ -27,6 +27,14 @@ impl Engine {
         let state = self.state(main)?;
         if is_successor(state, leg) {
             let (survey, etag) = self.successor_survey(state).await?;
+            // A key that says it is ours, and no intent that says so: has this journal forgotten one?
+            let has_intent = state.leg(leg).is_some_and(|leg| !leg.attempts.is_empty());
+            if !survey.claims.is_empty() && !has_intent && is_on(Safeguard::RestoredWaits) {
+                let facts = self.behind(main).await?;
+                if !facts.is_empty() {
+                    return Ok(Conclusion { facts, ..Conclusion::default() });
+                }
+            }
             return Ok(under(etag, conclude_successor_survey(state, leg, &survey, &self.settings)));
         }
         let (survey, etag) = self.survey(&state.opened.name.key).await?;

@@ -100,7 +100,7 @@ impl Engine {
     async fn preflight(&self, main: &mut Book<State>) -> Result<Conclusion> {
         let state = self.state(main)?;
         let seen = self.look(&state.opened.name.key, Some(&state.rid)).await?;
-        let Some(pass) = state.passes.get(&0) else {
+        let Some(pass) = state.passes.values().next_back() else {
             return Err(Error::bug("preflight", "no pass went before it"));
         };
         let mut dependents: BTreeMap<Kind, u64> = BTreeMap::new();

@@ -24,7 +24,7 @@ impl Engine {
     }
 
     /// A fact for each sink that holds what the stream has not, and that the stream does not know of yet.
-    async fn behind(&self, main: &Book<State>) -> Result<Vec<Fact>> {
+    pub(super) async fn behind(&self, main: &Book<State>) -> Result<Vec<Fact>> {
         let mut facts = Vec::new();
         for sink in &self.ports.audit {
             let (name, stream) = (sink.name(), main.stream());

@@ -127,6 +127,7 @@ pub fn apply(state: Option<State>, recorded: &Recorded, fact: &Fact) -> Result<S
         Fact::Paused(paused) => state.paused = Some(paused.clone()),
         Fact::Resumed {} => {
             state.is_resumed = true;
+            state.resumed_after = state.passes.keys().next_back().copied();
             state.paused = None;
             state.failures.clear();
         }
@@ -215,6 +216,7 @@ fn open(recorded: &Recorded, opened: super::fact::Opened) -> State {
         leg_pass: None,
         again_from: 0,
         is_resumed: false,
+        resumed_after: None,
         failures: BTreeMap::new(),
         notices: BTreeMap::new(),
         counts: Counts::default(),

@@ -5,9 +5,10 @@
 
 use super::effect::Effect;
 use super::fact::{Accounted, Completed, Fact, Paused};
+use super::legs::unseen_at;
 use super::mint::census;
 use super::state::{LegPhase, Phase, State};
-use crate::model::{Finding, FindingKind, Settings, Timestamp, Verdict};
+use crate::model::{Coverage, CoverageState, Finding, FindingKind, Kind, Risk, Settings, Timestamp, Verdict};
 use crate::safeguard::{Safeguard, is_on};
 
 /// What the driver shall do.
@@ -58,8 +59,12 @@ pub fn decide(state: &State, settings: &Settings, now: Timestamp) -> Decision {
     }
     let decision = match state.phase {
         Phase::Opened if !state.passes.contains_key(&0) => Decision::Perform(Effect::Pass { pass: 0 }),
-        Phase::Opened => Decision::Perform(Effect::Preflight),
-        Phase::Checked => decide_legs(state),
+        Phase::Opened => match blind_pass(state, |_| true) {
+            // Somebody resumed: what could not be looked at then may be seen now.
+            Some((next, _)) if is_owed_a_look(state) => Decision::Perform(Effect::Pass { pass: next }),
+            _ => Decision::Perform(Effect::Preflight),
+        },
+        Phase::Checked => decide_legs(state, settings),
         _ => decide_end(state),
     };
     let held_back = match &decision {
@@ -82,13 +87,13 @@ fn held_back(state: &State, settings: &Settings, now: Timestamp, effect: &Effect
     (failure.not_before > now).then(|| Decision::Wait { until: failure.not_before, why: why() })
 }
 
-fn decide_legs(state: &State) -> Decision {
+fn decide_legs(state: &State, settings: &Settings) -> Decision {
     let Some((number, leg)) = state.active_leg() else {
         return decide_accounts(state);
     };
     match leg.phase {
         LegPhase::Minting if leg.attempts.is_empty() && leg.target.is_none() && number > 1 => {
-            decide_next_leg(state, number)
+            decide_next_leg(state, number, settings)
         }
         LegPhase::Minting if leg.target.is_some() => Decision::Perform(Effect::ObserveFlip { leg: number }),
         LegPhase::Minting if leg.open_attempt().is_some() && is_on(Safeguard::Settle) => {
@@ -106,7 +111,7 @@ fn decide_legs(state: &State) -> Decision {
 }
 
 /// What the legs before have moved must be all there was, by a pass after their last effect (R5).
-fn decide_next_leg(state: &State, number: u32) -> Decision {
+fn decide_next_leg(state: &State, number: u32, settings: &Settings) -> Decision {
     let late = state.open_pages_before(number);
     if !late.is_empty() {
         return Decision::Perform(Effect::RekeyPages { pages: late });
@@ -130,7 +135,27 @@ fn decide_next_leg(state: &State, number: u32) -> Decision {
     if state.leg_pass.is_none() && is_on(Safeguard::FreshPass) {
         return Decision::Perform(Effect::Pass { pass: state.pass_open.unwrap_or_else(next_pass) });
     }
+    let stays = |kind: &Kind| state.leg(number).is_some_and(|leg| leg.plan.kinds.contains(kind));
+    match blind_pass(state, |kind| !stays(kind)) {
+        _ if settings.policy.accept_risks.contains(&Risk::UnseenBlockStorage) => {}
+        None => {}
+        Some((next, _)) if is_owed_a_look(state) => return Decision::Perform(Effect::Pass { pass: next }),
+        Some((_, hole)) => return Decision::Record(vec![Fact::Paused(unseen_at(hole))]),
+    }
     Decision::Perform(Effect::Survey { leg: number })
+}
+
+/// A hole that the last pass left where such a kind may be, and the number of the next pass.
+fn blind_pass(state: &State, matters: impl Fn(&Kind) -> bool) -> Option<(u32, &Coverage)> {
+    let (last, ended) = state.passes.iter().next_back()?;
+    let is_blind =
+        |hole: &&Coverage| hole.state != CoverageState::Unsupported && hole.kind.as_ref().is_some_and(&matters);
+    Some((state.pass_open.unwrap_or(last + 1), ended.holes.iter().find(is_blind)?))
+}
+
+/// Whether somebody resumed and no pass has ended since.
+fn is_owed_a_look(state: &State) -> bool {
+    state.resumed_after.is_some() && state.resumed_after.as_ref() == state.passes.keys().next_back()
 }
 
 /// All legs are done: late arrivals, then a fresh pass that finds nothing new, then the books.

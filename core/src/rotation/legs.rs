@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::fact::{LegPlan, PassEnded, Paused};
 use super::preflight::Purpose;
-use crate::model::{CoverageState, Kind, RekeyClass, Risk, Settings, Strategy, StrategyPolicy};
+use crate::model::{Coverage, CoverageState, Kind, RekeyClass, Risk, Settings, Strategy, StrategyPolicy};
 
 /// What each kind does with several versions; `None`: no adapter moves it.
 pub type Classes = BTreeMap<Kind, Option<RekeyClass>>;
@@ -40,6 +40,9 @@ pub(super) fn legs(
         .partition(|kind| may_have_successor && wants_successor(class(kind), purpose, settings.policy.strategy));
     let mut legs = Vec::new();
     if !leave.is_empty() {
+        // What leaves but was not seen yet may come late, and must then have left before a version is minted.
+        let may_come = classes.keys().filter(|kind| wants_successor(class(kind), purpose, settings.policy.strategy));
+        let leave: BTreeSet<Kind> = leave.into_iter().chain(may_come.cloned()).collect();
         let forbids = leave.iter().filter(forbids).cloned().collect();
         legs.push(LegPlan { strategy: Strategy::NewKey, kinds: leave, forbids });
     }
@@ -63,11 +66,16 @@ pub(super) fn unseen(legs: &[LegPlan], pass: &PassEnded, classes: &Classes, sett
     let is_forbidden = |kind: &Kind| classes.get(kind).copied().flatten() == Some(RekeyClass::Forbids);
     let mut holes = pass.holes.iter().filter(|hole| hole.state != CoverageState::Unsupported);
     let hole = holes.find(|hole| hole.kind.as_ref().is_some_and(is_forbidden))?;
+    Some(unseen_at(hole))
+}
+
+/// Asks a person for what no pass could look at.
+pub(super) fn unseen_at(hole: &Coverage) -> Paused {
     let kind = hole.kind.as_ref().map(ToString::to_string).unwrap_or_default();
     let place = hole.compartment.as_ref().map_or_else(|| hole.region.to_string(), ToString::to_string);
-    Some(Paused {
+    Paused {
         why: format!("{kind}s in {place} could not be looked at ({:?}); one under this key would be left on a key with two versions", hole.state),
         do_next: "let us list them (VOLUME_INSPECT), take the place out of scope, or name \"unseen_block_storage\" in policy.accept_risks; then resume"
             .to_owned(),
-    })
+    }
 }

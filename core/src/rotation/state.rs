@@ -217,6 +217,8 @@ pub struct State {
     pub again_from: u32,
     /// Somebody resumed since exceptions were looked at last.
     pub is_resumed: bool,
+    /// The last pass that had ended when somebody resumed last.
+    pub resumed_after: Option<u32>,
     /// Failed tries by effect.
     pub failures: BTreeMap<String, Failure>,
     /// Notices by dedupe key and notifier.

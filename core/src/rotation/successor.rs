@@ -71,6 +71,14 @@ pub fn conclude_successor_survey(
         Claimed::Ours(claimant, version) if !leg.attempts.is_empty() => {
             adopt(number, claimant, version, author_of(leg, claimant))
         }
+        // A journal that was put back from a backup has forgotten its intent; a sink has not.
+        Claimed::Ours(claimant, version) if !state.behind.is_empty() => match state.mint_not_before {
+            Some(until) if survey.of.server_date.is_none_or(|date| date <= until) => Conclusion::wait(
+                survey.of.local_for(until + Duration::from_secs(1)),
+                "the quiet period of a journal that was restored from a backup",
+            ),
+            _ => adopt(number, claimant, version, Author::OursPresumed),
+        },
         Claimed::Ours(claimant, _) => suspicious(&claimant.key.id, "no mint of it was ever intended here"),
         Claimed::Suspicious(key, why) => suspicious(&key, &why),
     }
@@ -90,7 +98,13 @@ pub fn conclude_successor_settle(
     let Some(server_date) = survey.of.server_date else {
         return Conclusion::not_yet("the answer carried no date to settle by");
     };
-    let seen: BTreeSet<_> = survey.claims.iter().map(|claimant| claimant.key.current_version.clone()).collect();
+    // What cannot be ours is none of this mint's business; what is being deleted is accounted for.
+    let version = |claimant: &Claimant| claimant.key.current_version.clone();
+    let may_be_ours =
+        |claimant: &&Claimant| !claimant.key.state.is_going() && fit(leg, survey, claimant, settings).is_ok();
+    let seen: BTreeSet<_> = survey.claims.iter().filter(may_be_ours).map(version).collect();
+    let is_going = |claimant: &&Claimant| claimant.key.state.is_going();
+    let going: BTreeSet<_> = survey.claims.iter().filter(is_going).map(version).collect();
     let quiet_from = attempt.intent.date + settings.margins.quiet_period();
     if server_date <= quiet_from {
         if !seen.is_subset(&leg.sighted) {
@@ -101,7 +115,7 @@ pub fn conclude_successor_settle(
         return Conclusion::wait(until, "the quiet period of a mint whose answer was lost");
     }
     match claimed(leg, survey, settings) {
-        Claimed::Nothing if leg.sighted.is_empty() => {
+        Claimed::Nothing if leg.sighted.is_subset(&going) => {
             Conclusion::facts(vec![Fact::MintSettled { leg: number, generation: attempt.intent.generation }])
         }
         Claimed::Nothing => Conclusion::not_yet("a successor that was listed once is not listed now"),
@@ -234,17 +248,27 @@ fn claimed<'a>(leg: &Leg, survey: &'a SuccessorSurvey, settings: &Settings) -> C
     if others > 0 {
         return suspicious(format!("{} keys claim to be the successor", others + 1));
     }
-    if let Some(why) = unlike(&survey.of.key, &claimant.key) {
-        return suspicious(why);
-    }
-    let first_intent = leg.attempts.iter().map(|attempt| attempt.intent.date).min();
-    if first_intent.is_some_and(|date| claimant.key.time_created < date - settings.margins.clock_error) {
-        return suspicious(format!("it was created at {}, before the mint was intended", claimant.key.time_created));
-    }
-    match one_version(claimant) {
+    match fit(leg, survey, claimant, settings) {
         Ok(version) => Claimed::Ours(claimant, version),
         Err(why) => suspicious(why),
     }
+}
+
+/// The version of a claimant that is the successor in every respect; else why it is not.
+fn fit<'a>(
+    leg: &Leg,
+    survey: &SuccessorSurvey,
+    claimant: &'a Claimant,
+    settings: &Settings,
+) -> Result<&'a KeyVersionId, String> {
+    if let Some(why) = unlike(&survey.of.key, &claimant.key) {
+        return Err(why);
+    }
+    let first_intent = leg.attempts.iter().map(|attempt| attempt.intent.date).min();
+    if first_intent.is_some_and(|date| claimant.key.time_created < date - settings.margins.clock_error) {
+        return Err(format!("it was created at {}, before the mint was intended", claimant.key.time_created));
+    }
+    one_version(claimant)
 }
 
 /// What a key has that its predecessor has not; `None`: it fits.

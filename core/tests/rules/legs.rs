@@ -1,9 +1,9 @@
 //! R5, R8 and R10 for what forbids several versions of its key: a successor first, then a version; one successor, ever.
 
-use keywheel::memory::{FaultPlan, Strikes, WorldSettings};
+use keywheel::memory::{Caller, FaultPlan, Strikes, WorldSettings};
 use keywheel::model::{
-    DueState, Grade, KeyId, Kind, Outcome, Region, Request, Risk, RotationId, Settings, StrategyPolicy, Tags, Verdict,
-    When,
+    DueState, Grade, KeyId, KeyState, Kind, Outcome, Region, Request, Risk, RotationId, Settings, StrategyPolicy, Tags,
+    Verdict, When,
 };
 use keywheel::testkit::crash::{At, Points};
 use keywheel::testkit::{HOME, Lab};
@@ -294,4 +294,60 @@ fn a_successor_alone_needs_no_view_of_what_forbids_versions_elsewhere() {
     lab.world.faults(FaultPlan::new().deny_compartment(&lab.compartments[1]));
     let report = completed(&lab);
     assert_eq!((successors(&lab).len(), report.verdict), (1, Some(Verdict::WithExceptions)));
+}
+
+// ------------------------------------------------------------------------------------- what the simulator found
+
+/// Found by the simulator (seed 236): the pass before the pivot was never repeated, so no resume could lift the pause.
+#[test]
+fn what_could_not_be_listed_is_looked_at_again_when_somebody_resumes() {
+    let lab = Lab::mixed(1, 2);
+    lab.world.deny_operation(&Caller::keywheel(), "list_boot_volumes");
+    let Rotated::Paused { rotation, why, .. } = rotate(&lab) else { panic!("it must not mint blind") };
+    assert!(why.contains("boot volume"), "{why}");
+    let still = lab.run(lab.rotator().resume(&rotation)).expect("it is open");
+    assert!(matches!(still, Rotated::Paused { .. }), "{still:?}");
+    assert_eq!((successors(&lab).len(), lab.world.minted_by_us(&lab.key)), (0, 0));
+    lab.world.allow_operation(&Caller::keywheel(), "list_boot_volumes");
+    let Ok(Rotated::Completed(report)) = lab.run(lab.rotator().resume(&rotation)) else { panic!("it can be seen now") };
+    assert_eq!(report.verdict, Some(Verdict::Clean), "{report}");
+}
+
+/// R4 holds before the second leg too: its pass must have seen all that forbids versions.
+#[test]
+fn no_version_is_minted_after_a_pass_that_could_not_list_what_forbids_versions() {
+    let lab = Lab::mixed(1, 2);
+    let Ok(Started::Open(rid)) = lab.run(lab.rotator().start(&if_due(&lab.key))) else { panic!("it is due") };
+    let points = Points::new(At::parse("append rekeyed:after"));
+    let dying = lab.mortal_rotator(&points, 5);
+    assert!(lab.run_until_crash(&points, dying.run_for(&rid, LONG)).is_none());
+    let late = lab.add_volume(&Kind::BootVolume, HOME, 0, "late");
+    lab.world.deny_operation(&Caller::keywheel(), "list_boot_volumes");
+    let Rotated::Paused { why, .. } = rotate(&lab) else { panic!("it must not mint blind") };
+    assert!(why.contains("boot volume"), "{why}");
+    assert_eq!(lab.world.minted_by_us(&lab.key), 0);
+    lab.world.allow_operation(&Caller::keywheel(), "list_boot_volumes");
+    let Ok(Rotated::Completed(report)) = lab.run(lab.rotator().resume(&rid)) else { panic!("it can be seen now") };
+    assert_eq!(report.verdict, Some(Verdict::Clean), "{report}");
+    assert_eq!(lab.wrapping_key(&late).as_ref(), successors(&lab).first());
+}
+
+/// Found by the simulator (seed 334): a fake that was seen while our mint was in doubt, and then thrown away as we had
+/// asked, was waited for ever after.
+#[test]
+fn a_planted_successor_that_is_thrown_away_again_is_not_waited_for() {
+    let lab = Lab::mixed(1, 2);
+    let Ok(Started::Open(rid)) = lab.run(lab.rotator().start(&if_due(&lab.key))) else { panic!("it is due") };
+    lab.world.faults(FaultPlan::new().lose_request("create_key", 1));
+    let points = Points::new(At::parse("create_key:after"));
+    let dying = lab.mortal_rotator(&points, 5);
+    assert!(lab.run_until_crash(&points, dying.run_for(&rid, LONG)).is_none());
+    lab.clock.advance(std::time::Duration::from_secs(1));
+    let fake = planted(&lab, &rid);
+    lab.world.foreign_mint(&fake);
+    assert!(matches!(lab.run(lab.rotator().run_for(&rid, LONG)), Ok(Rotated::Paused { .. })));
+    lab.world.others_set_key_state(&fake, KeyState::PendingDeletion);
+    let resumed = lab.run(lab.rotator().resume(&rid)).expect("it is open");
+    let Rotated::Completed(report) = resumed else { panic!("{resumed:?}") };
+    assert_eq!((successors(&lab).len(), report.verdict), (1, Some(Verdict::Clean)));
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use super::mixed;
 use super::scenario::{Event, Fault, What};
 use super::stage::{Stage, Whose, region};
 use crate::memory::{Caller, Failure, FaultPlan, Strikes, World};
@@ -28,6 +29,7 @@ pub(super) fn plan(stage: &Stage) {
                 What::InvalidateToken => plan.invalidate_token(operation, strikes),
                 What::LoseAnswer => plan.lose_answer(operation, strikes),
                 What::LoseRequest => plan.lose_request(operation, strikes),
+                What::SilentNoOp if operation.starts_with("update_") => plan.silent_no_op_on(operation, strikes),
                 What::SilentNoOp => plan.silent_no_op(strikes),
                 What::WorkRequestFails => plan.work_request_fails(strikes),
                 What::WorkRequestLost => plan.work_request_lost(strikes),
@@ -61,6 +63,7 @@ enum Mend {
     AllowOperation(&'static str),
     Disk,
     Key,
+    Planted,
     Region,
 }
 
@@ -110,10 +113,11 @@ enum Todo {
 fn heal(stage: &Stage) {
     count_struck(stage);
     stage.world.faults(FaultPlan::new());
-    for operation in ["create_key_version", "get_key", "reencrypt_bucket", "get_bucket", "list_key_versions"] {
+    let of_buckets = ["create_key_version", "get_key", "reencrypt_bucket", "get_bucket", "list_key_versions"];
+    for operation in of_buckets.iter().chain(mixed::DENIED) {
         stage.world.allow_operation(&Caller::keywheel(), operation);
     }
-    for mend in [Mend::AllowCompartment, Mend::Disk, Mend::Key, Mend::Region] {
+    for mend in [Mend::AllowCompartment, Mend::Disk, Mend::Key, Mend::Planted, Mend::Region] {
         undo(stage, &mend);
     }
     stage.journal.fail_no_more();
@@ -133,6 +137,7 @@ fn undo(stage: &Stage, mend: &Mend) {
                 stage.world.others_set_key_state(&stage.key, KeyState::Enabled);
             }
         }
+        Mend::Planted => mixed::unplant(stage),
         Mend::Region => stage.world.region_up(&region(ELSEWHERE)),
     }
 }
@@ -140,6 +145,12 @@ fn undo(stage: &Stage, mend: &Mend) {
 async fn happen(stage: &Rc<Stage>, event: Event) -> Option<(Duration, Mend)> {
     let world = &stage.world;
     match event {
+        Event::AddVolume
+        | Event::BackUp(_)
+        | Event::CloneVolume(_)
+        | Event::MoveVolume(_)
+        | Event::ReassignVolume(_)
+        | Event::TerminateVolume(_) => mixed::meddle(stage, event),
         Event::AddBucket => {
             let number = stage.buckets.borrow().len();
             stage.add_bucket(number, Whose::Ours);
@@ -182,6 +193,10 @@ async fn happen(stage: &Rc<Stage>, event: Event) -> Option<(Duration, Mend)> {
         }
         Event::Kill(runner) => stage.kills[runner].set(true),
         Event::Pause => operate(stage, Operate::Pause).await,
+        Event::PlantSuccessor(lasting) => {
+            mixed::plant(stage).await;
+            return Some((lasting, Mend::Planted));
+        }
         Event::RegionDown(lasting) => {
             world.region_down(&region(ELSEWHERE));
             return Some((lasting, Mend::Region));

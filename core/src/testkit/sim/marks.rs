@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use super::auditor::{Books, MainLine, PageLine};
 use crate::memory::{LogEntry, Note};
-use crate::model::{Outcome, Verdict};
+use crate::model::{Kind, Outcome, Verdict};
 use crate::rotation::page::PageFact;
 use crate::rotation::{Author, Fact};
 
@@ -45,6 +45,11 @@ pub const ALL: &[&str] = &[
     "sweep cancelled",
     "found behind its sink, waited",
     "overtaken by the next rotation",
+    "two legs",
+    "leg 2 held, then looked at again",
+    "successor adopted after a lost answer",
+    "late volume before leg 2",
+    "a planted successor asks for a person",
     "completed clean",
     "completed with exceptions",
 ];
@@ -85,6 +90,7 @@ fn main(lines: &[MainLine], marks: &mut BTreeSet<&'static str>) {
     if runners.len() > 2 {
         marks.insert("driven by several runners");
     }
+    legs(lines, marks);
     for line in lines {
         let mark = match &line.fact {
             Fact::Opened(opened) if opened.name.ordinal > 1 => "second ordinal",
@@ -128,6 +134,27 @@ fn main(lines: &[MainLine], marks: &mut BTreeSet<&'static str>) {
             Fact::Cancelled { .. } => "cancelled",
             Fact::Completed(completed) if completed.verdict == Verdict::Clean => "completed clean",
             Fact::Completed(_) => "completed with exceptions",
+            _ => continue,
+        };
+        marks.insert(mark);
+    }
+}
+
+fn legs(lines: &[MainLine], marks: &mut BTreeSet<&'static str>) {
+    let mut late = false;
+    for line in lines {
+        let mark = match &line.fact {
+            Fact::Checked(checked) if checked.legs.len() > 1 => "two legs",
+            Fact::LookedAgain { .. } => "leg 2 held, then looked at again",
+            Fact::Adopted(adopted) if adopted.key.is_some() && adopted.author == Author::OursPresumed => {
+                "successor adopted after a lost answer"
+            }
+            Fact::PageOpened(opened) if opened.pass > 0 && opened.kind != Kind::Bucket => {
+                late = true;
+                continue;
+            }
+            Fact::MintIntended(intent) if intent.leg == 2 && late => "late volume before leg 2",
+            Fact::Paused(paused) if paused.why.contains("lineage tag") => "a planted successor asks for a person",
             _ => continue,
         };
         marks.insert(mark);

@@ -8,6 +8,7 @@ mod clock;
 mod dice;
 mod fate;
 pub mod marks;
+mod mixed;
 mod runner;
 mod scenario;
 mod schedule;

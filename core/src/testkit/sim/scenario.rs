@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::dice::Dice;
+use super::mixed;
 use crate::memory::WorldSettings;
 
 /// An assumption of protocol.md that a scenario deliberately breaks.
@@ -40,11 +41,14 @@ pub enum What {
 #[allow(missing_docs, reason = "the names say it; durations are how long it lasts")]
 pub enum Event {
     AddBucket,
+    AddVolume,
     AmbiguousNotStored(u32),
     AmbiguousStored(u32),
     AutoRotate,
+    BackUp(usize),
     Cancel,
     ClaimLost,
+    CloneVolume(usize),
     ClockJump(usize, i64),
     Compromise,
     DeleteBucket(usize),
@@ -58,13 +62,17 @@ pub enum Event {
     Kill(usize),
     MoveBucket(usize),
     MoveToOracle(usize),
+    MoveVolume(usize),
     Pause,
+    PlantSuccessor(Duration),
+    ReassignVolume(usize),
     RegionDown(Duration),
     ReplicationStuck(Duration),
     Restore,
     Retag(usize),
     StaleRead(usize),
     TakeUnderKey(usize),
+    TerminateVolume(usize),
 }
 
 /// One fault.
@@ -134,15 +142,17 @@ impl What {
 impl Event {
     fn kind(self) -> &'static str {
         match self {
-            Self::AddBucket => "resource created",
+            Self::AddBucket | Self::AddVolume => "resource created",
             Self::AmbiguousNotStored(_) => "ambiguous commit, not stored",
             Self::AmbiguousStored(_) => "ambiguous commit, stored",
             Self::AutoRotate => "auto-rotation mints",
+            Self::BackUp(_) => "backup taken",
             Self::Cancel => "cancel",
             Self::ClaimLost => "claim lost",
+            Self::CloneVolume(_) => "volume cloned",
             Self::ClockJump(..) => "clock jump",
             Self::Compromise => "the current version is named as compromised",
-            Self::DeleteBucket(_) => "resource deleted",
+            Self::DeleteBucket(_) | Self::TerminateVolume(_) => "resource deleted",
             Self::DeleteTarget => "foreign deletion of the target",
             Self::DenyCompartment(_) | Self::DenyOperation(..) => "permission lost",
             Self::DisableKey(_) => "key disabled",
@@ -150,9 +160,10 @@ impl Event {
             Self::ForeignMint => "foreign mint",
             Self::JournalDown(_) => "journal unreachable",
             Self::Kill(_) => "kill",
-            Self::MoveBucket(_) => "resource moved to another compartment",
-            Self::MoveToOracle(_) => "resource moved to another key",
+            Self::MoveBucket(_) | Self::MoveVolume(_) => "resource moved to another compartment",
+            Self::MoveToOracle(_) | Self::ReassignVolume(_) => "resource moved to another key",
             Self::Pause => "pause",
+            Self::PlantSuccessor(_) => "a successor is planted",
             Self::RegionDown(_) => "region down",
             Self::ReplicationStuck(_) => "replication stuck",
             Self::Restore => "journal restored from a backup",
@@ -172,6 +183,8 @@ pub struct Scenario {
     pub runners: usize,
     /// Buckets under the key at the start.
     pub buckets: usize,
+    /// Volumes under the key at the start, every second with a backup; 0: the key protects buckets only.
+    pub volumes: usize,
     /// Compartments they are spread over.
     pub compartments: usize,
     /// Whether the vault has a replica.
@@ -248,6 +261,7 @@ impl Scenario {
             seed,
             runners,
             buckets,
+            volumes: 0,
             compartments: dice.pick(&[1, 2, 3]),
             is_replicated: !dice.one_in(4),
             page_size: dice.pick(&[4, 25, 1000]),
@@ -305,6 +319,7 @@ impl Scenario {
             let what = dice.pick(&[What::LoseAnswer, What::LoseRequest, What::Before(429, "TooManyRequests")]);
             scenario.faults.push(Fault::Call(dice.pick(FIRST_READS), 1, 1, what));
         }
+        mixed::mix(&mut scenario);
         scenario
     }
 
@@ -317,6 +332,7 @@ impl Scenario {
             seed,
             runners: 1,
             buckets: 6,
+            volumes: 0,
             compartments: 2,
             is_replicated: true,
             page_size: 1000,

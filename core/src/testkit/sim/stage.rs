@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use super::clock::JumpingClock;
 use super::dice::Dice;
+use super::mixed;
 use super::scenario::{Broken, Scenario};
 use crate::memory::{Failure, ManualClock, MemoryAuditSink, MemoryJournal, SeededRandom, World};
 use crate::model::{
@@ -18,9 +19,9 @@ use crate::model::{
 use crate::ports::{AuditSink, Clock, Ports};
 use crate::testkit::lab::{ELSEWHERE, HOME};
 
-/// What is true about a bucket, by those who did it.
+/// What is true about a bucket, volume or backup, by those who did it.
 #[derive(Debug, Clone)]
-pub(super) struct BucketTruth {
+pub(super) struct DependentTruth {
     pub(super) id: ResourceId,
     pub(super) name: String,
     pub(super) region: Region,
@@ -43,7 +44,11 @@ pub(super) struct Stage {
     pub(super) compartments: Vec<CompartmentId>,
     pub(super) clocks: Vec<JumpingClock>,
     pub(super) kills: Vec<Cell<bool>>,
-    pub(super) buckets: RefCell<Vec<BucketTruth>>,
+    pub(super) buckets: RefCell<Vec<DependentTruth>>,
+    /// Volumes and backups. Steady: nobody but us took them off the key.
+    pub(super) blocks: RefCell<Vec<DependentTruth>>,
+    /// Keys that only claim to be successors.
+    pub(super) fakes: RefCell<Vec<KeyId>>,
     /// 0: the disk is well; 1: full; 2: unreachable.
     pub(super) disk: Arc<AtomicU8>,
     pub(super) healed: Cell<bool>,
@@ -113,6 +118,8 @@ impl Stage {
             kills: (0..scenario.runners).map(|_| Cell::new(false)).collect(),
             clock,
             buckets: RefCell::default(),
+            blocks: RefCell::default(),
+            fakes: RefCell::default(),
             disk,
             healed: Cell::new(false),
             put_back: Cell::new(None),
@@ -126,6 +133,7 @@ impl Stage {
         for number in 0..3 {
             stage.add_bucket(900 + number, Whose::Oracles);
         }
+        mixed::seed(&stage);
         Rc::new(stage)
     }
 
@@ -138,7 +146,7 @@ impl Stage {
         let seed = if number.is_multiple_of(7) { seed } else { seed.tag("backup-encryption", "true") };
         let seed = if whose == Whose::Ours { seed.key(&self.key) } else { seed };
         let steady_since = (whose == Whose::Ours).then(|| self.world.requests());
-        self.buckets.borrow_mut().push(BucketTruth {
+        self.buckets.borrow_mut().push(DependentTruth {
             id: seed.done(),
             name,
             region: region(place),
@@ -154,7 +162,10 @@ impl Stage {
             key_store: self.world.key_store(),
             catalog: self.world.catalog(),
             // Without block storage in the scenario its listings would only cost time.
-            rekeyer: self.world.rekeyer_of(&[Kind::Bucket]),
+            rekeyer: match self.scenario.volumes {
+                0 => self.world.rekeyer_of(&[Kind::Bucket]),
+                _ => self.world.rekeyer_of(&World::movable_kinds()),
+            },
             audit: self.sinks.clone(),
             notifiers: Vec::new(),
             journal: Arc::clone(&self.journal) as _,

@@ -2,14 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Evidence, MainLine, PageLine};
+use super::{Evidence, MainLine, PageLine, legs};
 use crate::memory::{LogEntry, Note};
 use crate::model::{
-    CoverageState, FindingKind, Grade, Outcome, ResourceId, RotationId, StreamId, Timestamp, Verdict, WorkRequestId,
+    CoverageState, FindingKind, Grade, Kind, Outcome, ResourceId, RotationId, StreamId, Timestamp, Verdict,
+    WorkRequestId,
 };
 use crate::rotation::page::{Inventory, PageFact};
 use crate::rotation::{Completed, Fact, InUse, PassEnded};
-use crate::testkit::sim::stage::BucketTruth;
+use crate::testkit::sim::stage::DependentTruth;
 
 /// A completed rotation, as its stream tells it.
 struct Ended<'a> {
@@ -49,14 +50,20 @@ fn ended<'a>(rid: &'a RotationId, lines: &'a [MainLine]) -> Option<Ended<'a>> {
 
 /// I6: no re-encrypt of ours before the version is in use, in the journal and in truth, replicas included.
 fn gate(evidence: &mut Evidence<'_>) {
-    let truths = evidence.stage.world.version_truths(&evidence.stage.key);
+    let truths = legs::lineage(evidence.stage);
     let mut open = Vec::new();
     for lines in evidence.books.main.values() {
-        let mark = |wanted: fn(&Fact) -> bool| lines.iter().find(|line| wanted(&line.fact)).map(|line| line.mark);
-        let in_use = mark(|fact| matches!(fact, Fact::InUse(_)));
-        let replicated = mark(|fact| matches!(fact, Fact::Replicated(_)));
+        // Buckets belong to the last leg, or to the only one.
+        let legs = lines.iter().rev().find_map(|line| match &line.fact {
+            Fact::Checked(checked) => u32::try_from(checked.legs.len()).ok(),
+            _ => None,
+        });
+        let last_leg = legs.unwrap_or(1);
+        let mark = |wanted: &dyn Fn(&Fact) -> bool| lines.iter().find(|line| wanted(&line.fact)).map(|line| line.mark);
+        let in_use = mark(&|fact| matches!(fact, Fact::InUse(in_use) if in_use.leg == last_leg));
+        let replicated = mark(&|fact| matches!(fact, Fact::Replicated(replicated) if replicated.leg == last_leg));
         let target = lines.iter().rev().find_map(|line| match &line.fact {
-            Fact::InUse(in_use) => Some(&in_use.version),
+            Fact::InUse(in_use) if in_use.leg == last_leg => Some(&in_use.version),
             _ => None,
         });
         if let (Some(in_use), Some(replicated), Some(target)) = (in_use, replicated, target) {
@@ -101,7 +108,9 @@ fn everybody(evidence: &mut Evidence<'_>, ended: &Ended<'_>) {
         }
     }
     let mut complaints = Vec::new();
-    for bucket in evidence.stage.buckets.borrow().iter() {
+    let blocks = evidence.stage.blocks.borrow();
+    let here = blocks.iter().filter(|block| legs::hung_through(evidence, block, ended.last_effect));
+    for bucket in evidence.stage.buckets.borrow().iter().chain(here) {
         let Some(since) = bucket.steady_since else { continue };
         if since > ended.last_effect || with_outcome.contains_key(&bucket.id) {
             continue;
@@ -118,6 +127,7 @@ fn everybody(evidence: &mut Evidence<'_>, ended: &Ended<'_>) {
             complaints.push(("I3 nobody is lost", format!("{} under the key since request {since}", bucket.name)));
         }
     }
+    drop(blocks);
     let is_blind = !ended.last_pass.holes.is_empty()
         || ended.last_pass.findings.iter().any(|finding| finding.kind == FindingKind::CoverageHole);
     if is_blind && ended.completed.verdict == Verdict::Clean {
@@ -130,7 +140,7 @@ fn everybody(evidence: &mut Evidence<'_>, ended: &Ended<'_>) {
 
 /// I3, I9: what is said to be moved has moved, was read back, and its witness is what it is said to be.
 fn moved(evidence: &mut Evidence<'_>, ended: &Ended<'_>, main: &[MainLine]) {
-    let truths = evidence.stage.world.version_truths(&evidence.stage.key);
+    let truths = legs::lineage(evidence.stage);
     let created = |id: &crate::model::KeyVersionId| truths.iter().find(|v| v.id == *id).map(|v| v.created);
     let target = created(&ended.in_use.version);
     let gone: BTreeSet<ResourceId> =
@@ -141,6 +151,9 @@ fn moved(evidence: &mut Evidence<'_>, ended: &Ended<'_>, main: &[MainLine]) {
     let in_use_mark = main.iter().find(|line| matches!(line.fact, Fact::InUse(_))).map_or(0, |line| line.mark);
     for ((rid, number), lines) in evidence.books.pages.iter().filter(|((rid, _), _)| rid == ended.rid) {
         let Some(PageFact::PageInventory(inventory)) = lines.first().map(|line| &line.fact) else { continue };
+        if inventory.kind != Kind::Bucket {
+            continue;
+        }
         let name = StreamId::page(rid, *number);
         for line in lines {
             let PageFact::Outcome { item, outcome } = &line.fact else { continue };
@@ -188,7 +201,8 @@ fn moved(evidence: &mut Evidence<'_>, ended: &Ended<'_>, main: &[MainLine]) {
 /// Whether a dependent is there to this day, in the place where it was when its page was written.
 fn is_there(evidence: &Evidence<'_>, inventory: &Inventory, item: u32, since: u64) -> bool {
     let id = inventory.items.get(item as usize).map(|item| &item.dependent.id);
-    let is_it = |bucket: &BucketTruth| Some(&bucket.id) == id && bucket.steady_since.is_some_and(|mark| mark <= since);
+    let is_it =
+        |bucket: &DependentTruth| Some(&bucket.id) == id && bucket.steady_since.is_some_and(|mark| mark <= since);
     evidence.stage.buckets.borrow().iter().any(is_it)
 }
 

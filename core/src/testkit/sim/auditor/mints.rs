@@ -6,7 +6,7 @@ use super::owed::current_at;
 use super::{Evidence, MainLine};
 use crate::memory::{LogEntry, Note, VersionTruth};
 use crate::model::{RotationName, Timestamp};
-use crate::rotation::{Author, Fact, MintIntended};
+use crate::rotation::{Adopted, Author, Fact, MintIntended};
 
 pub(super) fn judge(evidence: &mut Evidence<'_>) {
     let truths = evidence.stage.world.version_truths(&evidence.stage.key);
@@ -16,12 +16,14 @@ pub(super) fn judge(evidence: &mut Evidence<'_>) {
         return;
     }
     for lines in evidence.books.main.values() {
-        intents(evidence, lines, &truths);
+        (1..=2).for_each(|leg| intents(evidence, lines, leg, &truths));
     }
 }
 
 fn is_send(entry: &LogEntry) -> bool {
-    entry.operation == "create_key_version" && &*entry.principal == "keywheel" && entry.note != Some(Note::Delayed)
+    matches!(entry.operation, "create_key_version" | "create_key")
+        && &*entry.principal == "keywheel"
+        && entry.note != Some(Note::Delayed)
 }
 
 /// I1: what was minted by us for one (key, superseded version), but for versions that somebody condemned.
@@ -78,15 +80,15 @@ fn sends(evidence: &mut Evidence<'_>) {
     }
 }
 
-/// I5, I10, I11: the order of intents of one rotation, each justified by what was seen before it.
-fn intents(evidence: &mut Evidence<'_>, lines: &[MainLine], truths: &[VersionTruth]) {
+/// I5, I10, I11: the order of intents of one leg, each justified by what was seen before it.
+fn intents(evidence: &mut Evidence<'_>, lines: &[MainLine], number: u32, truths: &[VersionTruth]) {
     let mut last: Option<&MintIntended> = None;
     let mut is_open = false;
     let mut complaints: Vec<(&'static str, String)> = Vec::new();
     let Some(Fact::Opened(opened)) = lines.first().map(|line| &line.fact) else { return };
     for (index, line) in lines.iter().enumerate() {
         match &line.fact {
-            Fact::MintIntended(intent) => {
+            Fact::MintIntended(intent) if intent.leg == number => {
                 if let Some(last) = last {
                     if is_open {
                         complaints.push((
@@ -101,13 +103,19 @@ fn intents(evidence: &mut Evidence<'_>, lines: &[MainLine], truths: &[VersionTru
                         complaints.push(("I5 one token per generation", format!("generation {}", intent.generation)));
                     }
                 }
-                if let Some(what) = unjustified(evidence, truths, opened, before(lines, index), line.mark) {
+                let since = before(lines, index);
+                let what = match intent.operation.as_str() {
+                    "create_key" => super::legs::unjustified(evidence, since, line.mark),
+                    _ => unjustified(evidence, truths, opened, since, line.mark),
+                };
+                if let Some(what) = what {
                     complaints.push(("I11 a look justifies each mint", what));
                 }
                 (last, is_open) = (Some(intent), true);
             }
-            Fact::MintRefused(_) | Fact::Created(_) => is_open = false,
-            Fact::MintSettled { .. } | Fact::Adopted(_) if is_open => {
+            Fact::MintRefused(refused) if refused.leg == number => is_open = false,
+            Fact::Created(created) if created.leg == number => is_open = false,
+            Fact::MintSettled { leg, .. } | Fact::Adopted(Adopted { leg, .. }) if is_open && *leg == number => {
                 if let (Some(intent), false) = (last, is_ours(&line.fact))
                     && let Some(what) = hasty(evidence, intent, before(lines, index), line.mark)
                 {
@@ -138,10 +146,11 @@ fn is_ours(fact: &Fact) -> bool {
 
 /// Settled although no list was answered after date + Q since the line before.
 fn hasty(evidence: &Evidence<'_>, intent: &MintIntended, after: u64, until: u64) -> Option<String> {
+    let looked = if intent.operation == "create_key" { "list_keys" } else { "list_key_versions" };
     let quiet_from = intent.date + evidence.stage.settings.margins.quiet_period();
     let listed = evidence
         .between(after, until)
-        .filter(|(_, entry)| entry.operation == "list_key_versions" && entry.status == 200)
+        .filter(|(_, entry)| entry.operation == looked && entry.status == 200)
         .any(|(_, entry)| entry.at > quiet_from);
     (!listed).then(|| format!("dated {}, settled at {}", intent.date, evidence.time_at(until)))
 }

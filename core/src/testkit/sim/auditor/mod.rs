@@ -5,6 +5,7 @@
 mod book;
 mod chains;
 mod dependents;
+mod legs;
 mod mints;
 mod owed;
 mod restored;
@@ -73,6 +74,7 @@ pub(super) fn audit(stage: &Stage, log: &[LogEntry], ended: Result<(), String>) 
         restored::judge(&mut evidence);
         chains::judge(&mut evidence);
         dependents::judge(&mut evidence);
+        legs::judge(&mut evidence);
         match ended {
             Err(why) => evidence.fail("I7 it ends", why),
             Ok(()) => owed::judge(&mut evidence),

@@ -5,6 +5,7 @@ use crate::memory::VersionTruth;
 use crate::model::{KeyVersionId, Timestamp};
 use crate::rotation::Fact;
 use crate::rotation::history::KeyFact;
+use crate::rotation::registry::RegistryFact;
 
 pub(super) fn judge(evidence: &mut Evidence<'_>) {
     if evidence.is_restored() {
@@ -44,7 +45,13 @@ fn is_swept(evidence: &mut Evidence<'_>) {
         let is_completed = lines.iter().any(|line| matches!(line.fact, Fact::Completed(_)));
         is_completed && lines.iter().any(|line| matches!(&line.fact, Fact::InUse(in_use) if in_use.version == *current))
     });
-    if !is_first && !is_ended_on {
+    // A predecessor is exempt: nothing that could be swept is on it.
+    let is_predecessor = evidence
+        .books
+        .registry
+        .iter()
+        .any(|line| matches!(&line.fact, RegistryFact::RotationClosed { target_key: Some(_), .. }));
+    if !is_first && !is_ended_on && !is_predecessor {
         evidence.fail("I13 a key that is behind is swept", format!("no rotation ended on {current}"));
     }
 }
