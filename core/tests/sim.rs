@@ -205,3 +205,11 @@ fn a_journal_put_back_while_its_mint_is_on_its_way_waits_and_mints_nothing_twice
     }
     assert!(waited > 0, "nothing was forgotten");
 }
+
+/// Found by the simulator (seed 1006489): the backup was older than a cancel, so the open rotation was of an earlier
+/// ordinal than the one whose mint was forgotten, and nobody asked the sinks about that one.
+#[test]
+fn a_backup_older_than_a_cancel_still_waits_for_the_mint_of_the_later_ordinal() {
+    let scenario = Scenario::of(1_006_489);
+    assert_eq!(run(&scenario).violations, []);
+}

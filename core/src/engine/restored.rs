@@ -6,11 +6,14 @@
 use super::Engine;
 use super::book::Book;
 use crate::Result;
-use crate::model::{Finding, FindingKind, StreamId, to_seconds};
+use crate::model::{Finding, FindingKind, RotationName, StreamId, to_seconds};
 use crate::ports::LastHeld;
 use crate::rotation::meta::Cursors;
-use crate::rotation::{Conclusion, Effect, Fact, JournalBehind, State};
+use crate::rotation::{Conclusion, Effect, Fact, JournalBehind, State, rid};
 use crate::safeguard::{Safeguard, is_on};
+
+/// Later ordinals of the same rotation that the sinks are asked about too.
+const ORDINALS_ASKED: u32 = 4;
 
 impl Engine {
     /// Puts what the sinks know before a mint that is about to be journaled.
@@ -26,8 +29,19 @@ impl Engine {
     /// A fact for each sink that holds what the stream has not, and that the stream does not know of yet.
     pub(super) async fn behind(&self, main: &Book<State>) -> Result<Vec<Fact>> {
         let mut facts = Vec::new();
+        // A backup may be older than a cancel: what is forgotten then is a rotation of a later ordinal.
+        let name = &self.state(main)?.opened.name;
+        let later = (name.ordinal + 1..=name.ordinal + ORDINALS_ASKED)
+            .map(|ordinal| StreamId::rotation(&rid(&RotationName { ordinal, ..name.clone() })));
+        let streams: Vec<StreamId> = std::iter::once(main.stream().clone()).chain(later).collect();
+        let mut places = Vec::new();
         for sink in &self.ports.audit {
-            let (name, stream) = (sink.name(), main.stream());
+            for stream in &streams {
+                places.push((sink, stream));
+            }
+        }
+        for (sink, stream) in places {
+            let name = sink.name();
             // The sink first: it is fed from the journal, so what it holds now the journal has had before.
             let (seq, id) = match sink.last_held(stream).await.map(|reply| reply.value) {
                 Ok(LastHeld::Entry { seq, id }) => (seq, id),
@@ -45,7 +59,7 @@ impl Engine {
                 continue;
             }
             let sink_lines = seq.saturating_add(1);
-            let lines = main.head().next_seq;
+            let lines = self.ports.journal.head(stream).await?.next_seq;
             tracing::error!(sink = name, %stream, lines, sink_lines, "the journal was restored from a backup");
             let now = self.server_time().at(self.ports.clock.now());
             let until = to_seconds(now) + self.settings.margins.quiet_period();
