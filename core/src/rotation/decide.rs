@@ -148,9 +148,8 @@ fn decide_next_leg(state: &State, number: u32, settings: &Settings) -> Decision 
 /// A hole that the last pass left where such a kind may be, and the number of the next pass.
 fn blind_pass(state: &State, matters: impl Fn(&Kind) -> bool) -> Option<(u32, &Coverage)> {
     let (last, ended) = state.passes.iter().next_back()?;
-    let is_blind = |hole: &&Coverage| {
-        hole.state != CoverageState::Unsupported && hole.kind.as_ref().is_some_and(|kind| matters(kind))
-    };
+    let is_blind =
+        |hole: &&Coverage| hole.state != CoverageState::Unsupported && hole.kind.as_ref().is_some_and(&matters);
     Some((state.pass_open.unwrap_or(last + 1), ended.holes.iter().find(is_blind)?))
 }
 
