@@ -116,7 +116,9 @@ fn decide_next_leg(state: &State, number: u32, settings: &Settings) -> Decision 
     if !late.is_empty() {
         return Decision::Perform(Effect::RekeyPages { pages: late });
     }
-    let next_pass = || state.passes.keys().next_back().map_or(0, |last| last + 1);
+    // Above one that found something and never ended, too: its exceptions are to be looked at again.
+    let with_pages = state.pages.values().map(|page| page.opened.pass);
+    let next_pass = || with_pages.chain(state.passes.keys().copied()).max().map_or(0, |last| last + 1);
     let unmoved = state.unmoved(number);
     if unmoved > 0 && state.is_resumed {
         return Decision::Record(vec![Fact::LookedAgain { pass: next_pass() }]);
