@@ -40,7 +40,7 @@ sim: ## the simulator for SIM_SECONDS (60) seconds on all cores, or for one SEED
 kills: ## kill -9 at random moments of KILLED_ROTATIONS (100) rotations over HTTP, each resumed and judged
 	KILLED_ROTATIONS=$${KILLED_ROTATIONS:-100} cargo test $(RUST) --test kills random -- --nocapture
 
-mutants: ## takes each safeguard of the protocol away and shows which rule notices, in how many seeds
+mutants: ## takes each safeguard of the protocol away and shows which rule notices, in how many seeds (MUTANTS=quick: the first)
 	RUSTC_WORKSPACE_WRAPPER=$(CURDIR)/.ci/with-mutants cargo test $(SIM) --test mutants -- --nocapture
 
 fuzz: ## every fuzz target for FUZZ_SECONDS (10) seconds; needs cargo-fuzz

@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::mixed;
-use super::scenario::{Event, Fault, What};
+use super::scenario::{Broken, Event, Fault, What};
 use super::stage::{Stage, Whose, region};
 use crate::memory::{Caller, Failure, FaultPlan, Strikes, World};
 use crate::model::{KeyState, Request, Tags, Timestamp, When};
@@ -255,6 +255,10 @@ fn meddle(stage: &Stage, event: Event) {
 /// Somebody schedules the deletion of a version that waits to become current; OCI lets nobody do that to the
 /// current one.
 fn delete_target(stage: &Stage) {
+    // A journal that has forgotten that version is right to ask for a person, and here nobody comes.
+    if stage.scenario.broken == Some(Broken::Restored) {
+        return;
+    }
     let current = stage.world.current_version(&stage.key);
     let now = stage.clock.now();
     let truths = stage.world.version_truths(&stage.key);
