@@ -213,3 +213,11 @@ fn a_backup_older_than_a_cancel_still_waits_for_the_mint_of_the_later_ordinal() 
     let scenario = Scenario::of(1_006_489);
     assert_eq!(run(&scenario).violations, []);
 }
+
+/// Found by the simulator: a journal put back to before a cancel knew nothing of the next ordinal's successor, whose
+/// tag named that rotation only, and minted a second one. The tag names the predecessor now.
+#[test]
+fn a_successor_of_another_ordinal_is_found_by_a_restored_journal() {
+    let outcome = run(&Scenario::of(1_035_482));
+    assert_eq!(outcome.violations, []);
+}

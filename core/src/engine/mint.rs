@@ -10,7 +10,7 @@ use crate::rotation::registry::{Registry, RegistryFact};
 use crate::rotation::{
     Claimant, Conclusion, Effect, Fact, MintIntended, State, SuccessorSurvey, Survey, conclude_created, conclude_flip,
     conclude_key_created, conclude_settle, conclude_successor_in_use, conclude_successor_settle,
-    conclude_successor_survey, conclude_survey,
+    conclude_successor_survey, conclude_survey, lineage_mark,
 };
 use crate::safeguard::{Safeguard, is_on};
 use crate::{Error, ErrorKind, Landed, Result};
@@ -155,10 +155,10 @@ impl Engine {
             Some(head) => Some(self.claimant(&head).await?),
             None => None,
         };
-        let tag = &self.settings.policy.lineage_tag;
+        let (tag, mark) = (&self.settings.policy.lineage_tag, lineage_mark(name));
         let is_ours = |key: &KeySummary| {
             let value = key.tags.defined.get(&tag.namespace).and_then(|keys| keys.get(&tag.key));
-            key.id != *name && value.is_some_and(|value| value == state.rid.as_str())
+            key.id != *name && value.is_some_and(|value| value.starts_with(&mark))
         };
         let mut server_date = None;
         let (mut claims, mut cursor) = (Vec::new(), None);

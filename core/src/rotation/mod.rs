@@ -47,4 +47,4 @@ pub use successor::{
     Claimant, SuccessorSurvey, conclude_key_created, conclude_successor_in_use, conclude_successor_settle,
     conclude_successor_survey,
 };
-pub use token::{checkup_token, retry_token, rid};
+pub use token::{checkup_token, lineage_mark, lineage_value, retry_token, rid};

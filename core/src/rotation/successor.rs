@@ -13,7 +13,7 @@ use super::fact::{Adopted, Author, Created, Fact, InUse, MintIntended, Sighted};
 use super::mint::{held_back, next_date, next_generation};
 use super::register::{mark_of, register_write, without_register};
 use super::state::{Leg, MintOutcome, State};
-use super::token::retry_token;
+use super::token::{lineage_value, retry_token};
 use crate::model::{Census, Key, KeyId, KeyState, KeyVersion, KeyVersionId, Origin, RequestId, Settings, Tags};
 
 /// A key read whole: one that claims to be the successor, or the head of the lineage.
@@ -32,7 +32,7 @@ pub struct SuccessorSurvey {
     pub of: Survey,
     /// The head of the lineage by the registry, if a successor was named before.
     pub head: Option<Claimant>,
-    /// Keys of the same vault and compartment that carry our lineage tag with this rotation's id.
+    /// Keys of the same vault and compartment whose lineage tag names this predecessor.
     pub claims: Vec<Claimant>,
 }
 
@@ -201,7 +201,10 @@ fn successor_body(state: &State, predecessor: &Key, settings: &Settings) -> Stri
     // keywheel's own tags are never copied: each speaks of one key.
     tags.defined = without_register(&predecessor.tags, settings).defined;
     tags.defined.remove(&lineage.namespace);
-    tags.defined.entry(lineage.namespace.clone()).or_default().insert(lineage.key.clone(), state.rid.to_string());
+    tags.defined
+        .entry(lineage.namespace.clone())
+        .or_default()
+        .insert(lineage.key.clone(), lineage_value(&predecessor.id, &state.rid));
     let mut shape = serde_json::json!({
         "algorithm": predecessor.shape.algorithm,
         "length": predecessor.shape.length,

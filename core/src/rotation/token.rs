@@ -26,6 +26,20 @@ pub fn rid(name: &RotationName) -> RotationId {
     RotationId::parse(&text[..16]).expect("base32 has the rotation id's alphabet")
 }
 
+/// What the lineage tag of a successor says: a short name of its predecessor, then the rotation that made it. Whoever
+/// looks for the successor of a key finds it by the first half, whichever rotation it came from.
+#[must_use]
+pub fn lineage_value(predecessor: &KeyId, rotation: &RotationId) -> String {
+    format!("{}{rotation}", lineage_mark(predecessor))
+}
+
+/// The first half of a lineage tag: the same for every rotation of one predecessor.
+#[must_use]
+pub fn lineage_mark(predecessor: &KeyId) -> String {
+    let text = BASE32_NOPAD.encode(&digest(&["keywheel/lineage/v1", predecessor.as_str()])).to_ascii_lowercase();
+    format!("{}/", &text[..16])
+}
+
 /// The retry token of one mint (R7): the same for every send of one generation, never random.
 #[must_use]
 pub fn retry_token(name: &RotationName, leg: u32, operation: &str, generation: u32) -> RetryToken {

@@ -110,7 +110,7 @@ fn the_successor_takes_shape_compartment_protection_and_its_owners_tags_but_none
     let (old, new) = (lab.world.key(&first).expect("it is there"), lab.world.key(&keys[1]).expect("it is there"));
     assert_eq!((&new.shape, &new.compartment, new.protection), (&old.shape, &old.compartment, old.protection));
     let lineage = |key: &keywheel::model::Key| key.tags.defined["keywheel"]["lineage"].clone();
-    assert_eq!(lineage(&new), report.summary.rotation.to_string());
+    assert_eq!(lineage(&new), keywheel::rotation::lineage_value(&first, &report.summary.rotation));
     assert_ne!(lineage(&old), lineage(&new));
 }
 
@@ -203,7 +203,10 @@ fn without_retry_tokens_the_fence_alone_keeps_a_predecessor_at_one_successor() {
 fn planted(lab: &Lab, rid: &RotationId) -> KeyId {
     let compartment = lab.world.key(&lab.key).expect("it is there").compartment;
     let mut tags = Tags::default();
-    tags.defined.entry("keywheel".to_owned()).or_default().insert("lineage".to_owned(), rid.to_string());
+    tags.defined
+        .entry("keywheel".to_owned())
+        .or_default()
+        .insert("lineage".to_owned(), keywheel::rotation::lineage_value(&lab.key, rid));
     lab.world.add_key(&lab.vault, &compartment, "fake", lab.clock.now()).tags(tags).done()
 }
 

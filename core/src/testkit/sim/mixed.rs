@@ -205,7 +205,7 @@ pub(super) async fn plant(stage: &Stage) {
     let mut tags = Tags::default();
     let lineage = &stage.settings.policy.lineage_tag;
     let ours = tags.defined.entry(lineage.namespace.clone()).or_default();
-    ours.insert(lineage.key.clone(), rotation.rotation.to_string());
+    ours.insert(lineage.key.clone(), crate::rotation::lineage_value(&stage.key, &rotation.rotation));
     let now = crate::ports::Clock::now(&stage.clock);
     let fake = stage.world.add_key(&key.vault, &key.compartment, "fake", now).shape("AES", 16).tags(tags).done();
     stage.fakes.borrow_mut().push(fake);
