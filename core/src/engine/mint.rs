@@ -4,7 +4,7 @@
 
 use super::Engine;
 use super::book::Book;
-use crate::model::{Etag, Key, KeyId, KeySummary, KeyVersion, to_seconds};
+use crate::model::{Etag, Key, KeyId, KeySummary, KeyVersion, Timestamp, to_seconds};
 use crate::ports::{KeyMint, KeyStoreExt, Reply, VersionMint};
 use crate::rotation::registry::{Registry, RegistryFact};
 use crate::rotation::{
@@ -14,6 +14,10 @@ use crate::rotation::{
 };
 use crate::safeguard::{Safeguard, is_on};
 use crate::{Error, ErrorKind, Landed, Result};
+
+/// Keys that are read whole although they claim to be the successor: two are one too many, and whoever plants a hundred
+/// must not use up the tenancy's ten reads a second.
+const CLAIMS_READ: usize = 3;
 
 /// What a mint made.
 pub(super) enum Minted {
@@ -155,30 +159,41 @@ impl Engine {
             Some(head) => Some(self.claimant(&head).await?),
             None => None,
         };
+        // Once the lineage has a head nobody else can be the successor, whatever tags say.
+        let (claims, server_date) = match head {
+            Some(_) => (Vec::new(), None),
+            None => self.claims(name, &predecessor).await?,
+        };
+        let versions = self.learn(self.ports.key_store.all_versions(name)).await?;
+        let server_date = server_date.or(versions.server_date);
+        let of = Survey { server_date, ..self.surveyed(predecessor, versions) };
+        Ok((SuccessorSurvey { of, head, claims }, etag))
+    }
+
+    /// Keys whose lineage tag names this predecessor, the living first, and the date of the list.
+    async fn claims(&self, name: &KeyId, predecessor: &Key) -> Result<(Vec<Claimant>, Option<Timestamp>)> {
         let (tag, mark) = (&self.settings.policy.lineage_tag, lineage_mark(name));
         let is_ours = |key: &KeySummary| {
             let value = key.tags.defined.get(&tag.namespace).and_then(|keys| keys.get(&tag.key));
             key.id != *name && value.is_some_and(|value| value.starts_with(&mark))
         };
-        let mut server_date = None;
-        let (mut claims, mut cursor) = (Vec::new(), None);
+        let (mut found, mut cursor, mut server_date) = (Vec::new(), None, None);
         loop {
             let call = self.ports.key_store.list_keys(&predecessor.vault, &predecessor.compartment, cursor);
             let page = self.learn(call).await?;
             server_date = server_date.or(page.server_date);
-            claims.extend(page.value.items.into_iter().filter(is_ours).map(|key| key.id));
+            found.extend(page.value.items.into_iter().filter(is_ours));
             cursor = page.value.next;
             if cursor.is_none() {
                 break;
             }
         }
-        let mut read = Vec::new();
-        for key in claims {
-            read.push(self.claimant(&key).await?);
+        found.sort_by_key(|key| key.state.is_going());
+        let mut claims = Vec::new();
+        for key in found.iter().take(CLAIMS_READ) {
+            claims.push(self.claimant(&key.id).await?);
         }
-        let versions = self.learn(self.ports.key_store.all_versions(name)).await?;
-        let of = Survey { server_date, ..self.surveyed(predecessor, versions) };
-        Ok((SuccessorSurvey { of, head, claims: read }, etag))
+        Ok((claims, server_date))
     }
 
     async fn claimant(&self, key: &KeyId) -> Result<Claimant> {

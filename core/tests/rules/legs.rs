@@ -354,3 +354,18 @@ fn a_planted_successor_that_is_thrown_away_again_is_not_waited_for() {
     let Rotated::Completed(report) = resumed else { panic!("{resumed:?}") };
     assert_eq!((successors(&lab).len(), report.verdict), (1, Some(Verdict::Clean)));
 }
+
+/// Found by the simulator (seed 1023665): reading every key that claimed to be the successor took more than the ten
+/// reads a second that the tenancy has, and the look never ended.
+#[test]
+fn a_crowd_of_planted_successors_neither_stops_the_look_nor_is_believed() {
+    let lab = Lab::mixed(1, 2);
+    let Ok(Started::Open(rid)) = lab.run(lab.rotator().start(&if_due(&lab.key))) else { panic!("it is due") };
+    for _ in 0..30 {
+        planted(&lab, &rid);
+    }
+    let rotated = lab.run(lab.rotator().run_for(&rid, LONG)).expect("a pause is no error");
+    let Rotated::Paused { why, .. } = rotated else { panic!("{rotated:?}") };
+    assert!(why.contains("claim to be the successor"), "{why}");
+    assert_eq!(successors(&lab).len(), 0);
+}
