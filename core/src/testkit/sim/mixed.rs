@@ -15,7 +15,7 @@ use crate::testkit::lab::{ELSEWHERE, HOME};
 /// One ordinary seed in so many has a mixed key.
 const ONE_IN: u64 = 4;
 /// The same for the long lane's seeds: a mixed key costs several times as much, and there they are many.
-const ONE_IN_MANY: u64 = 12;
+const ONE_IN_MANY: u64 = 24;
 /// Where the long lane's seeds begin.
 const MANY: u64 = 1_000_000;
 
