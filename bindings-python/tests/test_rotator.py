@@ -3,17 +3,15 @@
 Needs the installed wheel and `KEYWHEEL_LAB`, a lab build of the `keywheel` program; `make test` sets it.
 """
 
-import json
-import os
 import pathlib
-import subprocess
 import tempfile
 import threading
 import unittest
 
 import keywheel
 
-LAB = os.environ.get("KEYWHEEL_LAB")
+from lab import LAB, NO_LAB, emulator
+
 BUCKETS = 6
 
 
@@ -26,19 +24,12 @@ class WithoutEmulator(unittest.TestCase):
         self.assertIn("keywheel.toml", str(caught.exception))
 
 
-@unittest.skipUnless(LAB, "KEYWHEEL_LAB names no lab build of keywheel: cargo build -p keywheel-cli --features lab")
+@unittest.skipUnless(LAB, NO_LAB)
 class Rotation(unittest.TestCase):
     def setUp(self) -> None:
-        assert LAB is not None
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        emulate = [LAB, "--json", "emulate", "--dir", folder.name, "--buckets", str(BUCKETS), "--for", "5m"]
-        emulator = subprocess.Popen(emulate, stdout=subprocess.PIPE, text=True)
-        self.addCleanup(emulator.wait)
-        self.addCleanup(emulator.kill)
-        assert emulator.stdout is not None
-        self.addCleanup(emulator.stdout.close)
-        self.lab = json.loads(emulator.stdout.readline())
+        lab = emulator(BUCKETS)
+        self.lab = lab.__enter__()
+        self.addCleanup(lab.__exit__, None, None, None)
 
     def test_a_key_is_rotated_reported_and_not_due_again(self) -> None:
         rotator, key = keywheel.Rotator(self.lab["keywheel_config"]), self.lab["key"]
