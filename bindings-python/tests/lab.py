@@ -50,7 +50,7 @@ def until(question: Any, within: float = 60) -> None:
 def is_under_way(lab: dict[str, Any]) -> bool:
     """Whether the journal holds an open rotation that has intended its mint."""
     with keywheel.Rotator(lab["keywheel_config"]) as watcher:
-        return any(row["phase"] not in ("opened", "checked") for row in watcher.list())
+        return any(row.phase not in ("opened", "checked") for row in watcher.list())
 
 
 def finish(lab: dict[str, Any], buckets: int) -> None:
@@ -60,16 +60,16 @@ def finish(lab: dict[str, Any], buckets: int) -> None:
         end = time.monotonic() + 60
         while True:
             try:
-                rotated = rotator.resume(summary["rotation"])
+                rotated = rotator.resume(summary.rotation)
                 break
             except keywheel.KeywheelError as error:
                 # Whoever died still holds the claim, for some seconds.
                 if error.kind != "conflict" or time.monotonic() > end:
                     raise
                 time.sleep(0.2)
-        assert rotated["rotated"] == "completed", rotated
-        census = rotated["census"]
-        assert census["ours"] + census["presumed"] == 1 and census["others"] == 0, census
-        outcomes = [row["outcome"] for row in rotator.dependents(summary["rotation"])]
-        assert [outcome and outcome["outcome"] for outcome in outcomes] == ["rekeyed"] * buckets, outcomes
+        assert rotated.rotated == "completed", rotated
+        census = rotated.census
+        assert census.ours + census.presumed == 1 and census.others == 0, census
+        outcomes = [row.outcome for row in rotator.dependents(summary.rotation)]
+        assert [outcome and outcome.outcome for outcome in outcomes] == ["rekeyed"] * buckets, outcomes
         assert rotator.verify_journal() > buckets

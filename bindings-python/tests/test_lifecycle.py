@@ -84,10 +84,10 @@ class Endings(unittest.TestCase):
                     await asyncio.wait_for(rotator.rotate(self.lab["key"]), 2.5)
                 self.assertLess(time.monotonic() - before, 3.5)
                 (summary,) = await rotator.list()
-                self.assertIsNone(summary["closed_at"])
-                facts = await rotator.facts(summary["rotation"])
+                self.assertIsNone(summary.closed_at)
+                facts = await rotator.facts(summary.rotation)
                 await asyncio.sleep(1)
-                self.assertEqual(await rotator.facts(summary["rotation"]), facts, "what was cancelled went on")
+                self.assertEqual(await rotator.facts(summary.rotation), facts, "what was cancelled went on")
 
         asyncio.run(main())
         finish(self.lab, BUCKETS)
@@ -111,7 +111,7 @@ class Endings(unittest.TestCase):
             async def main():
                 rotator = keywheel.aio.Rotator(sys.argv[1])
                 rotation = asyncio.ensure_future(rotator.rotate(sys.argv[2]))
-                while not [row for row in await rotator.list() if row["phase"] not in ("opened", "checked")]:
+                while not [row for row in await rotator.list() if row.phase not in ("opened", "checked")]:
                     await asyncio.sleep(0.05)
             loop = asyncio.new_event_loop()
             loop.run_until_complete(main())  # and the rotation is left as it is: neither awaited nor cancelled
@@ -138,7 +138,7 @@ class Endings(unittest.TestCase):
                 except keywheel.KeywheelError as error:
                     print(error.kind, error.landed, "spawn" in str(error), flush=True)
                 with keywheel.Rotator(sys.argv[1]) as own:
-                    print(own.rotate(sys.argv[2])["rotated"], flush=True)
+                    print(own.rotate(sys.argv[2]).rotated, flush=True)
                 sys.exit(9)
             code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
             print("child:", code, "parent sees:", len(rotator.history()))
@@ -156,18 +156,18 @@ class Waiting(unittest.TestCase):
     def test_a_blocking_call_works_inside_a_running_loop_and_an_awaited_one_blocks_nobody(self) -> None:
         async def main(lab: dict[str, Any]) -> None:
             blocking = keywheel.Rotator(lab["keywheel_config"])
-            self.assertEqual(blocking.due()[0]["due"]["state"], "due")
-            awaiting, events = keywheel.aio.Rotator(lab["keywheel_config"]), list[dict[str, Any]]()
+            self.assertEqual(blocking.due()[0].due.state, "due")
+            awaiting, events = keywheel.aio.Rotator(lab["keywheel_config"]), list[keywheel.Progress]()
             rotation = asyncio.ensure_future(awaiting.rotate(lab["key"], on_progress=events.append))
             ticks, longest, last = 0, 0.0, time.monotonic()
             while not rotation.done():
                 await asyncio.sleep(0.01)
                 now = time.monotonic()
                 ticks, longest, last = ticks + 1, max(longest, now - last), now
-            self.assertEqual((await rotation)["rotated"], "completed")
+            self.assertEqual((await rotation).rotated, "completed")
             self.assertGreater(ticks, 50)
-            self.assertIn("fact", {event["event"] for event in events})
-            self.assertEqual((await awaiting.rotate(lab["key"]))["rotated"], "not_due")
+            self.assertIn("fact", {event.event for event in events})
+            self.assertEqual((await awaiting.rotate(lab["key"])).rotated, "not_due")
 
         with emulator(BUCKETS) as lab:
             asyncio.run(main(lab))
@@ -184,10 +184,10 @@ class Waiting(unittest.TestCase):
         with emulator(2) as lab, keywheel.Rotator(lab["keywheel_config"]) as rotator:
             threads = set[int]()
             rotated = rotator.rotate(lab["key"], on_progress=lambda event: threads.add(threading.get_ident()))
-            self.assertEqual((rotated["rotated"], threads), ("completed", {threading.get_ident()}))
+            self.assertEqual((rotated.rotated, threads), ("completed", {threading.get_ident()}))
 
     def test_a_listener_that_fails_ends_the_call_and_loses_nothing(self) -> None:
-        def refuse(event: dict[str, Any]) -> None:
+        def refuse(event: keywheel.Progress) -> None:
             raise LookupError("a listener of mine")
 
         with emulator(2) as lab:

@@ -34,9 +34,9 @@ class Rotation(unittest.TestCase):
     def test_a_key_is_rotated_reported_and_not_due_again(self) -> None:
         rotator, key = keywheel.Rotator(self.lab["keywheel_config"]), self.lab["key"]
         due = rotator.due()
-        self.assertEqual([(row["key"], row["due"]["state"]) for row in due], [(key, "due")])
+        self.assertEqual([(row.key, row.due.state) for row in due], [(key, "due")])
         plan = rotator.plan(key)
-        self.assertEqual((plan["dependents"], plan["refusal"]), ({"bucket": BUCKETS}, None))
+        self.assertEqual((plan.dependents, plan.refusal), ({"bucket": BUCKETS}, None))
         self.assertEqual(rotator.list(), [])
 
         # In a thread: a second call goes through the same rotator while the first one waits.
@@ -48,33 +48,33 @@ class Rotation(unittest.TestCase):
         thread.join()
 
         (rotated,) = results
-        assert isinstance(rotated, dict)
-        self.assertEqual((rotated["rotated"], rotated["verdict"]), ("completed", "clean"))
-        self.assertEqual(rotated["census"], {"ours": 1, "presumed": 0, "others": 0})
+        assert isinstance(rotated, keywheel.types.RotatedCompleted)
+        self.assertEqual((rotated.rotated, rotated.verdict), ("completed", "clean"))
+        self.assertEqual(rotated.census, keywheel.types.Census(ours=1, presumed=0, others=0))
         (summary,) = rotator.history(key)
-        report = rotator.status(summary["rotation"][:8])
-        self.assertEqual(report["chain_head"], rotated["chain_head"])
-        self.assertTrue(report["is_test"])
-        outcomes = [row["outcome"] for row in rotator.dependents(summary["rotation"])]
-        self.assertEqual([outcome and outcome["outcome"] for outcome in outcomes], ["rekeyed"] * BUCKETS)
+        report = rotator.status(summary.rotation[:8])
+        self.assertEqual(report.chain_head, rotated.chain_head)
+        self.assertTrue(report.is_test)
+        outcomes = [row.outcome for row in rotator.dependents(summary.rotation)]
+        self.assertEqual([outcome and outcome.outcome for outcome in outcomes], ["rekeyed"] * BUCKETS)
         self.assertGreater(rotator.verify_journal(), BUCKETS)
 
-        self.assertEqual(rotator.rotate(key)["rotated"], "not_due")
+        self.assertEqual(rotator.rotate(key).rotated, "not_due")
         self.assertEqual(rotator.rotate_due(), [])
 
     def test_doctor_names_every_assumption_and_mints_only_on_a_throw_away_key(self) -> None:
         rotator = keywheel.Rotator(self.lab["keywheel_config"])
         checkup = rotator.doctor()
-        (section,) = checkup["sections"]
-        verdicts = {check["id"]: check["verdict"] for check in section["checks"]}
+        (section,) = checkup.sections
+        verdicts = {check.id: check.verdict for check in section.checks}
         self.assertEqual(list(verdicts), ["A1", "A2", "A3", "A4", "A5", "A6", "A7"])
         self.assertEqual((verdicts["A1"], verdicts["A4"], verdicts["A7"]), ("unknown", "holds", "ours"))
-        self.assertTrue(checkup["is_test"])
+        self.assertTrue(checkup.is_test)
         with self.assertRaises(keywheel.KeywheelError) as caught:
             rotator.doctor(live=self.lab["key"])
         self.assertEqual((caught.exception.kind, caught.exception.landed), ("refused", "no"))
         live = rotator.doctor(live=self.lab["throw_away_key"])
-        tested = [check["verdict"] for check in live["sections"][0]["checks"] if check["id"] != "A7"]
+        tested = [check.verdict for check in live.sections[0].checks if check.id != "A7"]
         self.assertEqual(tested, ["holds"] * 6, live)
 
     def test_a_refusal_arrives_with_kind_and_landed(self) -> None:

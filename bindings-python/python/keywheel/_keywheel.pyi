@@ -1,11 +1,16 @@
 from collections.abc import Callable
+from typing import final
+
+__all__ = ["Call", "Door", "call", "shutdown"]
 
 def call(method: str, arguments: str) -> tuple[bool, str]: ...
 def shutdown() -> None: ...
 
+@final
 class Call:
     def cancel(self) -> None: ...
 
+@final
 class Door:
     @staticmethod
     def open(config: str) -> tuple[Door | None, str | None]: ...

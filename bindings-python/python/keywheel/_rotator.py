@@ -5,20 +5,23 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from os import PathLike
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from . import _calls
 from ._calls import Ask
 from ._door import open_door, read_event
-from .types import Checkup, DependentReport, DueKey, Plan, Report, Rotated, RotatedKey, RotationSummary
+from ._keywheel import Door
+from .rows import RecoveredRotation, RotatedKey, Started
+from .types import Checkup, DependentReport, DueKey, Plan, Progress, Report, Rotated, RotationSummary
 
 T = TypeVar("T")
-Listener = Callable[[dict[str, Any]], object]
+Listener = Callable[[Progress], object]
 
 # Named here because `Rotator.list` hides the builtin from the annotations below it.
 Summaries = list[RotationSummary]
 Dependents = list[DependentReport]
 Facts = list[str]
+Recovered = list[RecoveredRotation]
 
 
 class Rotator:
@@ -31,7 +34,7 @@ class Rotator:
 
     def __init__(self, config: str | PathLike[str]) -> None:
         """Reads the config and opens the journal; sends nothing."""
-        self._door = open_door(config)
+        self._door: Door | None = open_door(config)
 
     def __enter__(self) -> "Rotator":
         return self
@@ -114,13 +117,33 @@ class Rotator:
         """Lets a paused or abandoned rotation go on, and sees it through."""
         return self._do(_calls.resume(rotation), on_progress)
 
+    def start(
+        self,
+        key: str,
+        *,
+        now: bool = False,
+        supersedes: str | None = None,
+        request_id: str | None = None,
+        actor: str | None = None,
+    ) -> Started:
+        """Opens a rotation, or finds the open one, without driving it: `run_for` or `resume` does.
+
+        With `now`, whether it is due or not: name the version that it `supersedes`, or give the wish a `request_id`
+        that the journal remembers, so that asking twice rotates once. `actor` is the id of whoever asks.
+        """
+        return self._do(_calls.start(key, now, supersedes, request_id, actor))
+
+    def recover(self, *, on_progress: Listener | None = None) -> Recovered:
+        """Takes up every open rotation that is not paused, and sees it through."""
+        return self._do(_calls.recover(), on_progress)
+
     def run_for(
         self, rotation: str, duration: timedelta | float, *, on_progress: Listener | None = None
     ) -> Rotated:
         """Drives a rotation for at most this long (a timedelta, or seconds); what is left, the next call does."""
         return self._do(_calls.run_for(rotation, duration), on_progress)
 
-    def cancel(self, rotation: str, until: datetime | str | None = None) -> None:
+    def cancel(self, rotation: str, until: datetime | None = None) -> None:
         """Gives a rotation up; refused once a mint was intended. Not started again before `until`."""
         return self._do(_calls.cancel(rotation, until))
 

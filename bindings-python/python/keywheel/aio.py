@@ -10,23 +10,25 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from os import PathLike
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from . import _calls
 from ._calls import Ask
 from ._door import open_door, read_event
 from ._keywheel import Call, Door
-from .types import Checkup, DependentReport, DueKey, Plan, Report, Rotated, RotatedKey, RotationSummary
+from .rows import RecoveredRotation, RotatedKey, Started
+from .types import Checkup, DependentReport, DueKey, Plan, Progress, Report, Rotated, RotationSummary
 
 __all__ = ["Rotator"]
 
 T = TypeVar("T")
-Listener = Callable[[dict[str, Any]], object]
+Listener = Callable[[Progress], object]
 
 # Named here because `Rotator.list` hides the builtin from the annotations below it.
 Summaries = list[RotationSummary]
 Dependents = list[DependentReport]
 Facts = list[str]
+Recovered = list[RecoveredRotation]
 
 
 class Rotator:
@@ -62,12 +64,15 @@ class Rotator:
         with self._opening:
             if self._is_closed:
                 raise ValueError("this rotator was closed")
-            door = self._door = self._door or open_door(self._config)
-            assert door is not None
+            door = self._door
+            if door is None:
+                door = self._door = open_door(self._config)
             return door
 
     async def _do(self, ask: Ask[T], on_progress: Listener | None = None) -> T:
-        door = self._door or await asyncio.to_thread(self._opened)
+        door = self._door
+        if door is None:
+            door = await asyncio.to_thread(self._opened)
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[tuple[bool, str]] = loop.create_future()
 
@@ -138,13 +143,33 @@ class Rotator:
         """Lets a paused or abandoned rotation go on, and sees it through."""
         return await self._do(_calls.resume(rotation), on_progress)
 
+    async def start(
+        self,
+        key: str,
+        *,
+        now: bool = False,
+        supersedes: str | None = None,
+        request_id: str | None = None,
+        actor: str | None = None,
+    ) -> Started:
+        """Opens a rotation, or finds the open one, without driving it: `run_for` or `resume` does.
+
+        With `now`, whether it is due or not: name the version that it `supersedes`, or give the wish a `request_id`
+        that the journal remembers, so that asking twice rotates once. `actor` is the id of whoever asks.
+        """
+        return await self._do(_calls.start(key, now, supersedes, request_id, actor))
+
+    async def recover(self, *, on_progress: Listener | None = None) -> Recovered:
+        """Takes up every open rotation that is not paused, and sees it through."""
+        return await self._do(_calls.recover(), on_progress)
+
     async def run_for(
         self, rotation: str, duration: timedelta | float, *, on_progress: Listener | None = None
     ) -> Rotated:
         """Drives a rotation for at most this long (a timedelta, or seconds); what is left, the next call does."""
         return await self._do(_calls.run_for(rotation, duration), on_progress)
 
-    async def cancel(self, rotation: str, until: datetime | str | None = None) -> None:
+    async def cancel(self, rotation: str, until: datetime | None = None) -> None:
         """Gives a rotation up; refused once a mint was intended. Not started again before `until`."""
         return await self._do(_calls.cancel(rotation, until))
 
