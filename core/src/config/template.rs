@@ -67,6 +67,7 @@ impl Template {
         text.push_str(JOURNAL);
         let _ = writeln!(text, "path = {}\n", quoted(&self.journal));
         text.push_str(POLICY);
+        text.push_str(KINDS);
         self.scope(&mut text);
         self.tag(&mut text);
         self.limits(&mut text);
@@ -183,7 +184,7 @@ exclude = []                  # OCIDs of resources to leave on the version they 
 ambiguity = \"standard\"        # \"strict\": also after a refusal, wait as after a lost answer
                               # \"fast\": after a lost answer ask again at once; trusts retry tokens, and reports say so
 history = \"report\"            # a key first seen with several versions: \"sweep\" moves everything to the current one, \"assume_moved\" trusts it
-accept_risks = []             # promises of a key store to do without, by name: \"no_date_fence\", \"no_retry_token\",
+accept_risks = []             # risks that you take, by name: \"no_date_fence\", \"no_retry_token\", \"same_key_volumes\",
                               # \"unseen_block_storage\"
 strategy = \"auto\"             # what forbids several versions of its key moves to a successor key; \"new_key\": everything does
 # predecessor_look = \"1d\"     # how often `rotate` looks whether something hangs on a key that a successor took over from
@@ -192,6 +193,18 @@ strategy = \"auto\"             # what forbids several versions of its key moves
 # Only if somebody rotates these keys with another journal: a defined tag in which both announce their mints. Needs
 # KEY_UPDATE on the keys, and a tag namespace that nobody else may use.
 # intent_register = { namespace = \"keywheel\", key = \"intent\" }
+
+";
+
+const KINDS: &str = "\
+# What a kind does with several versions of its key, where you know better than the documented default. Every line here
+# is stated in each plan and report. \"forbids\": it moves to a successor key, before a version is minted. \"ignores\": it
+# moves to a successor, whenever. \"rewraps\": it is wrapped anew under its own key. \"tolerates\": it stays as it is.
+# [kinds]
+# bucket = \"rewraps\"          # or \"forbids\", \"ignores\", \"tolerates\"
+# block_volume = \"forbids\"    # and boot_volume; \"rewraps\" names the same key once more, which Oracle does not
+#                             # document: it needs \"same_key_volumes\" in accept_risks
+# block_volume_backup = \"forbids\"   # and boot_volume_backup; never \"rewraps\"
 
 ";
 

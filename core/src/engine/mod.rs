@@ -11,6 +11,7 @@ mod book;
 mod claim;
 mod doctor;
 mod drive;
+mod kinds;
 mod mint;
 mod notify;
 mod open;

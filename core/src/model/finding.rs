@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum FindingKind {
+    /// The owner says that a kind does something else with several versions of its key than its adapter says.
+    ClassOverridden,
     /// A compartment, region or kind could not be looked at.
     CoverageHole,
     /// A dependent ended blocked, manual or partial.
@@ -27,7 +29,7 @@ pub enum FindingKind {
     QuotaLow,
     /// The intent register held something else, was dated in the future, or was removed.
     RegisterUnreliable,
-    /// A promise of the key store is missing and the owner accepted that.
+    /// The owner accepted a risk: a promise of the key store that is missing, or a step that Oracle does not document.
     RiskAccepted,
     /// Margins are shorter than in production.
     ShortenedMargins,

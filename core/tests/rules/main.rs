@@ -6,6 +6,7 @@
 mod story;
 
 mod behind;
+mod classes;
 mod due;
 mod fast;
 mod gone;
