@@ -141,12 +141,26 @@ fn is_loopback(base: &str) -> bool {
 }
 
 fn scope(mut table: Table<'_>, endpoints: &BTreeMap<Region, String>, found: &mut Found) -> Scope {
+    let kind = |text: &str| Kind::named(text).ok_or("it is no kind that keywheel knows");
+    let words = NAMED_KINDS.map(|(name, _)| name).join(", ");
+    let remedy = format!("name kinds: {words}");
     let scope = Scope {
         keys: table.list("keys", KeyId::from_str, "write the OCIDs of keys", found),
         vaults: table.list("vaults", VaultId::from_str, "write the OCIDs of vaults", found),
         regions: table.list("regions", Region::from_str, "write region identifiers", found),
         compartments: table.list("compartments", CompartmentId::from_str, "write the OCIDs of compartments", found),
+        kinds: table.list("kinds", kind, &remedy, found),
+        nothing_under_keys: table.list("nothing_under_keys", kind, &remedy, found),
     };
+    if let Some(kind) = scope.nothing_under_keys.iter().find(|kind| scope.wants(kind)) {
+        let why = format!("scope.kinds wants {} looked at, so there is nothing to state", kind.word());
+        table.problem(
+            "nothing_under_keys",
+            why,
+            "take it out here, or name in scope.kinds only what else there is",
+            found,
+        );
+    }
     if !endpoints.is_empty() {
         let real: Vec<_> = scope.regions.iter().filter(|region| !endpoints.contains_key(*region)).collect();
         if let Some(region) = real.first() {

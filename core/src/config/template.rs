@@ -97,7 +97,8 @@ impl Template {
         }
         text.push_str("]\nvaults = []         # or whole vaults: every AES key in them\n");
         text.push_str("regions = []        # empty: every region the tenancy subscribes to\n");
-        text.push_str("compartments = []   # empty: every compartment that can be seen\n\n");
+        text.push_str("compartments = []   # empty: every compartment that can be seen\n");
+        text.push_str(SCOPE_KINDS);
     }
 }
 
@@ -211,6 +212,14 @@ const KINDS: &str = "\
 const SCOPE: &str = "\
 # Keys that are managed. With `keys` and `vaults` empty, keys are reported and none is rotated.
 [scope]
+";
+
+const SCOPE_KINDS: &str = "\
+kinds = []          # kinds to look at, such as [\"bucket\"]; empty: all. What is left out is named in every report
+# Of a kind that forbids several versions of its key (block storage) leaving it out is not enough: your own statement
+# that nothing of it is under keys in scope is wanted too, and one that is found disproves it.
+# nothing_under_keys = [\"block_volume\", \"boot_volume\", \"block_volume_backup\", \"boot_volume_backup\"]
+
 ";
 
 const TAG: &str = "\

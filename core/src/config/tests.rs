@@ -212,3 +212,20 @@ buckets = \"forbids\"
     let wanted = [(Kind::BlockVolume, RekeyClass::Rewraps), (Kind::Bucket, RekeyClass::Ignores)];
     assert_eq!(policy.classes, wanted.into());
 }
+
+#[test]
+fn kinds_are_looked_at_by_name_and_a_statement_is_about_what_is_not() {
+    let text = "[scope]\nkinds = [\"bucket\", \"volume\"]\nnothing_under_keys = [\"bucket\"]\n";
+    let found = problems(text);
+    assert_eq!(found.len(), 2, "{found:#?}");
+    assert!(
+        found[0].starts_with("line 2: scope.kinds[1] = \"volume\"") && found[0].contains("block_volume"),
+        "{found:?}"
+    );
+    assert!(found[1].starts_with("line 3: scope.nothing_under_keys") && found[1].contains("bucket"), "{found:?}");
+    let found = problems("[scope]\nnothing_under_keys = [\"boot_volume\"]\n");
+    assert!(found[0].contains("wants boot_volume looked at"), "{found:?}");
+    let text = "[scope]\nkinds = [\"bucket\"]\nnothing_under_keys = [\"boot_volume\"]\n";
+    let scope = parse(text).expect("it is consistent").settings.scope;
+    assert_eq!((scope.kinds, scope.nothing_under_keys), ([Kind::Bucket].into(), [Kind::BootVolume].into()));
+}

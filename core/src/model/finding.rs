@@ -25,6 +25,8 @@ pub enum FindingKind {
     JournalBehind,
     /// A copy of the journal tells another history.
     JournalForked,
+    /// The owner does not want a kind looked at: what of it is under the key is not known.
+    KindLeftOut,
     /// The vault is close to its version limit.
     QuotaLow,
     /// The intent register held something else, was dated in the future, or was removed.

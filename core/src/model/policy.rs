@@ -311,6 +311,20 @@ pub struct Scope {
     /// Compartments to search for dependents; empty: all that can be seen.
     #[serde(default)]
     pub compartments: BTreeSet<CompartmentId>,
+    /// Kinds to look at; empty: all that an adapter knows.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub kinds: BTreeSet<Kind>,
+    /// The owner's statement that nothing of these kinds, which `kinds` leaves out, is under keys in scope.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub nothing_under_keys: BTreeSet<Kind>,
+}
+
+impl Scope {
+    /// Whether a kind is to be looked at.
+    #[must_use]
+    pub fn wants(&self, kind: &Kind) -> bool {
+        self.kinds.is_empty() || self.kinds.contains(kind)
+    }
 }
 
 /// Everything `decide` may look at besides the state: checked, typed, from one config.

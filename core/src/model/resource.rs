@@ -278,6 +278,8 @@ pub struct Coverage {
 pub enum CoverageState {
     /// We may not look; what is there is unknown. 404 means this too (oci-api §7.2).
     Denied,
+    /// The owner does not want this kind looked at (`scope.kinds`).
+    LeftOut,
     /// The owning service listed everything it shows us.
     Listed,
     /// It could not be reached now.

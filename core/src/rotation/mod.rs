@@ -22,6 +22,7 @@ pub mod page;
 mod preflight;
 mod register;
 pub mod registry;
+mod scope;
 mod state;
 mod successor;
 mod token;

@@ -8,6 +8,7 @@ use super::classes::{Override, impossible, override_findings};
 use super::fact::{Checked, PassEnded, Paused};
 use super::fast::token_is_trusted;
 use super::legs::{Classes, legs, unseen};
+use super::scope::left_out_findings;
 use super::vault::Ledger;
 use crate::Error;
 use crate::model::{
@@ -215,11 +216,12 @@ pub fn preflight(
             "check scope and permissions, or cancel; a key without dependents gets no successor",
         );
     }
-    if let Some(paused) = unseen(&legs, pass, classes, settings).filter(|_| purpose == Purpose::Rotate) {
+    if let Some(paused) = unseen(&legs, pass, dependents, classes, settings).filter(|_| purpose == Purpose::Rotate) {
         return Preflight::Stop(paused);
     }
     let mut findings = pass.findings.clone();
     findings.extend(override_findings(&seen.overrides));
+    findings.extend(left_out_findings(&pass.holes));
     if seen.versions.len() > 1 && purpose == Purpose::Rotate {
         findings.push(Finding {
             kind: FindingKind::HistoryUnknown,

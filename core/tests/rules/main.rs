@@ -15,6 +15,7 @@ mod lineage;
 mod mint;
 mod register;
 mod restored;
+mod scope;
 mod settle;
 mod steer;
 mod target;
