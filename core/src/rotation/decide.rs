@@ -121,6 +121,7 @@ fn decide_next_leg(state: &State, number: u32, settings: &Settings) -> Decision 
     let with_pages = state.pages.values().map(|page| page.opened.pass);
     let next_pass = || with_pages.chain(state.passes.keys().copied()).max().map_or(0, |last| last + 1);
     let unmoved = state.unmoved(number);
+    let unmoved = if is_on(Safeguard::LegGate) { unmoved } else { 0 };
     if unmoved > 0 && state.is_resumed {
         return Decision::Record(vec![Fact::LookedAgain { pass: next_pass() }]);
     }
@@ -150,6 +151,7 @@ fn decide_next_leg(state: &State, number: u32, settings: &Settings) -> Decision 
     };
     match blind_pass(state, matters) {
         _ if settings.policy.accept_risks.contains(&Risk::UnseenBlockStorage) => {}
+        _ if !is_on(Safeguard::UnseenParts) => {}
         None => {}
         Some((next, _)) if is_owed_a_look(state) => return Decision::Perform(Effect::Pass { pass: next }),
         Some((_, hole)) => return Decision::Record(vec![Fact::Paused(unseen_at(hole, settings))]),

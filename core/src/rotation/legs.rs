@@ -8,6 +8,7 @@ use super::fact::{LegPlan, PassEnded, Paused};
 use super::preflight::Purpose;
 use super::scope::{is_answered_for, left_out_at};
 use crate::model::{Coverage, CoverageState, Kind, RekeyClass, Risk, Settings, Strategy, StrategyPolicy};
+use crate::safeguard::{Safeguard, is_on};
 
 /// What each kind does with several versions; `None`: no adapter moves it.
 pub type Classes = BTreeMap<Kind, Option<RekeyClass>>;
@@ -67,7 +68,10 @@ pub(super) fn unseen(
     settings: &Settings,
 ) -> Option<Paused> {
     let mints_version = legs.iter().any(|leg| leg.strategy == Strategy::NewVersion);
-    if !mints_version || settings.policy.accept_risks.contains(&Risk::UnseenBlockStorage) {
+    if !mints_version
+        || !is_on(Safeguard::UnseenParts)
+        || settings.policy.accept_risks.contains(&Risk::UnseenBlockStorage)
+    {
         return None;
     }
     let is_forbidden = |kind: &Kind| classes.get(kind).copied().flatten() == Some(RekeyClass::Forbids);
