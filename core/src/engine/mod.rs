@@ -11,6 +11,7 @@ mod book;
 mod claim;
 mod doctor;
 mod drive;
+mod kinds;
 mod learn;
 mod mint;
 mod notify;

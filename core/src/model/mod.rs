@@ -3,6 +3,7 @@
 //! Nothing here knows a port, a clock or an error of ours; it parses what comes from outside once
 //! and is trusted after that. Behaviour beyond reading oneself belongs elsewhere.
 
+mod classes;
 mod doctor;
 mod finding;
 mod ids;
@@ -17,6 +18,7 @@ mod request;
 mod resource;
 mod time;
 
+pub use classes::NAMED_KINDS;
 pub use doctor::{
     ASSUMPTIONS, Check, CheckVerdict, Checkup, Forecast, Section, Source, Standing, THROW_AWAY_TAG, THROW_AWAY_VALUE,
 };

@@ -3,12 +3,12 @@
 //! `config` parses text into these; everybody else trusts them. Every assumption of protocol.md
 //! (A1 to A7) that is a number is here and nowhere else.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{CompartmentId, KeyId, Region, ResourceId, VaultId};
+use super::{CompartmentId, KeyId, Kind, Region, RekeyClass, ResourceId, VaultId};
 
 /// Waits and bounds that come from what OCI does or does not promise. One value for all of them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -183,6 +183,8 @@ pub enum Risk {
     NoDateFence,
     /// Repeated sends are not recognised (A1): only the date fence guards against a second version.
     NoRetryToken,
+    /// Volumes are given the key again that they have; Oracle does not document what that does (oci-api §0 fact 3).
+    SameKeyVolumes,
     /// Parts of the scope could not be looked at for block storage, which forbids several versions of a key (R4).
     UnseenBlockStorage,
 }
@@ -252,6 +254,9 @@ pub struct Policy {
     /// Promises of the key store that the owner does without, each by name; stated in every report.
     #[serde(default)]
     pub accept_risks: BTreeSet<Risk>,
+    /// What a kind does with several versions of its key, where the owner says otherwise than its adapter.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub classes: BTreeMap<Kind, RekeyClass>,
     /// Where deployments with journals of their own announce their mints to each other; `None`: nowhere.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub intent_register: Option<TagName>,
@@ -272,6 +277,7 @@ impl Policy {
             predecessor_look: a_day(),
             history: HistoryPolicy::default(),
             accept_risks: BTreeSet::new(),
+            classes: BTreeMap::new(),
             intent_register: None,
         }
     }
@@ -305,6 +311,20 @@ pub struct Scope {
     /// Compartments to search for dependents; empty: all that can be seen.
     #[serde(default)]
     pub compartments: BTreeSet<CompartmentId>,
+    /// Kinds to look at; empty: all that an adapter knows.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub kinds: BTreeSet<Kind>,
+    /// The owner's statement that nothing of these kinds, which `kinds` leaves out, is under keys in scope.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub nothing_under_keys: BTreeSet<Kind>,
+}
+
+impl Scope {
+    /// Whether a kind is to be looked at.
+    #[must_use]
+    pub fn wants(&self, kind: &Kind) -> bool {
+        self.kinds.is_empty() || self.kinds.contains(kind)
+    }
 }
 
 /// Everything `decide` may look at besides the state: checked, typed, from one config.

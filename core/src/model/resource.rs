@@ -59,8 +59,19 @@ pub enum RekeyClass {
 pub enum StepKind {
     /// Say which key the resource uses. Conditional: if-match.
     AssignKey,
+    /// Say the key it uses once more, so that the service makes its data key anew: what Oracle's API text says of a
+    /// volume and its guide calls undefined (oci-api §0 fact 3). Conditional: if-match. In doubt it is done again.
+    Reassign,
     /// Wrap its data keys anew under the key's current version. Convergent: no token, no if-match.
     Rewrap,
+}
+
+impl StepKind {
+    /// Whether it takes the etag that was read, and is settled by reading.
+    #[must_use]
+    pub fn is_conditional(self) -> bool {
+        matches!(self, Self::AssignKey | Self::Reassign)
+    }
 }
 
 /// How new material is made.
@@ -167,6 +178,9 @@ pub struct Evidence {
     /// When the far end said so, by its clock.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seen_at: Option<Timestamp>,
+    /// What one must know before leaning on it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub caveat: Option<String>,
 }
 
 /// What became of one dependent (rule R10). An effect has a `Reply`; only a dependent has an outcome.
@@ -264,6 +278,8 @@ pub struct Coverage {
 pub enum CoverageState {
     /// We may not look; what is there is unknown. 404 means this too (oci-api §7.2).
     Denied,
+    /// The owner does not want this kind looked at (`scope.kinds`).
+    LeftOut,
     /// The owning service listed everything it shows us.
     Listed,
     /// It could not be reached now.

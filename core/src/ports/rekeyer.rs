@@ -22,12 +22,54 @@ pub struct KindSpec {
     pub steps_same_key: Vec<StepKind>,
     /// Steps when another key takes over.
     pub steps_new_key: Vec<StepKind>,
+    /// Steps when the key stays whose effect Oracle does not document: taken only where the owner says so, by class
+    /// and by risk.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub steps_undocumented: Vec<StepKind>,
     /// The best grade its read-back can give.
     pub best_grade: Grade,
     /// What the evidence speaks of.
     pub scope: EvidenceScope,
     /// OCI permissions the steps and reads need.
     pub permissions: Vec<String>,
+}
+
+impl KindSpec {
+    /// The same kind as its owner classes it; `None`: it has no step for that class.
+    #[must_use]
+    pub fn as_class(&self, class: RekeyClass) -> Option<Self> {
+        let mut spec = Self { class, ..self.clone() };
+        match class {
+            _ if class == self.class => {}
+            RekeyClass::Forbids | RekeyClass::Ignores if self.steps_new_key.is_empty() => return None,
+            RekeyClass::Forbids | RekeyClass::Ignores => {}
+            RekeyClass::Rewraps if !self.steps_same_key.is_empty() => {}
+            RekeyClass::Rewraps if self.steps_undocumented.is_empty() => return None,
+            RekeyClass::Rewraps => spec.steps_same_key.clone_from(&self.steps_undocumented),
+            // It stays where it is, by its owner's word.
+            RekeyClass::Tolerates => {
+                spec.steps_same_key.clear();
+                spec.steps_new_key.clear();
+            }
+        }
+        Some(spec)
+    }
+
+    /// Whether it would be moved by a step that Oracle does not document.
+    #[must_use]
+    pub fn is_undocumented(&self) -> bool {
+        !self.steps_undocumented.is_empty() && self.steps_same_key == self.steps_undocumented
+    }
+
+    /// Its steps to the successor, or under the same key, and what evidence of them speaks of.
+    #[must_use]
+    pub fn steps(&self, to_successor: bool) -> (Vec<StepKind>, EvidenceScope) {
+        match to_successor {
+            true => (self.steps_new_key.clone(), self.scope),
+            false if self.is_undocumented() => (self.steps_same_key.clone(), EvidenceScope::Unknown),
+            false => (self.steps_same_key.clone(), self.scope),
+        }
+    }
 }
 
 /// Whether the owning service shows the resource.
@@ -131,6 +173,8 @@ pub struct TicketReport {
 /// 8. `Begun::Done` means that the service has changed the resource, not that it will. (`done_is_done`)
 /// 9. What is being made is `Busy` and refuses a step; what the service calls terminated is `Terminated`.
 ///    (`what_is_being_made_is_busy`, `what_is_terminated_is_said_to_be`)
+/// 10. The key that a resource has is given to it again only where `steps_undocumented` says so, under the etag that
+///    was read, and never to another key. (`the_same_key_again_is_done_only_where_it_is_described`)
 #[cfg_attr(feature = "testkit", mockall::automock)]
 #[async_trait]
 pub trait ReKeyer: Send + Sync {
