@@ -14,6 +14,7 @@ const TYPES: &[(&str, &[&str])] = &[
     ("BootVolume", &[]),
     ("BootVolumeBackup", &[]),
     ("Bucket", &["namespace"]),
+    ("ClustersCluster", &[]),
     ("Key", &["vaultId"]),
     ("Vault", &[]),
     ("Volume", &[]),

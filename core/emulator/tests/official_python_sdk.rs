@@ -193,3 +193,26 @@ async fn the_official_python_sdk_sends_what_the_transcript_of_block_storage_says
         assert_eq!(seen, transcript::block_storage(), "recorded:\n{seen:#}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_official_python_sdk_finds_clusters_and_reads_their_key() {
+    let lab = Lab::new(unhurried()).await;
+    let cluster = |n: usize| lab.world.add_cluster(&lab.home, &lab.compartment, &format!("c-{n}")).key(&lab.key).done();
+    let clusters: Vec<_> = (0..5).map(cluster).collect();
+    let oracles = lab.world.add_cluster(&lab.home, &lab.compartment, "oracles").done();
+    let facts = lab.facts(json!({ "clusters": clusters, "oracles": oracles }));
+    let _ = holds("holders.py", facts).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_official_python_sdk_sends_what_the_transcript_of_holders_says() {
+    let lab = Lab::new(unhurried()).await;
+    let recorder = Recorder::start();
+    let mut facts = transcript::facts();
+    facts["region"] = json!(recorder.url());
+    let ran = holds("holders_transcript.py", lab.facts(facts)).await;
+    if ran {
+        let seen = recorder.seen();
+        assert_eq!(seen, transcript::holders(), "recorded:\n{seen:#}");
+    }
+}

@@ -70,7 +70,7 @@ impl Engine {
         stayed: &mut Vec<Dependent>,
     ) -> Done {
         let state = self.state(main)?;
-        if state.pages.get(&number).is_some_and(|page| page.opened.pass < state.again_from) {
+        if state.pages.get(&number).is_some_and(|page| page.is_looked_at_again) {
             if let Some(page) = self.page_book(main, number).await?.state() {
                 let has_stayed = |outcome: &Outcome| UNMOVED.contains(&outcome.word());
                 for (item, progress) in page.inventory.items.iter().zip(&page.progress) {
@@ -116,7 +116,8 @@ impl Engine {
             false => spec.steps_same_key.clone(),
         });
         let steps = steps.unwrap_or_default();
-        let scope = spec.map_or(crate::model::EvidenceScope::Unknown, |spec| spec.scope);
+        let scope = spec.as_ref().map_or(crate::model::EvidenceScope::Unknown, |spec| spec.scope);
+        let remedy = spec.and_then(|spec| spec.remedy);
         let size = self.settings.budgets.page_size.clamp(1, 1000);
         for items in group.items.chunks(size) {
             let number = next_page(self.state(main)?);
@@ -128,6 +129,7 @@ impl Engine {
                 kind: group.kind.clone(),
                 key: self.state(main)?.opened.name.key.clone(),
                 steps: steps.clone(),
+                remedy: remedy.clone(),
                 scope,
                 items: items.to_vec(),
             };

@@ -59,6 +59,8 @@ operations! {
     GET_BOOT_VOLUME_BACKUP = "get_boot_volume_backup" "iaas" read None;
     LIST_BOOT_VOLUME_BACKUPS = "list_boot_volume_backups" "iaas" read None;
     UPDATE_BOOT_VOLUME_BACKUP = "update_boot_volume_backup" "iaas" write None;
+    GET_CLUSTER = "get_cluster" "containerengine" read None;
+    LIST_CLUSTERS = "list_clusters" "containerengine" read None;
     SEARCH_RESOURCES = "search_resources" "search" read None;
     GET_TENANCY = "get_tenancy" "identity" read None;
     GET_COMPARTMENT = "get_compartment" "identity" read None;

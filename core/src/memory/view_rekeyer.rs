@@ -8,7 +8,7 @@ use async_trait::async_trait;
 
 use super::answer::{Call, Caller};
 use super::world::World;
-use super::{blocks, view_rekeyer_block, view_rekeyer_bucket};
+use super::{blocks, holders, view_rekeyer_block, view_rekeyer_bucket, view_rekeyer_holder};
 use crate::error::{Error, Result};
 use crate::model::{Dependent, Kind, Timestamp};
 use crate::ports::{Begun, KindSpec, Observation, ReKeyer, Reply, StepRequest, Ticket, TicketReport};
@@ -38,11 +38,12 @@ impl World {
         self.rekeyer_view(&Caller::keywheel(), kinds)
     }
 
-    /// Every kind that a World's dependents can be of.
+    /// Every kind that a World's dependents can be of, those that are only found and read included.
     #[must_use]
     pub fn movable_kinds() -> Vec<Kind> {
         let mut kinds = vec![Kind::Bucket];
         kinds.extend(blocks::KINDS);
+        kinds.extend(holders::KINDS);
         kinds
     }
 
@@ -55,6 +56,7 @@ impl World {
 enum Family {
     Block,
     Bucket,
+    Holder,
 }
 
 impl ReKeyerView {
@@ -68,6 +70,7 @@ impl ReKeyerView {
                 Err(Error::refused(operation, "this port does not move the kind").with("kind", kind))
             }
             Kind::Bucket => Ok(Family::Bucket),
+            kind if holders::family(kind).is_some() => Ok(Family::Holder),
             _ => Ok(Family::Block),
         }
     }
@@ -79,7 +82,7 @@ impl ReKeyer for ReKeyerView {
         match kind {
             kind if !self.kinds.contains(kind) => None,
             Kind::Bucket => Some(view_rekeyer_bucket::spec()),
-            kind => view_rekeyer_block::spec(kind),
+            kind => view_rekeyer_block::spec(kind).or_else(|| view_rekeyer_holder::spec(kind)),
         }
     }
 
@@ -91,6 +94,7 @@ impl ReKeyer for ReKeyerView {
         match self.family("observe", dependent)? {
             Family::Block => self.observe_block(dependent),
             Family::Bucket => self.observe_bucket(dependent),
+            Family::Holder => self.observe_holder(dependent),
         }
     }
 
@@ -98,6 +102,7 @@ impl ReKeyer for ReKeyerView {
         match self.family("begin", &step.dependent)? {
             Family::Block => self.begin_block(step),
             Family::Bucket => self.begin_bucket(step),
+            Family::Holder => view_rekeyer_holder::refuse(step),
         }
     }
 
@@ -108,8 +113,8 @@ impl ReKeyer for ReKeyerView {
 
     async fn find(&self, dependent: &Dependent, since: Timestamp) -> Result<Reply<Vec<TicketReport>>> {
         match self.family("find", dependent)? {
-            // Nothing about block storage goes on under a work request.
-            Family::Block => Ok(Reply::bare(Vec::new())),
+            // Nothing about these goes on under a work request.
+            Family::Block | Family::Holder => Ok(Reply::bare(Vec::new())),
             Family::Bucket => self.find_bucket(dependent, since),
         }
     }

@@ -19,6 +19,8 @@ pub enum Kind {
     BootVolumeBackup,
     /// Object Storage bucket.
     Bucket,
+    /// OKE cluster: the key wraps what wraps its Kubernetes secrets, and is fixed at creation.
+    Cluster,
     /// A kind no adapter of ours moves; named, reported, never touched.
     #[serde(untagged)]
     Other(String),
@@ -32,6 +34,7 @@ impl std::fmt::Display for Kind {
             Self::BootVolume => "boot volume",
             Self::BootVolumeBackup => "boot volume backup",
             Self::Bucket => "bucket",
+            Self::Cluster => "OKE cluster",
             Self::Other(name) => name,
         })
     }

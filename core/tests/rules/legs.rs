@@ -369,3 +369,47 @@ fn a_crowd_of_planted_successors_neither_stops_the_look_nor_is_believed() {
     assert!(why.contains("claim to be the successor"), "{why}");
     assert_eq!(successors(&lab).len(), 0);
 }
+
+// ------------------------------------------------------------------------------------ what is found and only read
+
+fn add_cluster(lab: &Lab, name: &str) -> keywheel::model::ResourceId {
+    let home = Region::parse(HOME).expect("valid");
+    lab.world.add_cluster(&home, &lab.compartments[0], name).key(&lab.key).done()
+}
+
+#[test]
+fn a_cluster_is_left_to_a_person_with_what_to_do_and_holds_back_no_version() {
+    let (lab, _) = mixed();
+    add_cluster(&lab, "c");
+    let report = completed(&lab);
+    assert_eq!(report.verdict, Some(Verdict::WithExceptions), "{report}");
+    assert_eq!((successors(&lab).len(), lab.world.minted_by_us(&lab.key)), (1, 1), "both legs ran");
+    let outcome = outcome_of(&lab, &report.summary.rotation, "c");
+    assert!(matches!(&outcome, Outcome::Manual { remedy } if remedy.contains("Kubernetes")), "{outcome:?}");
+    assert_eq!(report.summary.counts.0[&Kind::Cluster].outcomes["manual"], 1);
+    assert!(report.findings.iter().any(|finding| finding.subject == "OKE cluster"), "{report}");
+}
+
+#[test]
+fn a_key_that_only_a_cluster_uses_gets_its_version_and_no_successor() {
+    let lab = Lab::mixed(0, 0);
+    add_cluster(&lab, "c");
+    let report = completed(&lab);
+    assert_eq!((successors(&lab).len(), lab.world.minted_by_us(&lab.key)), (0, 1), "{report}");
+    lab.clock.advance(lab.settings.policy.cryptoperiod);
+    completed(&lab);
+    assert_eq!(lab.world.minted_by_us(&lab.key), 2, "new secrets get new material every cryptoperiod");
+}
+
+#[test]
+fn what_was_still_open_when_exceptions_were_looked_at_again_is_counted_once() {
+    let (lab, _) = mixed();
+    add_cluster(&lab, "c");
+    lab.world.faults(FaultPlan::new().silent_no_op_on("update_volume_backup", Strikes::Every));
+    let Rotated::Paused { rotation, .. } = rotate(&lab) else { panic!("it must not mint") };
+    lab.world.faults(FaultPlan::new());
+    let resumed = lab.run(lab.rotator().resume(&rotation)).expect("it is open");
+    let Rotated::Completed(report) = resumed else { panic!("{resumed:?}") };
+    assert_eq!(report.summary.counts.0[&Kind::Cluster].outcomes["manual"], 1, "{report}");
+    assert_eq!((report.summary.dependents, report.summary.counts.total()), (8, 8), "{report}");
+}

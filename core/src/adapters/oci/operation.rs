@@ -10,6 +10,8 @@
 pub enum Service {
     /// Block storage, a part of OCI's core services.
     BlockStorage,
+    /// Kubernetes clusters and their node pools.
+    ContainerEngine,
     /// Compartments, regions, availability domains.
     Identity,
     /// Keys and versions; its endpoint is the vault's own and comes from GetVault.
@@ -217,6 +219,11 @@ table! {
     UpdateBootVolumeBackup, "update_boot_volume_backup", BlockStorage, Put,
         "/20160918/bootVolumeBackups/{bootVolumeBackupId}",
         ["BOOT_VOLUME_BACKUP_UPDATE", "VOLUME_INSPECT", "KEY_ASSOCIATE", "KEY_DISASSOCIATE"], NO, YES, YES;
+
+    /// Lists the clusters of one compartment; the listing does not name the key.
+    ListClusters, "list_clusters", ContainerEngine, Get, "/20180222/clusters", ["CLUSTER_INSPECT"], NO, NO, NO;
+    /// Reads a cluster, its key included.
+    GetCluster, "get_cluster", ContainerEngine, Get, "/20180222/clusters/{clusterId}", ["CLUSTER_READ"], NO, NO, NO;
 
     /// Reads a topic.
     GetTopic, "get_topic", Notifications, Get, "/20181201/topics/{topicId}", ["ONS_TOPIC_READ"], NO, NO, NO;

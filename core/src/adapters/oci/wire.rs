@@ -324,6 +324,11 @@ pub(crate) struct UpdateBucket<'a> {
     pub kms_key_id: &'a KeyId,
 }
 
+/// A key as a body names it; none or the empty text is Oracle's own.
+pub(crate) fn key(id: Option<&str>) -> Result<Option<KeyId>, String> {
+    id.filter(|id| !id.is_empty()).map(KeyId::parse).transpose().map_err(|why| why.to_string())
+}
+
 /// What is read of Volume, BootVolume, VolumeBackup and BootVolumeBackup; listings send the same.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -341,14 +346,26 @@ pub(crate) struct Block {
 impl Block {
     /// The key; none or the empty text is Oracle's own.
     pub(crate) fn key(&self) -> Result<Option<KeyId>, String> {
-        let id = self.kms_key_id.as_deref().filter(|id| !id.is_empty());
-        id.map(KeyId::parse).transpose().map_err(|why| why.to_string())
+        key(self.kms_key_id.as_deref())
     }
 
     /// Whether the service shows it and it is gone.
     pub(crate) fn is_terminated(&self) -> bool {
         self.lifecycle_state == "TERMINATED"
     }
+}
+
+/// What is read of Cluster and ClusterSummary; the summary lacks the key.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Cluster {
+    pub id: ResourceId,
+    pub compartment_id: CompartmentId,
+    pub name: Option<String>,
+    pub lifecycle_state: Option<String>,
+    pub kms_key_id: Option<String>,
+    pub freeform_tags: Option<Freeform>,
+    pub defined_tags: Option<Defined>,
 }
 
 /// UpdateVolumeKmsKeyDetails, UpdateBootVolumeKmsKeyDetails, and the one field that is sent of

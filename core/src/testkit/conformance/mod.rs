@@ -10,6 +10,7 @@ pub mod key_store;
 pub mod notifier;
 pub mod rekeyer;
 pub mod rekeyer_assign;
+pub mod rekeyer_read;
 pub mod world;
 
 use std::time::Duration;

@@ -16,7 +16,8 @@ use super::key_store::KeyStoreFixture;
 use super::notifier::NotifierFixture;
 use super::rekeyer::ReKeyerFixture;
 use super::rekeyer_assign::AssignFixture;
-use crate::memory::{BlockSeed, BucketSeed, Caller, FaultPlan, World};
+use super::rekeyer_read::ReadFixture;
+use crate::memory::{BlockSeed, BucketSeed, Caller, FaultPlan, HolderSeed, World};
 use crate::model::{
     Compartment, CompartmentId, Dependent, KeyId, KeyState, Kind, Margins, Region, ResourceId, Tags, Timestamp,
     TopicId, VaultId,
@@ -157,7 +158,27 @@ impl WorldFixture {
         }
     }
 
+    /// A resource that only names a key; `None` if the kind is another.
+    fn holder(&self, compartment: &CompartmentId, name: &str) -> Option<HolderSeed<'_>> {
+        match &self.kind {
+            Kind::Cluster => Some(self.world.add_cluster(&self.place.region, compartment, name)),
+            _ => None,
+        }
+    }
+
     fn dependent(&self, id: ResourceId) -> Dependent {
+        if let Some(info) = self.world.holder(&id) {
+            return Dependent {
+                id,
+                kind: info.kind,
+                region: info.region,
+                compartment: info.compartment,
+                name: info.name,
+                namespace: None,
+                availability_domain: None,
+                tags: info.tags,
+            };
+        }
         let info = self.world.block(&id).expect("it was made just now");
         Dependent {
             id,
@@ -258,12 +279,20 @@ impl CatalogFixture for WorldFixture {
             let seed = wanted.key.iter().fold(seed, BucketSeed::key);
             return wanted.tags.iter().fold(seed, |seed, (key, value)| seed.tag(key, value)).done();
         }
+        if let Some(seed) = self.holder(&wanted.compartment, &wanted.name) {
+            let seed = wanted.key.iter().fold(seed.created(now), HolderSeed::key);
+            return wanted.tags.iter().fold(seed, |seed, (key, value)| seed.tag(key, value)).done();
+        }
         let seed = self.block(&wanted.compartment, &wanted.name).created(now);
         let seed = wanted.key.iter().fold(seed, BlockSeed::key);
         wanted.tags.iter().fold(seed, |seed, (key, value)| seed.tag(key, value)).done()
     }
 
     async fn terminate(&self, id: &ResourceId) -> bool {
+        if self.world.holder(id).is_some() {
+            self.world.others_delete_holder(id);
+            return true;
+        }
         let is_block = self.world.block(id).is_some();
         if is_block {
             self.world.others_terminate(id);
@@ -363,6 +392,45 @@ impl AssignFixture for WorldFixture {
 
     async fn hangs_on_current(&self, dependent: &Dependent, key: &KeyId) -> Option<bool> {
         Some(self.world.wrapping_version(&dependent.id) == Some(self.world.current_version(key)))
+    }
+}
+
+#[async_trait]
+impl ReadFixture for WorldFixture {
+    fn port(&self) -> &dyn ReKeyer {
+        &*self.rekeyer
+    }
+
+    fn kind(&self) -> Kind {
+        self.kind.clone()
+    }
+
+    async fn new_key(&self) -> KeyId {
+        self.key_in(&self.place.vault)
+    }
+
+    async fn new_dependent(&self, key: Option<&KeyId>) -> Dependent {
+        let name = self.name("holder");
+        let seed = self.holder(&self.place.compartment, &name).expect("a kind that only names a key");
+        self.dependent(key.into_iter().fold(seed, HolderSeed::key).done())
+    }
+
+    async fn unfinished_dependent(&self, key: &KeyId, within: Duration) -> Dependent {
+        let (name, now) = (self.name("holder"), self.world.now());
+        let seed = self.holder(&self.place.compartment, &name).expect("a kind that only names a key");
+        self.dependent(seed.key(key).created(now).ready(now + within).done())
+    }
+
+    async fn terminate(&self, dependent: &Dependent) {
+        self.world.others_delete_holder(&dependent.id);
+    }
+
+    async fn forget(&self, dependent: &Dependent) {
+        self.world.others_forget_holder(&dependent.id);
+    }
+
+    async fn writes_arrived(&self) -> u64 {
+        self.world.writes()
     }
 }
 

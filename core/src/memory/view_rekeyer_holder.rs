@@ -1,0 +1,56 @@
+//! What the `ReKeyer` port sees of resources that only name a key: what they are, and what a person does about them.
+//!
+//! Nothing is moved here.
+
+use super::holders::{HolderAddress, HolderState, family};
+use super::translate::reply;
+use super::view_rekeyer::ReKeyerView;
+use crate::error::{Error, Result};
+use crate::model::{Dependent, EvidenceScope, Grade, Kind, RekeyClass};
+use crate::ports::{Begun, KindSpec, Observation, Presence, Reply, StepRequest};
+
+/// What such a kind can do; `None` for any other kind.
+pub(super) fn spec(kind: &Kind) -> Option<KindSpec> {
+    family(kind)?;
+    Some(KindSpec {
+        class: RekeyClass::Tolerates,
+        steps_same_key: Vec::new(),
+        steps_new_key: Vec::new(),
+        best_grade: Grade::Unseen,
+        scope: EvidenceScope::NewDataOnly,
+        permissions: ["CLUSTER_INSPECT", "CLUSTER_READ"].map(str::to_owned).to_vec(),
+        remedy: Some(
+            "write the cluster's secrets anew inside Kubernetes; its key was fixed when it was made".to_owned(),
+        ),
+    })
+}
+
+impl ReKeyerView {
+    pub(super) fn observe_holder(&self, dependent: &Dependent) -> Result<Reply<Observation>> {
+        let seen = |presence, key| Observation { presence, key, version: None, held: Vec::new() };
+        let Dependent { region, kind, id, .. } = dependent.clone();
+        match self.world.get_holder(&self.call(), &HolderAddress { region, kind, id }) {
+            Ok(answer) => Ok(reply("observe", Ok(answer))?.map(|info| seen(presence_of(info.state), info.key))),
+            Err(refusal) if refusal.status == 404 => Ok(Reply {
+                value: seen(Presence::NotVisible, None),
+                etag: None,
+                server_date: Some(refusal.date),
+                request_id: Some(refusal.request_id),
+            }),
+            Err(refusal) => reply("observe", Err(refusal)),
+        }
+    }
+}
+
+/// Refuses a step of a kind that has none.
+pub(super) fn refuse(step: &StepRequest) -> Result<Reply<Begun>> {
+    Err(Error::refused("begin", "this kind has no steps; a person acts on it").with("kind", &step.dependent.kind))
+}
+
+fn presence_of(state: HolderState) -> Presence {
+    match state {
+        HolderState::Active => Presence::Ready,
+        HolderState::Creating => Presence::Busy,
+        HolderState::Deleted => Presence::Terminated,
+    }
+}
