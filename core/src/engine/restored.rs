@@ -12,7 +12,7 @@ use crate::rotation::meta::Cursors;
 use crate::rotation::{Conclusion, Effect, Fact, JournalBehind, State, rid};
 use crate::safeguard::{Safeguard, is_on};
 
-/// Later ordinals of the same rotation that the sinks are asked about too.
+/// Earlier, and later, ordinals of the same rotation that the sinks are asked about too.
 const ORDINALS_ASKED: u32 = 4;
 
 impl Engine {
@@ -29,11 +29,14 @@ impl Engine {
     /// A fact for each sink that holds what the stream has not, and that the stream does not know of yet.
     pub(super) async fn behind(&self, main: &Book<State>) -> Result<Vec<Fact>> {
         let mut facts = Vec::new();
-        // A backup may be older than a cancel: what is forgotten then is a rotation of a later ordinal.
+        // A backup may be older than a cancel: what is forgotten then is a rotation of a later ordinal. And a rotation
+        // that has forgotten its own mint may be cancelled: the next ordinal must wait for what the last one sent.
         let name = &self.state(main)?.opened.name;
-        let later = (name.ordinal + 1..=name.ordinal + ORDINALS_ASKED)
+        let near = name.ordinal.saturating_sub(ORDINALS_ASKED).max(1)..=name.ordinal + ORDINALS_ASKED;
+        let others = near
+            .filter(|ordinal| *ordinal != name.ordinal)
             .map(|ordinal| StreamId::rotation(&rid(&RotationName { ordinal, ..name.clone() })));
-        let streams: Vec<StreamId> = std::iter::once(main.stream().clone()).chain(later).collect();
+        let streams: Vec<StreamId> = std::iter::once(main.stream().clone()).chain(others).collect();
         let mut places = Vec::new();
         for sink in &self.ports.audit {
             for stream in &streams {

@@ -99,6 +99,27 @@ pub fn trace(scenario: &Scenario) -> String {
     data_encoding::HEXLOWER.encode(&hasher.finalize())
 }
 
+/// Everything that happened, in order, for a person: each request World saw and each line of the journal.
+#[must_use]
+pub fn story(scenario: &Scenario) -> String {
+    let (stage, _) = play(scenario);
+    let mut lines = stage.journal.tape().into_iter().peekable();
+    let mut text = String::new();
+    let mut until = |text: &mut String, mark: u64| {
+        while let Some((_, line)) = lines.next_if(|(at, _)| *at <= mark) {
+            text.push_str(&format!("           {} {}\n", line.stream, line.text));
+        }
+    };
+    stage.world.with_log(|log| {
+        for (number, entry) in (1..).zip(log) {
+            text.push_str(&format!("{number:>8}  {entry:?}\n"));
+            until(&mut text, number);
+        }
+    });
+    until(&mut text, u64::MAX);
+    text
+}
+
 /// Takes faults away one by one while it still fails by the same rule.
 #[must_use]
 pub fn minimise(scenario: &Scenario) -> Scenario {

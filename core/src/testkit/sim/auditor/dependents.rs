@@ -109,10 +109,14 @@ fn everybody(evidence: &mut Evidence<'_>, ended: &Ended<'_>) {
     }
     let mut complaints = Vec::new();
     let blocks = evidence.stage.blocks.borrow();
-    let here = blocks.iter().filter(|block| legs::hung_through(evidence, block, ended.last_effect));
-    for bucket in evidence.stage.buckets.borrow().iter().chain(here) {
+    let buckets = evidence.stage.buckets.borrow();
+    for bucket in buckets.iter().chain(blocks.iter()) {
         let Some(since) = bucket.steady_since else { continue };
         if since > ended.last_effect || with_outcome.contains_key(&bucket.id) {
+            continue;
+        }
+        // What an earlier sweep of ours took to a successor is no longer this key's.
+        if !legs::hung_through(evidence, bucket, ended.last_effect) {
             continue;
         }
         let in_a_hole = ended.last_pass.holes.iter().any(|hole| {
@@ -127,7 +131,7 @@ fn everybody(evidence: &mut Evidence<'_>, ended: &Ended<'_>) {
             complaints.push(("I3 nobody is lost", format!("{} under the key since request {since}", bucket.name)));
         }
     }
-    drop(blocks);
+    drop((blocks, buckets));
     let is_blind = !ended.last_pass.holes.is_empty()
         || ended.last_pass.findings.iter().any(|finding| finding.kind == FindingKind::CoverageHole);
     if is_blind && ended.completed.verdict == Verdict::Clean {

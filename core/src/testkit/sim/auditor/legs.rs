@@ -73,32 +73,38 @@ pub(super) fn unjustified(evidence: &Evidence<'_>, after: u64, until: u64) -> Op
     (!listed).then(|| format!("no list of keys without a successor was answered before request {until}"))
 }
 
+/// Whether we told a service which key a resource shall use. Buckets move too, when a predecessor is swept.
 fn is_update(entry: &LogEntry) -> bool {
-    let assigns = entry.operation.starts_with("update_") && entry.service == "iaas";
+    let assigns = entry.operation.starts_with("update_") && ["iaas", "objectstorage"].contains(&entry.service);
     assigns && &*entry.principal == "keywheel"
 }
 
-/// The request by which we took it off the key.
+/// The request by which we took it off the key. A bucket is addressed by its name.
 fn left_at(evidence: &Evidence<'_>, block: &DependentTruth) -> Option<u64> {
+    let is_about = |entry: &LogEntry| entry.subject == block.id.as_str() || entry.subject == block.name;
     let is_it = |entry: &LogEntry| {
         let no_op = entry.note == Some(Note::SilentNoOp);
-        is_update(entry) && entry.subject == block.id.as_str() && entry.status == 200 && !no_op
+        is_update(entry) && is_about(entry) && entry.status == 200 && !no_op
     };
     let moves = (1..).zip(evidence.log).find(|(_, entry)| is_it(entry));
     moves.map(|(number, _)| number).or_else(|| {
         // An answer that was an error hides an effect: the truth at the end says that there was one.
-        let is_tried = |entry: &LogEntry| is_update(entry) && entry.subject == block.id.as_str();
+        let is_tried = |entry: &LogEntry| is_update(entry) && is_about(entry);
         let has_left = !hangs_on(evidence, block, &evidence.stage.key);
         let tried = (1..).zip(evidence.log).find(|(_, entry)| is_tried(entry)).map(|(number, _)| number);
         tried.filter(|_| has_left)
     })
 }
 
+/// Of a bucket, where its new data goes: what it holds is another rule's business.
 fn hangs_on(evidence: &Evidence<'_>, block: &DependentTruth, key: &KeyId) -> bool {
+    if evidence.stage.buckets.borrow().iter().any(|bucket| bucket.id == block.id) {
+        return evidence.stage.world.bucket_key(&block.id).as_ref() == Some(key);
+    }
     evidence.stage.world.wrapping(&block.id).is_some_and(|wrapping| wrapping.key == *key)
 }
 
-/// Whether a volume or backup hung on the key at a mark, as far as nobody but us has touched it.
+/// Whether a dependent hung on the key at a mark, as far as nobody but us has touched it.
 pub(super) fn hung_through(evidence: &Evidence<'_>, block: &DependentTruth, mark: u64) -> bool {
     block.steady_since.is_some_and(|since| since <= mark) && left_at(evidence, block).is_none_or(|left| left > mark)
 }
