@@ -15,6 +15,8 @@ const TYPES: &[(&str, &[&str])] = &[
     ("BootVolumeBackup", &[]),
     ("Bucket", &["namespace"]),
     ("ClustersCluster", &[]),
+    ("ClustersNodePool", &[]),
+    ("InstanceConfiguration", &[]),
     ("Key", &["vaultId"]),
     ("Vault", &[]),
     ("Volume", &[]),

@@ -1,7 +1,7 @@
-//! Resources that name a key and keep no data under it that keywheel could move: clusters, and later templates.
+//! Resources that name a key and keep no data under it that keywheel could move: clusters, node pools, configurations.
 //!
-//! World knows of each which key it names and where it is in its life. Nothing here changes a key: where a service
-//! lets one be changed, that has a file of its own.
+//! World knows of each which key it names and where it is in its life. Nothing here changes a key: how a node pool gets
+//! another is in `node_pools`.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -33,6 +33,8 @@ pub enum HolderState {
     Creating,
     /// It is gone and still shown.
     Deleted,
+    /// A change of it goes on.
+    Updating,
 }
 
 impl HolderState {
@@ -43,11 +45,12 @@ impl HolderState {
             Self::Active => "ACTIVE",
             Self::Creating => "CREATING",
             Self::Deleted => "DELETED",
+            Self::Updating => "UPDATING",
         }
     }
 }
 
-/// Such a resource as its Get tells it. Listings of clusters do not name the key.
+/// Such a resource as its Get tells it. Listings of clusters and configurations do not name the key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HolderInfo {
     /// Its OCID.
@@ -62,6 +65,12 @@ pub struct HolderInfo {
     pub name: String,
     /// The key it names; `None`: Oracle's.
     pub key: Option<KeyId>,
+    /// Other keys it names: a configuration may name one for each volume.
+    pub more_keys: Vec<KeyId>,
+    /// What else a node pool makes its nodes with, in words that World does not read.
+    pub settings: String,
+    /// Whether a change of a node pool replaces its nodes.
+    pub is_cycling: bool,
     /// Where it is in its life.
     pub state: HolderState,
     /// Its tags.
@@ -73,32 +82,65 @@ pub struct HolderInfo {
 #[derive(Debug)]
 pub(super) struct HolderRecord {
     /// Its state in here is that of a resource which is ready.
-    info: HolderInfo,
-    etag: u64,
+    pub(super) info: HolderInfo,
+    pub(super) etag: u64,
     /// From when on it is ACTIVE.
     ready: Timestamp,
+    /// A change that goes on, or that ended and was not worked in yet.
+    pub(super) change: Option<Change>,
+}
+
+/// What a node pool will be like once a work request has ended.
+#[derive(Debug, Clone)]
+pub(super) struct Change {
+    pub(super) key: Option<KeyId>,
+    pub(super) settings: String,
+    pub(super) ends: Timestamp,
+    pub(super) is_failing: bool,
 }
 
 impl HolderRecord {
-    fn etag(&self) -> Etag {
-        Etag::parse(format!("ho{}", self.etag)).expect("letters and digits")
+    /// A change has one etag while it goes on and another when it has ended.
+    pub(super) fn etag(&self, now: Timestamp) -> Etag {
+        let ended = self.change.as_ref().is_some_and(|change| change.ends <= now);
+        Etag::parse(format!("ho{}", self.etag + u64::from(ended))).expect("letters and digits")
     }
 
-    fn info(&self, now: Timestamp) -> HolderInfo {
-        let state = match self.info.state {
-            HolderState::Active if now < self.ready => HolderState::Creating,
-            state => state,
-        };
-        HolderInfo { state, ..self.info.clone() }
+    pub(super) fn info(&self, now: Timestamp) -> HolderInfo {
+        let mut info = self.info.clone();
+        if info.state == HolderState::Active && now < self.ready {
+            info.state = HolderState::Creating;
+        }
+        match &self.change {
+            Some(change) if now < change.ends && info.state == HolderState::Active => {
+                info.state = HolderState::Updating;
+            }
+            Some(change) if now >= change.ends && !change.is_failing => {
+                info.key.clone_from(&change.key);
+                info.settings.clone_from(&change.settings);
+            }
+            _ => {}
+        }
+        info
+    }
+
+    /// Works in a change that has ended.
+    pub(super) fn settle(&mut self, now: Timestamp) {
+        if self.change.as_ref().is_some_and(|change| change.ends <= now) {
+            self.info = self.info(now);
+            self.etag += 1;
+            self.change = None;
+        }
     }
 }
 
 /// Clusters and the like.
 #[derive(Debug, Default)]
 pub(super) struct Holders {
-    by_id: HashMap<ResourceId, HolderRecord>,
+    pub(super) by_id: HashMap<ResourceId, HolderRecord>,
     /// In order of creation.
     listed: BTreeMap<(Region, CompartmentId, Kind), Vec<ResourceId>>,
+    pub(super) work: super::node_pools::PoolWork,
 }
 
 /// The names and operations of one kind.
@@ -114,12 +156,27 @@ pub(super) struct HolderFamily {
 static CLUSTER: HolderFamily =
     HolderFamily { word: "cluster", search_type: "ClustersCluster", get: &op::GET_CLUSTER, list: &op::LIST_CLUSTERS };
 
+static INSTANCE_CONFIGURATION: HolderFamily = HolderFamily {
+    word: "instanceconfiguration",
+    search_type: "InstanceConfiguration",
+    get: &op::GET_INSTANCE_CONFIGURATION,
+    list: &op::LIST_INSTANCE_CONFIGURATIONS,
+};
+static NODE_POOL: HolderFamily = HolderFamily {
+    word: "nodepool",
+    search_type: "ClustersNodePool",
+    get: &op::GET_NODE_POOL,
+    list: &op::LIST_NODE_POOLS,
+};
+
 /// Kinds that World holds in this way.
-pub(super) const KINDS: [Kind; 1] = [Kind::Cluster];
+pub(super) const KINDS: [Kind; 3] = [Kind::Cluster, Kind::InstanceConfiguration, Kind::NodePool];
 
 pub(super) fn family(kind: &Kind) -> Option<&'static HolderFamily> {
     match kind {
         Kind::Cluster => Some(&CLUSTER),
+        Kind::InstanceConfiguration => Some(&INSTANCE_CONFIGURATION),
+        Kind::NodePool => Some(&NODE_POOL),
         _ => None,
     }
 }
@@ -129,7 +186,7 @@ fn family_of(kind: &Kind) -> &'static HolderFamily {
 }
 
 impl State {
-    fn holder_at(&self, ctx: &Ctx, at: &HolderAddress) -> Result<&HolderRecord, No> {
+    pub(super) fn holder_at(&self, ctx: &Ctx, at: &HolderAddress) -> Result<&HolderRecord, No> {
         let found = self.holders.by_id.get(&at.id);
         let found = found.filter(|record| record.info.region == at.region && record.info.kind == at.kind);
         let found = found.filter(|record| self.may_see(ctx, &record.info.compartment));
@@ -168,7 +225,7 @@ impl World {
     pub fn get_holder(&self, call: &Call, at: &HolderAddress) -> Told<HolderInfo> {
         self.read(family_of(&at.kind).get, call, &at.region, at.id.as_str(), |state, ctx| {
             let record = state.holder_at(ctx, at)?;
-            Ok(Yes::new(record.info(ctx.now)).etag(record.etag()))
+            Ok(Yes::new(record.info(ctx.now)).etag(record.etag(ctx.now)))
         })
     }
 
@@ -203,6 +260,21 @@ impl World {
         self.seed_holder(Kind::Cluster, region, compartment, name)
     }
 
+    /// An instance configuration; Oracle's keys unless told otherwise.
+    pub fn add_instance_configuration(
+        &self,
+        region: &Region,
+        compartment: &CompartmentId,
+        name: &str,
+    ) -> HolderSeed<'_> {
+        self.seed_holder(Kind::InstanceConfiguration, region, compartment, name)
+    }
+
+    /// An OKE node pool; its nodes' boot volumes are under Oracle's key unless told otherwise.
+    pub fn add_node_pool(&self, region: &Region, compartment: &CompartmentId, name: &str) -> HolderSeed<'_> {
+        self.seed_holder(Kind::NodePool, region, compartment, name)
+    }
+
     /// Somebody deletes such a resource; the service goes on showing it as DELETED.
     pub fn others_delete_holder(&self, id: &ResourceId) {
         let (now, mut state) = self.settled();
@@ -232,6 +304,9 @@ impl World {
             compartment: compartment.clone(),
             name: name.to_owned(),
             key: None,
+            more_keys: Vec::new(),
+            settings: "{\"size\":3}".to_owned(),
+            is_cycling: false,
             tags: Tags::default(),
             created: self.now() - super::seed_block::OLD,
             ready: None,
@@ -248,6 +323,9 @@ pub struct HolderSeed<'w> {
     compartment: CompartmentId,
     name: String,
     key: Option<KeyId>,
+    more_keys: Vec<KeyId>,
+    settings: String,
+    is_cycling: bool,
     tags: Tags,
     created: Timestamp,
     ready: Option<Timestamp>,
@@ -257,6 +335,24 @@ impl HolderSeed<'_> {
     /// Names this key.
     pub fn key(mut self, key: &KeyId) -> Self {
         self.key = Some(key.clone());
+        self
+    }
+
+    /// Names this key too.
+    pub fn more_key(mut self, key: &KeyId) -> Self {
+        self.more_keys.push(key.clone());
+        self
+    }
+
+    /// A node pool that makes its nodes with this, in words that World does not read.
+    pub fn settings(mut self, settings: &str) -> Self {
+        self.settings = settings.to_owned();
+        self
+    }
+
+    /// A node pool that replaces its nodes whenever it is changed.
+    pub fn cycling(mut self) -> Self {
+        self.is_cycling = true;
         self
     }
 
@@ -290,12 +386,15 @@ impl HolderSeed<'_> {
             compartment: self.compartment,
             name: self.name,
             key: self.key,
+            more_keys: self.more_keys,
+            settings: self.settings,
+            is_cycling: self.is_cycling,
             state: HolderState::Active,
             tags: self.tags,
             time_created: self.created,
         };
         let ready = self.ready.unwrap_or(self.created + state.settings.creation_delay);
-        state.insert_holder(HolderRecord { info, etag: 1, ready });
+        state.insert_holder(HolderRecord { info, etag: 1, ready, change: None });
         id
     }
 }

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::fact::{Checked, PassEnded, Paused};
 use super::fast::token_is_trusted;
-use super::legs::{Classes, legs, unseen};
+use super::legs::{Classes, legs, sources_left, unseen};
 use super::vault::Ledger;
 use crate::Error;
 use crate::model::{
@@ -213,6 +213,7 @@ pub fn preflight(
         return Preflight::Stop(paused);
     }
     let mut findings = pass.findings.clone();
+    findings.extend(sources_left(&legs, dependents, classes));
     if seen.versions.len() > 1 && purpose == Purpose::Rotate {
         findings.push(Finding {
             kind: FindingKind::HistoryUnknown,

@@ -21,3 +21,20 @@ pub(crate) fn block_storage() -> Value {
 pub(crate) fn holders() -> Value {
     serde_json::from_str(include_str!("../transcripts/holders.json")).expect("a transcript is JSON")
 }
+
+/// A node pool as the recorder shows it, with a field that only reading knows and one that says nothing.
+pub(crate) fn node_pool() -> Value {
+    json!({
+        "id": facts()["id"], "compartmentId": facts()["compartment"], "lifecycleState": "ACTIVE",
+        "nodeConfigDetails": {
+            "size": 3, "kmsKeyId": "ocid1.key.oc1.iad.v.before", "computeClusterId": "ocid1.computecluster.oc1.c",
+            "nsgIds": ["ocid1.nsg.oc1.a"], "isPvEncryptionInTransitEnabled": true, "freeformTags": null,
+            "placementConfigs": [{ "availabilityDomain": "AD-1", "subnetId": "ocid1.subnet.oc1.a" }],
+        },
+    })
+}
+
+/// What the SDK sends for reading that pool and then naming another key in details that are otherwise the same.
+pub(crate) fn node_pool_update() -> Value {
+    serde_json::from_str(include_str!("../transcripts/node_pool_update.json")).expect("a transcript is JSON")
+}

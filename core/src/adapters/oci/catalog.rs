@@ -168,7 +168,7 @@ impl Catalog {
         Ok(answer.reply(CatalogPage { candidates: candidates?, coverage, next: more.or(next) }))
     }
 
-    /// A page of clusters and the like: their listing names no key, so whoever looks for one reads each.
+    /// A page of clusters and the like: most listings name no key, so whoever looks for one reads each.
     async fn list_holders(
         &self,
         pass: &Pass<'_>,
@@ -360,6 +360,8 @@ fn searched(
         "bootvolume" => Kind::BootVolume,
         "bootvolumebackup" => Kind::BootVolumeBackup,
         "clusterscluster" | "cluster" => Kind::Cluster,
+        "clustersnodepool" | "nodepool" => Kind::NodePool,
+        "instanceconfiguration" => Kind::InstanceConfiguration,
         other => Kind::Other(other.to_owned()),
     };
     let tags = wire::tags(found.freeform_tags, found.defined_tags);

@@ -59,7 +59,7 @@ impl Endpoints {
         }
         let domain = region::domain(region)?;
         let host = match service {
-            Service::BlockStorage => format!("iaas.{region}.{domain}"),
+            Service::BlockStorage | Service::Compute => format!("iaas.{region}.{domain}"),
             Service::ContainerEngine => format!("containerengine.{region}.oci.{domain}"),
             Service::Identity => format!("identity.{region}.oci.{domain}"),
             Service::KmsVault => format!("kms.{region}.{domain}"),

@@ -28,5 +28,5 @@ pub use client::{Client, ClientSettings};
 pub use endpoint::Endpoints;
 pub use key_store::VaultKeyStore;
 pub use ons::Topic;
-pub use rekey::{BlockReKeyer, BucketReKeyer, HolderReader, Rekeyers};
+pub use rekey::{BlockReKeyer, BucketReKeyer, HolderReader, NodePoolReKeyer, Rekeyers};
 pub use transport::Timeouts;

@@ -368,6 +368,47 @@ pub(crate) struct Cluster {
     pub defined_tags: Option<Defined>,
 }
 
+/// What is read of InstanceConfiguration and its summary; the summary lacks the details.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct InstanceConfiguration {
+    pub id: ResourceId,
+    pub compartment_id: CompartmentId,
+    pub display_name: Option<String>,
+    /// Read as it is: a configuration comes in two shapes, and the one with options nests the other.
+    pub instance_details: Option<serde_json::Value>,
+    pub freeform_tags: Option<Freeform>,
+    pub defined_tags: Option<Defined>,
+}
+
+/// What is read of NodePool and NodePoolSummary.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct NodePool {
+    pub id: ResourceId,
+    pub compartment_id: CompartmentId,
+    pub name: Option<String>,
+    pub lifecycle_state: Option<String>,
+    /// Kept whole, fields unknown to us included: an update sends it back.
+    pub node_config_details: Option<serde_json::Map<String, serde_json::Value>>,
+    pub node_pool_cycling_details: Option<NodePoolCycling>,
+    pub freeform_tags: Option<Freeform>,
+    pub defined_tags: Option<Defined>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct NodePoolCycling {
+    pub is_node_cycling_enabled: Option<bool>,
+}
+
+/// The part of UpdateNodePoolDetails that is sent.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct UpdateNodePool {
+    pub node_config_details: serde_json::Map<String, serde_json::Value>,
+}
+
 /// UpdateVolumeKmsKeyDetails, UpdateBootVolumeKmsKeyDetails, and the one field that is sent of
 /// UpdateVolumeBackupDetails and UpdateBootVolumeBackupDetails.
 #[derive(Debug, Clone, Serialize)]

@@ -11,6 +11,7 @@ pub mod notifier;
 pub mod rekeyer;
 pub mod rekeyer_assign;
 pub mod rekeyer_read;
+pub mod rekeyer_source;
 pub mod world;
 
 use std::time::Duration;

@@ -17,6 +17,7 @@ use super::notifier::NotifierFixture;
 use super::rekeyer::ReKeyerFixture;
 use super::rekeyer_assign::AssignFixture;
 use super::rekeyer_read::ReadFixture;
+use super::rekeyer_source::{Cycling, SourceFixture};
 use crate::memory::{BlockSeed, BucketSeed, Caller, FaultPlan, HolderSeed, World};
 use crate::model::{
     Compartment, CompartmentId, Dependent, KeyId, KeyState, Kind, Margins, Region, ResourceId, Tags, Timestamp,
@@ -162,6 +163,10 @@ impl WorldFixture {
     fn holder(&self, compartment: &CompartmentId, name: &str) -> Option<HolderSeed<'_>> {
         match &self.kind {
             Kind::Cluster => Some(self.world.add_cluster(&self.place.region, compartment, name)),
+            Kind::InstanceConfiguration => {
+                Some(self.world.add_instance_configuration(&self.place.region, compartment, name))
+            }
+            Kind::NodePool => Some(self.world.add_node_pool(&self.place.region, compartment, name)),
             _ => None,
         }
     }
@@ -289,7 +294,10 @@ impl CatalogFixture for WorldFixture {
     }
 
     async fn terminate(&self, id: &ResourceId) -> bool {
-        if self.world.holder(id).is_some() {
+        if let Some(info) = self.world.holder(id) {
+            if info.kind == Kind::InstanceConfiguration {
+                return false;
+            }
             self.world.others_delete_holder(id);
             return true;
         }
@@ -415,14 +423,20 @@ impl ReadFixture for WorldFixture {
         self.dependent(key.into_iter().fold(seed, HolderSeed::key).done())
     }
 
-    async fn unfinished_dependent(&self, key: &KeyId, within: Duration) -> Dependent {
+    async fn unfinished_dependent(&self, key: &KeyId, within: Duration) -> Option<Dependent> {
+        if self.kind == Kind::InstanceConfiguration {
+            return None;
+        }
         let (name, now) = (self.name("holder"), self.world.now());
         let seed = self.holder(&self.place.compartment, &name).expect("a kind that only names a key");
-        self.dependent(seed.key(key).created(now).ready(now + within).done())
+        Some(self.dependent(seed.key(key).created(now).ready(now + within).done()))
     }
 
-    async fn terminate(&self, dependent: &Dependent) {
-        self.world.others_delete_holder(&dependent.id);
+    async fn terminate(&self, dependent: &Dependent) -> bool {
+        self.kind != Kind::InstanceConfiguration && {
+            self.world.others_delete_holder(&dependent.id);
+            true
+        }
     }
 
     async fn forget(&self, dependent: &Dependent) {
@@ -431,6 +445,36 @@ impl ReadFixture for WorldFixture {
 
     async fn writes_arrived(&self) -> u64 {
         self.world.writes()
+    }
+}
+
+#[async_trait]
+impl SourceFixture for WorldFixture {
+    fn port(&self) -> &dyn ReKeyer {
+        &*self.rekeyer
+    }
+
+    fn work_request_deadline(&self) -> Duration {
+        self.margins.work_request_deadline.min(Duration::from_secs(600))
+    }
+
+    async fn new_key(&self) -> KeyId {
+        self.key_in(&self.place.vault)
+    }
+
+    async fn new_pool(&self, key: &KeyId, settings: &str, cycles: Cycling) -> Dependent {
+        let name = self.name("pool");
+        let Place { region, compartment, .. } = &self.place;
+        let seed = self.world.add_node_pool(region, compartment, &name).key(key).settings(settings);
+        self.dependent(if cycles == Cycling::On { seed.cycling() } else { seed }.done())
+    }
+
+    async fn settings_of(&self, pool: &Dependent) -> String {
+        self.world.holder(&pool.id).expect("a pool of this World").settings
+    }
+
+    async fn lose_next_update_answer(&self) {
+        self.world.faults(FaultPlan::new().lose_answer("update_node_pool", 1));
     }
 }
 

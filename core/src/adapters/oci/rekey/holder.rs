@@ -19,6 +19,11 @@ const CLUSTER: &str = "new secrets use the key's current version; write existing
     annotate secrets --all --all-namespaces --overwrite encryption-key-rotation-time=\"$(date +%s)\"; the key was fixed \
     when the cluster was made: if it gets a successor, the cluster stays on this one, which must stay enabled";
 
+/// UpdateInstanceConfiguration changes names and tags (SDK 2.189.0).
+const INSTANCE_CONFIGURATION: &str = "the details of a configuration cannot be changed: make a new one that names the \
+    key that took over, point its instance pools at it, and remove this one; until then what it launches is under this \
+    key, and is moved to the successor, if there is one, whenever it is found";
+
 /// Reads what it never moves.
 pub struct HolderReader {
     client: Arc<Client>,
@@ -32,44 +37,54 @@ impl HolderReader {
     }
 }
 
+/// Reads the keys that such a resource names.
+pub(super) async fn observe(client: &Client, dependent: &Dependent) -> Result<Reply<Observation>> {
+    let calls = holders::calls(&dependent.kind).ok_or_else(|| {
+        Error::refused("observe", "this adapter does not read the kind").with("kind", &dependent.kind)
+    })?;
+    let seen = |presence, key, held| Observation { presence, key, version: None, held };
+    match holders::get(client, calls, dependent).await {
+        Ok((answer, read)) => Ok(answer.reply(seen(read.presence, read.key, read.more_keys))),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(Reply {
+            value: seen(Presence::NotVisible, None, Vec::new()),
+            etag: None,
+            server_date: error.server_date(),
+            request_id: error.request_id().cloned(),
+        }),
+        Err(error) => Err(error),
+    }
+}
+
 #[async_trait]
 impl ReKeyer for HolderReader {
     fn describe(&self, kind: &Kind) -> Option<KindSpec> {
+        let (class, remedy) = match kind {
+            Kind::Cluster => (RekeyClass::Tolerates, CLUSTER),
+            Kind::InstanceConfiguration => (RekeyClass::FixedSource, INSTANCE_CONFIGURATION),
+            _ => return None,
+        };
         let calls = holders::calls(kind)?;
         let mut permissions: Vec<_> =
             [calls.list, calls.get].iter().flat_map(|call| call.permissions()).map(|name| (*name).to_owned()).collect();
         permissions.sort();
         permissions.dedup();
         Some(KindSpec {
-            class: RekeyClass::Tolerates,
+            class,
             steps_same_key: Vec::new(),
             steps_new_key: Vec::new(),
             best_grade: Grade::Unseen,
             scope: EvidenceScope::NewDataOnly,
             permissions,
-            remedy: Some(CLUSTER.to_owned()),
+            remedy: Some(remedy.to_owned()),
         })
     }
 
     fn kinds(&self) -> Vec<Kind> {
-        holders::KINDS.to_vec()
+        holders::ONLY_READ.to_vec()
     }
 
     async fn observe(&self, dependent: &Dependent) -> Result<Reply<Observation>> {
-        let calls = holders::calls(&dependent.kind).ok_or_else(|| {
-            Error::refused("observe", "this adapter does not read the kind").with("kind", &dependent.kind)
-        })?;
-        let seen = |presence, key| Observation { presence, key, version: None, held: Vec::new() };
-        match holders::get(&self.client, calls, dependent).await {
-            Ok((answer, read)) => Ok(answer.reply(seen(read.presence, read.key))),
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(Reply {
-                value: seen(Presence::NotVisible, None),
-                etag: None,
-                server_date: error.server_date(),
-                request_id: error.request_id().cloned(),
-            }),
-            Err(error) => Err(error),
-        }
+        observe(&self.client, dependent).await
     }
 
     async fn begin(&self, step: &StepRequest) -> Result<Reply<Begun>> {

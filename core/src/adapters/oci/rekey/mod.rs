@@ -5,6 +5,7 @@
 mod block;
 mod bucket;
 mod holder;
+mod node_pool;
 
 use std::sync::Arc;
 
@@ -13,6 +14,7 @@ use async_trait::async_trait;
 pub use block::BlockReKeyer;
 pub use bucket::BucketReKeyer;
 pub use holder::HolderReader;
+pub use node_pool::NodePoolReKeyer;
 
 use super::client::Client;
 use crate::error::{Error, Result};
@@ -32,7 +34,8 @@ impl Rekeyers {
             adapters: vec![
                 Box::new(BucketReKeyer::new(Arc::clone(&client))),
                 Box::new(BlockReKeyer::new(Arc::clone(&client))),
-                Box::new(HolderReader::new(client)),
+                Box::new(HolderReader::new(Arc::clone(&client))),
+                Box::new(NodePoolReKeyer::new(client)),
             ],
         }
     }
