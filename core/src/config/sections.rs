@@ -316,6 +316,7 @@ fn margins(mut table: Table<'_>, is_test: bool, found: &mut Found) -> Margins {
     set("list_lag", &mut margins.list_lag, Some(production.list_lag));
     set("clock_error", &mut margins.clock_error, Some(production.clock_error));
     set("search_lag", &mut margins.search_lag, Some(production.search_lag));
+    set("absence_settle", &mut margins.absence_settle, Some(production.absence_settle));
     set("clock_offset_max", &mut margins.clock_offset_max, None);
     set("token_life", &mut margins.token_life, None);
     set("poll_min", &mut margins.poll_min, None);

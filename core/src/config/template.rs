@@ -218,7 +218,7 @@ stderr = true                 # also on standard error
 const MARGINS: &str = "
 # How long to wait for what OCI does not promise. \"lab\" is for rehearsals on loopback endpoints only.
 # Single margins: skew_limit, processing, list_lag, clock_error, clock_offset_max, token_life, poll_min,
-# poll_max, flip_deadline, replica_deadline, work_request_deadline, search_lag, claim_ttl.
+# poll_max, flip_deadline, replica_deadline, work_request_deadline, search_lag, absence_settle, claim_ttl.
 [margins]
 ";
 

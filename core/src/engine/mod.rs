@@ -3,6 +3,7 @@
 //! Intent on disk, then the effect, then the outcome on disk. The engine never decides and never spawns:
 //! everything runs in the caller's task, so dropping the future is a crash, and a crash is safe.
 
+mod absence;
 mod announce;
 mod audit;
 mod backoff;

@@ -60,7 +60,8 @@ impl Engine {
         self.record(main, held, vec![Fact::PassEnded(ended)]).await
     }
 
-    /// Learns the ids of a page that is known already. What stayed where it was is forgotten if exceptions are to be
+    /// Learns the ids of a page that is known already. What ended `gone` is not among them: should it come back, it is
+    /// found like anything new. What stayed where it was is forgotten if exceptions are to be
     /// looked at again: the catalog finds it anew, or it is asked for by name at the end.
     async fn recall(
         &self,
@@ -70,13 +71,15 @@ impl Engine {
         stayed: &mut Vec<Dependent>,
     ) -> Done {
         let state = self.state(main)?;
-        if state.pages.get(&number).is_some_and(|page| page.is_looked_at_again) {
+        let is_again = state.pages.get(&number).is_some_and(|page| page.is_looked_at_again);
+        let has_gone = state.pages.get(&number).is_some_and(|page| page.counts.with("gone") > 0);
+        if is_again || has_gone {
             if let Some(page) = self.page_book(main, number).await?.state() {
-                let has_stayed = |outcome: &Outcome| UNMOVED.contains(&outcome.word());
                 for (item, progress) in page.inventory.items.iter().zip(&page.progress) {
-                    if progress.outcome.as_ref().is_some_and(has_stayed) {
+                    let word = progress.outcome.as_ref().map(Outcome::word);
+                    if is_again && word.is_some_and(|word| UNMOVED.contains(&word)) {
                         stayed.push(item.dependent.clone());
-                    } else {
+                    } else if word != Some("gone") {
                         known.insert(item.dependent.id.clone());
                     }
                 }

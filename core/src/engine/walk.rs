@@ -9,8 +9,8 @@ use futures_util::stream::FuturesUnordered;
 
 use super::Engine;
 use crate::model::{
-    Compartment, CompartmentId, Coverage, CoverageState, Dependent, Finding, FindingKind, FoundBy, KeyId, Kind, Region,
-    ResourceId, TagSelector, Tags,
+    CompartmentId, Coverage, CoverageState, Dependent, Finding, FindingKind, FoundBy, KeyId, Kind, Region, ResourceId,
+    TagSelector, Tags,
 };
 use crate::ports::{Candidate, CatalogPage, Cursor, KeyHint, Presence, Selector};
 use crate::rotation::page::Item;
@@ -57,11 +57,7 @@ impl<'a> Walk<'a> {
     pub(super) async fn new(engine: &'a Engine, key: &KeyId) -> Result<Self> {
         let scopes = engine.ports.catalog.scopes().await?.value;
         let scope = &engine.settings.scope;
-        let compartments: Vec<Compartment> = scopes
-            .compartments
-            .into_iter()
-            .filter(|compartment| scope.compartments.is_empty() || scope.compartments.contains(&compartment.id))
-            .collect();
+        let compartments = engine.in_scope(scopes.compartments);
         let regions = scopes
             .regions
             .into_iter()
@@ -167,7 +163,13 @@ impl<'a> Walk<'a> {
                             );
                         }
                     }
-                    Presence::NotVisible if self.is_a_ghost(&candidate) => {}
+                    Presence::NotVisible if self.is_a_ghost(&candidate) => {
+                        if candidate.found_by == FoundBy::Journal {
+                            let text =
+                                "it was left unfinished before; reading it says 404, and no list in scope shows it";
+                            self.note(FindingKind::Inherited, &candidate, text);
+                        }
+                    }
                     Presence::NotVisible => self.unreadable(&candidate, "it was listed, but reading it says 404"),
                     Presence::Busy | Presence::Ready => {
                         self.judge(candidate, reply.value.key.as_ref(), &reply.value.held, &mut mine);
@@ -203,10 +205,19 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Search still shows what was deleted or moved a while ago. Where its compartment was listed to the end without
-    /// it, a 404 means that it is not there; what List shows and reading does not is something else.
+    /// Search, and a journal, still show what was deleted or moved a while ago. Where its compartment was listed to
+    /// the end without it, a 404 means that it is not there; what List shows and reading does not is something else.
+    /// What the journal names may have moved to a place that could not be listed.
     fn is_a_ghost(&self, candidate: &Candidate) -> bool {
-        candidate.found_by == FoundBy::Search && self.listed.contains(&place(&candidate.dependent))
+        let Dependent { region, kind, .. } = &candidate.dependent;
+        let is_hidden = |hole: &Coverage| hole.region == *region && hole.kind.as_ref().is_none_or(|one| one == kind);
+        match candidate.found_by {
+            FoundBy::List => false,
+            FoundBy::Search => self.listed.contains(&place(&candidate.dependent)),
+            FoundBy::Journal => {
+                self.listed.contains(&place(&candidate.dependent)) && !self.seen.holes.iter().any(is_hidden)
+            }
+        }
     }
 
     fn unreadable(&mut self, candidate: &Candidate, why: &str) {

@@ -38,6 +38,10 @@ pub struct Margins {
     pub work_request_deadline: Duration,
     /// How long Resource Search may lag behind the owning service (undocumented).
     pub search_lag: Duration,
+    /// How long after a first 404 a second one, with a full List of the place, means that a resource is gone (R10;
+    /// undocumented: permissions take minutes to spread, oci-api §7.2).
+    #[serde(default = "five_minutes")]
+    pub absence_settle: Duration,
     /// How long a claim on a rotation lasts without renewal.
     pub claim_ttl: Duration,
 }
@@ -60,6 +64,7 @@ impl Margins {
             replica_deadline: mins(24 * 60),
             work_request_deadline: mins(7 * 24 * 60),
             search_lag: mins(30),
+            absence_settle: mins(5),
             claim_ttl: secs(60),
         }
     }
@@ -81,6 +86,7 @@ impl Margins {
             replica_deadline: secs(60),
             work_request_deadline: secs(60),
             search_lag: secs(3),
+            absence_settle: secs(2),
             claim_ttl: secs(5),
         }
     }
@@ -100,6 +106,7 @@ impl Margins {
             || self.list_lag < production.list_lag
             || self.clock_error < production.clock_error
             || self.search_lag < production.search_lag
+            || self.absence_settle < production.absence_settle
     }
 }
 
@@ -268,6 +275,10 @@ impl Policy {
             intent_register: None,
         }
     }
+}
+
+fn five_minutes() -> Duration {
+    Duration::from_secs(300)
 }
 
 fn a_day() -> Duration {

@@ -269,7 +269,8 @@ fn apply_to_leg(state: &mut State, recorded: &Recorded, fact: &Fact) -> Result<(
         Some(leg) => state.open_pages(leg).len(),
         None => return refuse(state, "?", "no such leg"),
     };
-    let is_clear = state.leg_pass.is_some() && state.unmoved(number) == 0 || !is_on(Safeguard::FreshPass);
+    let is_looked_for = state.leg_pass.is_some() || !is_on(Safeguard::FreshPass);
+    let is_clear = is_looked_for && (state.unmoved(number) == 0 || !is_on(Safeguard::LegGate));
     let leg = &mut state.legs[number as usize - 1];
     match fact {
         Fact::MintIntended(_) if number > 1 && !is_clear => {

@@ -120,6 +120,7 @@ fn decide_next_leg(state: &State, number: u32, settings: &Settings) -> Decision 
     let with_pages = state.pages.values().map(|page| page.opened.pass);
     let next_pass = || with_pages.chain(state.passes.keys().copied()).max().map_or(0, |last| last + 1);
     let unmoved = state.unmoved(number);
+    let unmoved = if is_on(Safeguard::LegGate) { unmoved } else { 0 };
     if unmoved > 0 && state.is_resumed {
         return Decision::Record(vec![Fact::LookedAgain { pass: next_pass() }]);
     }
@@ -140,6 +141,7 @@ fn decide_next_leg(state: &State, number: u32, settings: &Settings) -> Decision 
     let stays = |kind: &Kind| state.leg(number).is_some_and(|leg| leg.plan.kinds.contains(kind));
     match blind_pass(state, |kind| !stays(kind)) {
         _ if settings.policy.accept_risks.contains(&Risk::UnseenBlockStorage) => {}
+        _ if !is_on(Safeguard::UnseenParts) => {}
         None => {}
         Some((next, _)) if is_owed_a_look(state) => return Decision::Perform(Effect::Pass { pass: next }),
         Some((_, hole)) => return Decision::Record(vec![Fact::Paused(unseen_at(hole))]),

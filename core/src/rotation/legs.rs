@@ -9,6 +9,7 @@ use super::preflight::Purpose;
 use crate::model::{
     Coverage, CoverageState, Finding, FindingKind, Kind, RekeyClass, Risk, Settings, Strategy, StrategyPolicy,
 };
+use crate::safeguard::{Safeguard, is_on};
 
 /// What each kind does with several versions; `None`: no adapter moves it.
 pub type Classes = BTreeMap<Kind, Option<RekeyClass>>;
@@ -84,7 +85,10 @@ pub(super) fn sources_left(legs: &[LegPlan], dependents: &BTreeMap<Kind, u64>, c
 #[must_use]
 pub(super) fn unseen(legs: &[LegPlan], pass: &PassEnded, classes: &Classes, settings: &Settings) -> Option<Paused> {
     let mints_version = legs.iter().any(|leg| leg.strategy == Strategy::NewVersion);
-    if !mints_version || settings.policy.accept_risks.contains(&Risk::UnseenBlockStorage) {
+    if !mints_version
+        || !is_on(Safeguard::UnseenParts)
+        || settings.policy.accept_risks.contains(&Risk::UnseenBlockStorage)
+    {
         return None;
     }
     let is_forbidden = |kind: &Kind| classes.get(kind).copied().flatten() == Some(RekeyClass::Forbids);

@@ -8,6 +8,7 @@ mod story;
 mod behind;
 mod due;
 mod fast;
+mod gone;
 mod legs;
 mod lineage;
 mod mint;

@@ -24,6 +24,11 @@ pub enum PageFact {
     StepSettled(StepSettled),
     /// The service says the step is done.
     StepCompleted(StepCompleted),
+    /// It was not shown, and now it is again.
+    SeenAgain {
+        /// Index in the inventory.
+        item: u32,
+    },
     /// What became of a dependent.
     Outcome {
         /// Index in the inventory.
@@ -124,6 +129,9 @@ pub struct StepFailed {
     /// The resource was in a state that refuses changes.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub is_busy: bool,
+    /// 404: it is gone, or not ours to see (oci-api §7.2).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_missing: bool,
     /// No other try before this, by the runner's clock.
     pub not_before: Timestamp,
 }
