@@ -35,6 +35,8 @@ pub enum FindingKind {
     RiskAccepted,
     /// Margins are shorter than in production.
     ShortenedMargins,
+    /// A template that no call updates goes on creating what forbids several versions under a key that gets one.
+    SourceLeft,
     /// A tagged resource is not under our key.
     TaggedElsewhere,
     /// A dependent under the key does not carry the tag.

@@ -19,6 +19,12 @@ pub enum Kind {
     BootVolumeBackup,
     /// Object Storage bucket.
     Bucket,
+    /// OKE cluster: the key wraps what wraps its Kubernetes secrets, and is fixed at creation.
+    Cluster,
+    /// Compute instance configuration: a template that names the keys of what it launches.
+    InstanceConfiguration,
+    /// OKE node pool: its nodes' boot volumes are made under the key that it names.
+    NodePool,
     /// A kind no adapter of ours moves; named, reported, never touched.
     #[serde(untagged)]
     Other(String),
@@ -32,6 +38,9 @@ impl std::fmt::Display for Kind {
             Self::BootVolume => "boot volume",
             Self::BootVolumeBackup => "boot volume backup",
             Self::Bucket => "bucket",
+            Self::Cluster => "OKE cluster",
+            Self::InstanceConfiguration => "instance configuration",
+            Self::NodePool => "OKE node pool",
             Self::Other(name) => name,
         })
     }
@@ -42,12 +51,17 @@ impl std::fmt::Display for Kind {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum RekeyClass {
+    /// A source that no call updates: what it goes on creating is left to a person.
+    FixedSource,
     /// Undefined by Oracle: must move to another key before a version is minted (block storage).
     Forbids,
     /// Takes no notice of versions (Autonomous Database Serverless).
     Ignores,
     /// Re-wraps on request (bucket).
     Rewraps,
+    /// A template that would create dependents and can be told another key: it goes to the successor, and never holds a
+    /// version back.
+    Source,
     /// New wraps use the new version, old ones stay; harmless, no operation (OKE, secrets).
     Tolerates,
 }

@@ -32,6 +32,9 @@ pub struct KindSpec {
     pub scope: EvidenceScope,
     /// OCI permissions the steps and reads need.
     pub permissions: Vec<String>,
+    /// What a person does about a kind that is found and read but has no steps.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remedy: Option<String>,
 }
 
 impl KindSpec {
@@ -41,6 +44,8 @@ impl KindSpec {
         let mut spec = Self { class, ..self.clone() };
         match class {
             _ if class == self.class => {}
+            // Whether a call updates a source is the service's word, not the owner's.
+            RekeyClass::FixedSource | RekeyClass::Source => return None,
             RekeyClass::Forbids | RekeyClass::Ignores if self.steps_new_key.is_empty() => return None,
             RekeyClass::Forbids | RekeyClass::Ignores => {}
             RekeyClass::Rewraps if !self.steps_same_key.is_empty() => {}
@@ -160,7 +165,7 @@ pub struct TicketReport {
 
 /// Moves dependents.
 ///
-/// 1. `describe` is constant for a kind; `None` means that this port does not move it. (`describe_is_constant`)
+/// 1. `describe` is constant for a kind; `None` means that this port does not know it. (`describe_is_constant`)
 /// 2. `observe` reads the owning service, never an index. (`observe_sees_the_owning_service`)
 /// 3. `begin` performs the step at most once per call; a conditional step with a stale etag is refused with
 ///    `Conflict` and changes nothing. (`a_stale_etag_changes_nothing`)
@@ -175,13 +180,15 @@ pub struct TicketReport {
 ///    (`what_is_being_made_is_busy`, `what_is_terminated_is_said_to_be`)
 /// 10. The key that a resource has is given to it again only where `steps_undocumented` says so, under the etag that
 ///    was read, and never to another key. (`the_same_key_again_is_done_only_where_it_is_described`)
+/// 11. A kind without steps is found and read, says what a person does, and refuses every step before anything is sent.
+///     (`a_kind_without_steps_says_what_a_person_does`)
 #[cfg_attr(feature = "testkit", mockall::automock)]
 #[async_trait]
 pub trait ReKeyer: Send + Sync {
-    /// What a kind can do; `None` if this port does not move it.
+    /// What a kind can do; `None` if this port does not know it.
     fn describe(&self, kind: &Kind) -> Option<KindSpec>;
 
-    /// Kinds this port moves.
+    /// Kinds this port moves, or at least finds and reads.
     fn kinds(&self) -> Vec<Kind>;
 
     /// Reads a resource's key from the owning service.
