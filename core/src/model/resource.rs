@@ -6,6 +6,7 @@ use super::{CompartmentId, KeyId, KeyVersionId, NamespaceName, Region, RequestId
 
 /// A kind of resource, by the name Resource Search uses (compare without case, oci-api §4).
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Kind {
@@ -48,6 +49,7 @@ impl std::fmt::Display for Kind {
 
 /// What a kind does with several versions of its key (design §3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum RekeyClass {
@@ -68,6 +70,7 @@ pub enum RekeyClass {
 
 /// One step of moving a dependent. Each has its own intent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum StepKind {
@@ -90,6 +93,7 @@ impl StepKind {
 
 /// How new material is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Strategy {
@@ -101,6 +105,7 @@ pub enum Strategy {
 
 /// How we came to know a dependent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum FoundBy {
@@ -114,6 +119,7 @@ pub enum FoundBy {
 
 /// A resource that may be wrapped by a key, addressed well enough to read and move it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Dependent {
     /// Its OCID.
     pub id: ResourceId,
@@ -142,6 +148,7 @@ fn is_untagged(tags: &Tags) -> bool {
 
 /// What was seen, in falling order of strength (design §3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Grade {
@@ -157,6 +164,7 @@ pub enum Grade {
 
 /// What the evidence speaks of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum EvidenceScope {
@@ -172,6 +180,7 @@ pub enum EvidenceScope {
 
 /// A grade and a scope, with what one needs to look it up again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Evidence {
     /// How strong.
     pub grade: Grade,
@@ -199,6 +208,7 @@ pub struct Evidence {
 
 /// What became of one dependent (rule R10). An effect has a `Reply`; only a dependent has an outcome.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "outcome", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Outcome {
@@ -272,6 +282,7 @@ impl Outcome {
 
 /// How well one region, compartment and kind could be looked at.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Coverage {
     /// Region looked at.
     pub region: Region,
@@ -287,6 +298,7 @@ pub struct Coverage {
 
 /// The verdict on one part of a pass.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum CoverageState {

@@ -15,6 +15,7 @@ use crate::model::{
 
 /// What a kind can do.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct KindSpec {
     /// What it does with several versions of its key.
     pub class: RekeyClass,
@@ -79,6 +80,7 @@ impl KindSpec {
 
 /// Whether the owning service shows the resource.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Presence {
     /// It may be changed now.
@@ -93,6 +95,7 @@ pub enum Presence {
 
 /// What the owning service says about a resource.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Observation {
     /// Whether it is there.
     pub presence: Presence,
@@ -106,6 +109,7 @@ pub struct Observation {
 
 /// One step to perform. What it changes was journaled before.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct StepRequest {
     /// Which resource.
     pub dependent: Dependent,
@@ -119,6 +123,7 @@ pub struct StepRequest {
 
 /// How a step began.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Begun {
     /// It is done; the reply's etag is its witness.
@@ -129,6 +134,7 @@ pub enum Begun {
 
 /// A work request of ours, with what one needs to ask for it again.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Ticket {
     /// The work request.
     pub work_request: WorkRequestId,
@@ -138,6 +144,7 @@ pub struct Ticket {
 
 /// Where a work request stands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum TicketState {
     /// The service says that it completed.
@@ -152,6 +159,7 @@ pub enum TicketState {
 
 /// What the service says about a work request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct TicketReport {
     /// Which.
     pub ticket: Ticket,
