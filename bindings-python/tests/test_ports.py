@@ -70,7 +70,7 @@ class TheLaw(unittest.TestCase):
 
     def test_a_re_keyer_keeps_its_promises_for_both_sorts_of_kinds(self) -> None:
         for form in BOTH:
-            for kind, count in ((types.Kind.BUCKET, 7), (types.Kind.BLOCK_VOLUME, 8)):
+            for kind, count in ((types.Kind.BUCKET, 7), (types.Kind.BLOCK_VOLUME, 9)):
                 place = fixture(kind)
                 self.assertEqual(len(check_rekeyer(form(PlainReKeyer)(place.world), place)), count)
 

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use secrecy::SecretString;
 use zeroize::Zeroizing;
 
+use crate::adapters::layers::PacePolicy;
 use crate::adapters::oci;
 use crate::adapters::sqlite::SqliteJournal;
 use crate::adapters::system::{FileSink, StderrNotifier, SystemClock, SystemRandom};
@@ -86,6 +87,7 @@ impl Ports {
                 (key_store, catalog, rekeyer, Some(client))
             }
         };
+        let pace = client.as_ref().map(|client| client.pace());
         let journal = SqliteJournal::open(&config.journal)?;
         let mut notifiers: Vec<Arc<dyn Notifier>> = Vec::new();
         if let (Some((topic, region)), Some(client)) = (&config.notices.topic, client) {
@@ -99,7 +101,7 @@ impl Ports {
             audit.push(Arc::new(FileSink::open(file)?));
         }
         let (clock, random) = (Arc::new(SystemClock), Arc::new(SystemRandom));
-        Ok(brought.over(Self { key_store, catalog, rekeyer, audit, notifiers, journal, clock, random }))
+        Ok(brought.over(Self { key_store, catalog, rekeyer, audit, notifiers, journal, clock, random, pace }))
     }
 }
 
@@ -129,6 +131,7 @@ impl Tenancy {
             profile: Some(config.oci.profile.clone()),
             passphrase,
             endpoints,
+            pace: PacePolicy { kms_max: f64::from(config.oci.kms_requests_per_second), ..PacePolicy::default() },
             ..oci::ClientSettings::default()
         })?;
         Ok(Self {

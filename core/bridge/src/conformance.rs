@@ -177,6 +177,7 @@ impl Host {
                     there_is_no_rewrap,
                     a_lost_answer_says_maybe,
                     done_is_done,
+                    the_same_key_again_is_done_only_where_it_is_described,
                     what_is_being_made_is_busy,
                     what_is_terminated_is_said_to_be,
                 ]
@@ -378,6 +379,10 @@ impl AssignFixture for With<dyn ReKeyer> {
 
     async fn lose_next_assign_answer(&self) {
         self.host.fixture::<()>("fixture.lose_next_answer", json!({})).await;
+    }
+
+    async fn mint(&self, key: &KeyId) {
+        self.host.fixture::<()>("fixture.mint", json!({ "key": key })).await;
     }
 
     async fn hangs_on_current(&self, dependent: &Dependent, key: &KeyId) -> Option<bool> {

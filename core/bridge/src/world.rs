@@ -252,6 +252,7 @@ impl World {
             journal: Arc::clone(&self.journal) as _,
             clock: Arc::new(self.clock.clone()),
             random: Arc::new(SeededRandom::new(self.settings.seed + 1 + nth)),
+            pace: None,
         };
         let (runtime, abroad) = (Runtime::current()?, Arc::clone(&self.time.abroad));
         let ports = runtime.wait("open", async move { Ok(own.over(ports, &abroad).await?) })?;

@@ -3,12 +3,12 @@
 //! `config` parses text into these; everybody else trusts them. Every assumption of protocol.md
 //! (A1 to A7) that is a number is here and nowhere else.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{CompartmentId, KeyId, Region, ResourceId, VaultId};
+use super::{CompartmentId, KeyId, Kind, Region, RekeyClass, ResourceId, VaultId};
 
 /// Waits and bounds that come from what OCI does or does not promise. One value for all of them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,6 +39,10 @@ pub struct Margins {
     pub work_request_deadline: Duration,
     /// How long Resource Search may lag behind the owning service (undocumented).
     pub search_lag: Duration,
+    /// How long after a first 404 a second one, with a full List of the place, means that a resource is gone (R10;
+    /// undocumented: permissions take minutes to spread, oci-api §7.2).
+    #[serde(default = "five_minutes")]
+    pub absence_settle: Duration,
     /// How long a claim on a rotation lasts without renewal.
     pub claim_ttl: Duration,
 }
@@ -61,6 +65,7 @@ impl Margins {
             replica_deadline: mins(24 * 60),
             work_request_deadline: mins(7 * 24 * 60),
             search_lag: mins(30),
+            absence_settle: mins(5),
             claim_ttl: secs(60),
         }
     }
@@ -82,6 +87,7 @@ impl Margins {
             replica_deadline: secs(60),
             work_request_deadline: secs(60),
             search_lag: secs(3),
+            absence_settle: secs(2),
             claim_ttl: secs(5),
         }
     }
@@ -101,6 +107,7 @@ impl Margins {
             || self.list_lag < production.list_lag
             || self.clock_error < production.clock_error
             || self.search_lag < production.search_lag
+            || self.absence_settle < production.absence_settle
     }
 }
 
@@ -181,6 +188,8 @@ pub enum Risk {
     NoDateFence,
     /// Repeated sends are not recognised (A1): only the date fence guards against a second version.
     NoRetryToken,
+    /// Volumes are given the key again that they have; Oracle does not document what that does (oci-api §0 fact 3).
+    SameKeyVolumes,
     /// Parts of the scope could not be looked at for block storage, which forbids several versions of a key (R4).
     UnseenBlockStorage,
 }
@@ -254,6 +263,9 @@ pub struct Policy {
     /// Promises of the key store that the owner does without, each by name; stated in every report.
     #[serde(default)]
     pub accept_risks: BTreeSet<Risk>,
+    /// What a kind does with several versions of its key, where the owner says otherwise than its adapter.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub classes: BTreeMap<Kind, RekeyClass>,
     /// Where deployments with journals of their own announce their mints to each other; `None`: nowhere.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub intent_register: Option<TagName>,
@@ -274,9 +286,14 @@ impl Policy {
             predecessor_look: a_day(),
             history: HistoryPolicy::default(),
             accept_risks: BTreeSet::new(),
+            classes: BTreeMap::new(),
             intent_register: None,
         }
     }
+}
+
+fn five_minutes() -> Duration {
+    Duration::from_secs(300)
 }
 
 fn a_day() -> Duration {
@@ -304,6 +321,20 @@ pub struct Scope {
     /// Compartments to search for dependents; empty: all that can be seen.
     #[serde(default)]
     pub compartments: BTreeSet<CompartmentId>,
+    /// Kinds to look at; empty: all that an adapter knows.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub kinds: BTreeSet<Kind>,
+    /// The owner's statement that nothing of these kinds, which `kinds` leaves out, is under keys in scope.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub nothing_under_keys: BTreeSet<Kind>,
+}
+
+impl Scope {
+    /// Whether a kind is to be looked at.
+    #[must_use]
+    pub fn wants(&self, kind: &Kind) -> bool {
+        self.kinds.is_empty() || self.kinds.contains(kind)
+    }
 }
 
 /// Everything `decide` may look at besides the state: checked, typed, from one config.

@@ -20,6 +20,12 @@ pub enum Kind {
     BootVolumeBackup,
     /// Object Storage bucket.
     Bucket,
+    /// OKE cluster: the key wraps what wraps its Kubernetes secrets, and is fixed at creation.
+    Cluster,
+    /// Compute instance configuration: a template that names the keys of what it launches.
+    InstanceConfiguration,
+    /// OKE node pool: its nodes' boot volumes are made under the key that it names.
+    NodePool,
     /// A kind no adapter of ours moves; named, reported, never touched.
     #[serde(untagged)]
     Other(String),
@@ -33,6 +39,9 @@ impl std::fmt::Display for Kind {
             Self::BootVolume => "boot volume",
             Self::BootVolumeBackup => "boot volume backup",
             Self::Bucket => "bucket",
+            Self::Cluster => "OKE cluster",
+            Self::InstanceConfiguration => "instance configuration",
+            Self::NodePool => "OKE node pool",
             Self::Other(name) => name,
         })
     }
@@ -44,12 +53,17 @@ impl std::fmt::Display for Kind {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum RekeyClass {
+    /// A source that no call updates: what it goes on creating is left to a person.
+    FixedSource,
     /// Undefined by Oracle: must move to another key before a version is minted (block storage).
     Forbids,
     /// Takes no notice of versions (Autonomous Database Serverless).
     Ignores,
     /// Re-wraps on request (bucket).
     Rewraps,
+    /// A template that would create dependents and can be told another key: it goes to the successor, and never holds a
+    /// version back.
+    Source,
     /// New wraps use the new version, old ones stay; harmless, no operation (OKE, secrets).
     Tolerates,
 }
@@ -62,8 +76,19 @@ pub enum RekeyClass {
 pub enum StepKind {
     /// Say which key the resource uses. Conditional: if-match.
     AssignKey,
+    /// Say the key it uses once more, so that the service makes its data key anew: what Oracle's API text says of a
+    /// volume and its guide calls undefined (oci-api §0 fact 3). Conditional: if-match. In doubt it is done again.
+    Reassign,
     /// Wrap its data keys anew under the key's current version. Convergent: no token, no if-match.
     Rewrap,
+}
+
+impl StepKind {
+    /// Whether it takes the etag that was read, and is settled by reading.
+    #[must_use]
+    pub fn is_conditional(self) -> bool {
+        matches!(self, Self::AssignKey | Self::Reassign)
+    }
 }
 
 /// How new material is made.
@@ -176,6 +201,9 @@ pub struct Evidence {
     /// When the far end said so, by its clock.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seen_at: Option<Timestamp>,
+    /// What one must know before leaning on it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub caveat: Option<String>,
 }
 
 /// What became of one dependent (rule R10). An effect has a `Reply`; only a dependent has an outcome.
@@ -276,6 +304,8 @@ pub struct Coverage {
 pub enum CoverageState {
     /// We may not look; what is there is unknown. 404 means this too (oci-api §7.2).
     Denied,
+    /// The owner does not want this kind looked at (`scope.kinds`).
+    LeftOut,
     /// The owning service listed everything it shows us.
     Listed,
     /// It could not be reached now.

@@ -151,6 +151,10 @@ class ReKeyerFixture(Passage):
         """Somebody terminates the dependent; the service goes on showing it. For kinds that are only assigned a key."""
         raise NotImplementedError
 
+    def mint(self, key: str) -> None:
+        """Somebody mints a version of the key; it is current when this returns. For kinds that are only assigned a key."""
+        raise NotImplementedError
+
 
 class AuditSinkFixture(ABC):
     """What the suite of audit sinks needs."""

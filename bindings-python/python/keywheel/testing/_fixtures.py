@@ -78,6 +78,11 @@ class WorldFixture(_Place, KeyStoreFixture, ReKeyerFixture, NotifierFixture):
     def terminate(self, dependent: Dependent) -> None:
         self.world.delete(dependent.id)
 
+    def mint(self, key: str) -> None:
+        minted = self.world.foreign_mint(key)
+        while self.world.current_version(key) != minted:
+            self.world.advance(timedelta(seconds=1))
+
     def delete(self, dependent: Dependent) -> None:
         self.world.forget(dependent.id)
 
