@@ -3,6 +3,7 @@
 //! Builds and connects, decides nothing. Whatever can be refused without the network is refused first:
 //! the config, the credentials, the journal, in this order.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -14,6 +15,7 @@ use crate::adapters::oci;
 use crate::adapters::sqlite::SqliteJournal;
 use crate::adapters::system::{FileSink, StderrNotifier, SystemClock, SystemRandom};
 use crate::config::Config;
+use crate::model::{CompartmentId, Region};
 use crate::ports::{AuditSink, KeyStore, Notifier, Ports, ReKeyer, ResourceCatalog};
 use crate::rotator::Rotator;
 use crate::{Error, ErrorKind, Result};
@@ -33,9 +35,34 @@ impl Rotator {
     }
 }
 
+/// Who one is, where an application knows it better than the config.
+#[derive(Clone)]
+pub struct Identity {
+    /// What signs.
+    pub credentials: Arc<dyn oci::credentials::Credentials>,
+    /// The tenancy, which is the root compartment.
+    pub tenancy: CompartmentId,
+    /// Where calls go that name no region.
+    pub region: Region,
+}
+
+impl Identity {
+    /// The principal that a config describes which a program holds in memory: names and values as in `~/.oci/config`.
+    ///
+    /// # Errors
+    /// `Config` with all problems at once.
+    pub fn from_map(values: &BTreeMap<String, String>) -> Result<Self> {
+        let file = oci::credentials::ConfigFile::from_map(values)?;
+        let (tenancy, region) = (file.tenancy.clone(), file.region.clone());
+        Ok(Self { credentials: Arc::new(file.into_credentials()), tenancy, region })
+    }
+}
+
 /// Ports that an application brings itself. What it brings, the config's adapters are not made for.
 #[derive(Clone, Default)]
 pub struct Brought {
+    /// In place of the OCI profile.
+    pub identity: Option<Identity>,
     /// In place of the vault adapter.
     pub key_store: Option<Arc<dyn KeyStore>>,
     /// In place of the catalog.
@@ -83,7 +110,8 @@ impl Ports {
                 (key_store, catalog, rekeyer, None)
             }
             _ => {
-                let Tenancy { client, key_store, catalog, rekeyer } = Tenancy::connect(config)?;
+                let Tenancy { client, key_store, catalog, rekeyer } =
+                    Tenancy::connect_as(config, brought.identity.clone())?;
                 (key_store, catalog, rekeyer, Some(client))
             }
         };
@@ -121,19 +149,31 @@ impl Tenancy {
     /// # Errors
     /// `Config` with all problems of the OCI profile at once.
     pub fn connect(config: &Config) -> Result<Self> {
-        let passphrase = config.oci.passphrase_file.as_deref().map(read_passphrase).transpose()?;
+        Self::connect_as(config, None)
+    }
+
+    /// The same as somebody else than the config names.
+    ///
+    /// # Errors
+    /// As [`Tenancy::connect`].
+    pub fn connect_as(config: &Config, identity: Option<Identity>) -> Result<Self> {
         let mut endpoints = oci::Endpoints::production();
         for (region, base) in &config.endpoints {
             endpoints = endpoints.with_override(region.clone(), base)?;
         }
-        let client = oci::Client::from_config_file(oci::ClientSettings {
-            config_file: Some(config.oci.config_file.clone()),
-            profile: Some(config.oci.profile.clone()),
-            passphrase,
-            endpoints,
-            pace: PacePolicy { kms_max: f64::from(config.oci.kms_requests_per_second), ..PacePolicy::default() },
-            ..oci::ClientSettings::default()
-        })?;
+        let pace = PacePolicy { kms_max: f64::from(config.oci.kms_requests_per_second), ..PacePolicy::default() };
+        let settings = oci::ClientSettings { endpoints, pace, ..oci::ClientSettings::default() };
+        let client = match identity {
+            Some(Identity { credentials, tenancy, region }) => {
+                oci::Client::with_credentials(credentials, tenancy, region, settings)
+            }
+            None => oci::Client::from_config_file(oci::ClientSettings {
+                config_file: Some(config.oci.config_file.clone()),
+                profile: Some(config.oci.profile.clone()),
+                passphrase: config.oci.passphrase_file.as_deref().map(read_passphrase).transpose()?,
+                ..settings
+            })?,
+        };
         Ok(Self {
             key_store: Arc::new(oci::VaultKeyStore::new(Arc::clone(&client))),
             catalog: Arc::new(oci::Catalog::new(Arc::clone(&client))),

@@ -45,6 +45,13 @@ impl fmt::Debug for ConfigFile {
     }
 }
 
+/// Where values come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Origin {
+    File,
+    Program,
+}
+
 /// Everything wrong with a profile, one line each.
 #[derive(Default)]
 struct Problems(Vec<String>);
@@ -81,7 +88,7 @@ impl ConfigFile {
         })?;
         let mut problems = Problems::default();
         let values = section(&text, profile, &mut problems);
-        let read = values.and_then(|values| Self::from_values(&values, passphrase, &mut problems));
+        let read = values.and_then(|values| Self::from_values(&values, passphrase, Origin::File, &mut problems));
         read.filter(|_| problems.0.is_empty()).ok_or_else(|| {
             let count = problems.0.len();
             let noun = if count == 1 { "problem" } else { "problems" };
@@ -94,9 +101,24 @@ impl ConfigFile {
         })
     }
 
+    /// Checks what a program knows in place of a file: the same names and values. Here the key may stand in
+    /// `key_content` itself.
+    ///
+    /// # Errors
+    /// `Config`, with every problem in one message. No value is repeated that may be a secret.
+    pub fn from_map(values: &BTreeMap<String, String>) -> Result<Self> {
+        let mut problems = Problems::default();
+        let read = Self::from_values(values, None, Origin::Program, &mut problems);
+        read.filter(|_| problems.0.is_empty()).ok_or_else(|| {
+            let list = problems.0.join("\n  ");
+            Error::new(ErrorKind::Config, "oci_config", format!("the OCI config cannot be used:\n  {list}"))
+        })
+    }
+
     fn from_values(
         values: &BTreeMap<String, String>,
         passphrase: Option<&SecretString>,
+        origin: Origin,
         problems: &mut Problems,
     ) -> Option<Self> {
         let value = |name: &str| values.get(name).map(String::as_str).filter(|value| !value.is_empty());
@@ -107,7 +129,7 @@ impl ConfigFile {
             ),
             ("delegation_token_file", "delegation tokens are not supported"),
         ] {
-            if value(name).is_some() {
+            if value(name).is_some() && (name, origin) != ("key_content", Origin::Program) {
                 problems.add(name, why);
             }
         }
@@ -128,8 +150,15 @@ impl ConfigFile {
         let region = required(&value, "region", problems)
             .and_then(|text| problems.check("region", region::parse(text).map_err(|error| error.message().to_owned())));
         let in_file = value("pass_phrase").map(SecretString::from);
-        let key = required(&value, "key_file", problems)
-            .and_then(|path| problems.check("key_file", load_key(path, passphrase.or(in_file.as_ref()))));
+        let passphrase = passphrase.or(in_file.as_ref());
+        let key = match value("key_content").filter(|_| origin == Origin::Program) {
+            Some(text) => {
+                let read = SigningKey::read(text.as_bytes(), passphrase).map_err(|problem| problem.0);
+                problems.check("key_content", read)
+            }
+            None => required(&value, "key_file", problems)
+                .and_then(|path| problems.check("key_file", load_key(path, passphrase))),
+        };
 
         let principal = if let Some(file) = value("security_token_file") {
             let file = expand_home(file);
