@@ -20,6 +20,7 @@ mod page_driver;
 mod pages;
 mod pass;
 mod perform;
+mod policies;
 mod progress;
 mod restored;
 mod server_time;

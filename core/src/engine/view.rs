@@ -1,7 +1,7 @@
 //! Looking without touching: status, list, history, plan, from the journal and from reads of the cloud.
 
 use std::collections::hash_map::Entry;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::book::Book;
 use super::walk::Walk;
@@ -205,12 +205,14 @@ impl Engine {
         let mut walk = Walk::new(self, key).await?;
         let mut known = HashSet::new();
         let mut walked = Walked::default();
+        let mut places = BTreeSet::new();
         let mut added = 0;
         while let Some(groups) = walk.next(&known).await? {
             for group in groups {
                 let count = group.items.len() as u64;
                 added += count;
                 *walked.by_kind.entry(group.kind.clone()).or_default() += count;
+                places.insert(group.compartment.clone());
                 *walked.by_region.entry(group.region.clone()).or_default() += count;
                 known.extend(group.items.into_iter().map(|item| item.dependent.id));
             }
@@ -225,16 +227,14 @@ impl Engine {
             findings: walk.seen.findings.clone(),
         };
         let classes = self.classes(&walked.by_kind);
-        let (refusal, legs, findings) =
-            match preflight(&seen, purpose, &pass, &walked.by_kind, &classes, &self.settings) {
-                Preflight::Stop(paused) => {
-                    let said = rotation::override_findings(&seen.overrides);
-                    (Some(paused.why), Vec::new(), pass.findings.into_iter().chain(said).collect())
-                }
-                Preflight::Go(checked) => {
-                    (None, checked.legs.iter().map(|leg| leg.strategy).collect(), checked.findings)
-                }
-            };
+        let judged = preflight(&seen, purpose, &pass, &walked.by_kind, &classes, &self.settings);
+        let (refusal, legs, findings) = match self.with_policies(&seen, judged, places).await? {
+            Preflight::Stop(paused) => {
+                let said = rotation::override_findings(&seen.overrides);
+                (Some(paused.why), Vec::new(), pass.findings.into_iter().chain(said).collect())
+            }
+            Preflight::Go(checked) => (None, checked.legs.iter().map(|leg| leg.strategy).collect(), checked.findings),
+        };
         let mints = mints * legs.iter().filter(|_| refusal.is_none()).count().max(1) as u64;
         let held = held(&seen);
         let vault_full_on = self.vault_full_on(&seen, u32::try_from(mints).unwrap_or(u32::MAX));

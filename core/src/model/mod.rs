@@ -6,6 +6,7 @@
 mod classes;
 mod doctor;
 mod finding;
+mod iam;
 mod ids;
 mod key;
 mod line;
@@ -22,6 +23,7 @@ pub use doctor::{
     ASSUMPTIONS, Check, CheckVerdict, Checkup, Forecast, Section, Source, Standing, THROW_AWAY_TAG, THROW_AWAY_VALUE,
 };
 pub use finding::{Finding, FindingKind};
+pub use iam::{IamPolicy, PoliciesRead};
 pub use ids::{
     Actor, Compartment, CompartmentId, Etag, KeyId, KeyVersionId, NamespaceName, ParseIdError, Region, RequestId,
     ResourceId, RetryToken, RotationId, RunnerId, TopicId, VaultId, WorkRequestId,

@@ -13,6 +13,7 @@ mod gone;
 mod legs;
 mod lineage;
 mod mint;
+mod policies;
 mod register;
 mod restored;
 mod scope;

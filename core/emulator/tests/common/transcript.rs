@@ -1,4 +1,4 @@
-//! What the official Python SDK (oci 2.189.0) sends for each call of block storage, as it was recorded.
+//! What the official Python SDK (oci 2.189.0) sends for each call of block storage and for policies, as recorded.
 //!
 //! Two tests compare with it: the SDK itself, where it is installed, and keywheel's own adapters, always.
 
@@ -15,4 +15,9 @@ pub(crate) fn facts() -> Value {
 /// Each request: method, path, query, body, conditions.
 pub(crate) fn block_storage() -> Value {
     serde_json::from_str(include_str!("../transcripts/block_storage.json")).expect("a transcript is JSON")
+}
+
+/// The same of ListPolicies.
+pub(crate) fn policies() -> Value {
+    serde_json::from_str(include_str!("../transcripts/policies.json")).expect("a transcript is JSON")
 }
