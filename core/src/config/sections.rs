@@ -24,6 +24,11 @@ const CRYPTOPERIOD_DEFAULT: Duration = Duration::from_secs(90 * 86_400);
 /// Where the journal is unless the config says otherwise.
 const JOURNAL_DEFAULT: &str = "keywheel.sqlite";
 
+/// What key management allows the whole tenancy per second (oci-api §2.2).
+const KMS_LIMIT: u32 = 10;
+/// A fifth of it is left to people.
+const KMS_DEFAULT: u32 = 8;
+
 type Found = Vec<Problem>;
 
 /// Reads the whole document; `None` if it is not TOML at all. Problems go to `found`.
@@ -45,7 +50,7 @@ pub(super) fn read(text: &str, path: &Path, home: Option<&Path>, found: &mut Fou
     let base = path.parent().unwrap_or(Path::new(""));
     let paths = Paths { base, home };
 
-    let oci = oci(root.table("oci", found), &paths, found);
+    let mut oci = oci(root.table("oci", found), &paths, found);
     let journal = journal(root.table("journal", found), &paths, found);
     let endpoints = endpoints(&root.table("endpoints", found), found);
     let is_test = !endpoints.is_empty();
@@ -53,7 +58,7 @@ pub(super) fn read(text: &str, path: &Path, home: Option<&Path>, found: &mut Fou
     let mut policy = policy(root.table("policy", found), is_test, found);
     policy.classes = kinds(root.table("kinds", found), &policy.accept_risks, found);
     let tag = tag(root.table("tag", found), found);
-    let budgets = limits(root.table("limits", found), found);
+    let budgets = limits(root.table("limits", found), is_test, &mut oci.kms_requests_per_second, found);
     let margins = margins(root.table("margins", found), is_test, found);
     let notices = notices(root.table("notices", found), found);
     let audit_file = audit(root.table("audit", found), &paths, found);
@@ -94,7 +99,7 @@ fn oci(mut table: Table<'_>, paths: &Paths<'_>, found: &mut Found) -> OciAccess 
     let profile = table.string("profile", found).unwrap_or("DEFAULT").to_owned();
     let passphrase_file = paths.read(&mut table, "passphrase_file", found);
     table.finish(found);
-    OciAccess { config_file, profile, passphrase_file }
+    OciAccess { config_file, profile, passphrase_file, kms_requests_per_second: KMS_DEFAULT }
 }
 
 fn journal(mut table: Table<'_>, paths: &Paths<'_>, found: &mut Found) -> PathBuf {
@@ -294,13 +299,16 @@ fn tag(mut table: Table<'_>, found: &mut Found) -> Option<TagSelector> {
     Some(TagSelector { namespace, key: key?.to_owned(), value: value?.to_owned() })
 }
 
-fn limits(mut table: Table<'_>, found: &mut Found) -> Budgets {
+fn limits(mut table: Table<'_>, is_test: bool, kms: &mut u32, found: &mut Found) -> Budgets {
     let d = Budgets::default();
     let small = |number: u64| u32::try_from(number).expect("bounds keep it small");
     let mut number = |key, bounds, default: u64, found: &mut Found| table.number(key, bounds, default, found);
     let attempts = small(number("attempts", 1..=1_000, d.attempts.into(), found));
     let blast_radius = small(number("blast_radius", 1..=10_000_000, d.blast_radius.into(), found));
     let in_flight = small(number("in_flight", 1..=256, d.in_flight as u64, found)) as usize;
+    // A rehearsal has nobody to leave anything to.
+    let (most, usual) = if is_test { (10_000, 1_000) } else { (KMS_LIMIT.into(), KMS_DEFAULT.into()) };
+    *kms = small(number("kms_requests_per_second", 1..=most, usual, found));
     let page_size = small(number("page_size", 1..=1_000, d.page_size as u64, found)) as usize;
     let mints_per_vault_and_day =
         small(number("mints_per_vault_and_day", 1..=10_000, d.mints_per_vault_and_day.into(), found));

@@ -12,6 +12,7 @@ mod claim;
 mod doctor;
 mod drive;
 mod kinds;
+mod learn;
 mod mint;
 mod notify;
 mod open;

@@ -12,6 +12,7 @@ mod key;
 mod line;
 mod plan;
 mod policy;
+mod rate;
 mod replica;
 mod report;
 mod request;
@@ -37,6 +38,7 @@ pub use plan::Plan;
 pub use policy::{
     Ambiguity, Budgets, HistoryPolicy, Margins, Policy, Risk, Scope, Settings, StrategyPolicy, TagName, TagSelector,
 };
+pub use rate::LearnedRate;
 pub use replica::{ReplicaState, ReplicaStatus};
 pub use report::{Census, Counts, DependentReport, Report, RotationSummary, Tally, Verdict};
 pub use request::{Due, DueKey, DueState, Request, RotationName, When};
