@@ -23,6 +23,7 @@ mod pass;
 mod perform;
 mod policies;
 mod progress;
+mod report;
 mod restored;
 mod server_time;
 mod view;

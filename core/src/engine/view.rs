@@ -8,8 +8,8 @@ use super::walk::Walk;
 use super::{Engine, corrupt};
 use crate::journal::{PAGE_LINES, Replay};
 use crate::model::{
-    Census, Counts, DependentReport, Due, DueKey, DueState, Key, KeyId, Kind, Plan, ProtectionMode, Region, Report,
-    ResourceId, RotationId, RotationSummary, StreamId, Timestamp,
+    Counts, DependentReport, Due, DueKey, DueState, Key, KeyId, Kind, Plan, ProtectionMode, Region, ResourceId,
+    RotationId, RotationSummary, StreamId, Timestamp,
 };
 use crate::ports::Page;
 use crate::rotation::page::{self, PageFact};
@@ -39,7 +39,7 @@ impl Engine {
         self.summary_of(&self.main_book(rid).await?).await
     }
 
-    async fn summary_of(&self, main: &Book<State>) -> Result<RotationSummary> {
+    pub(super) async fn summary_of(&self, main: &Book<State>) -> Result<RotationSummary> {
         let state = self.state(main)?;
         let mut counts = state.counts.clone();
         for (number, _) in state.pages.iter().filter(|(_, page)| page.closed.is_none()) {
@@ -48,37 +48,6 @@ impl Engine {
             }
         }
         Ok(summarise(state, counts))
-    }
-
-    /// The whole report.
-    pub async fn report(&self, rid: &RotationId) -> Result<Report> {
-        let main = self.main_book(rid).await?;
-        let summary = self.summary_of(&main).await?;
-        let state = self.state(&main)?;
-        let coverage = state.passes.values().next_back().map(|pass| pass.holes.clone()).unwrap_or_default();
-        let mut findings = state.checked.as_ref().map(|checked| checked.findings.clone()).unwrap_or_default();
-        findings.extend(state.passes.iter().filter(|(pass, _)| **pass > 0).flat_map(|(_, pass)| pass.findings.clone()));
-        findings.extend(rotation::trusted_token(state));
-        findings.extend(state.noted.iter().cloned());
-        findings.extend(self.histories(&main).await?);
-        findings.extend(state.completed.iter().flat_map(|completed| completed.findings.clone()));
-        findings.sort();
-        findings.dedup();
-        let census = match state.phase {
-            rotation::Phase::Accounted | rotation::Phase::Completed => state.census.clone(),
-            _ => {
-                state.legs.last().and_then(|leg| leg.in_use.as_ref()).map_or_else(Census::default, |i| i.census.clone())
-            }
-        };
-        Ok(Report {
-            verdict: state.completed.as_ref().map(|completed| completed.verdict),
-            census,
-            coverage,
-            findings,
-            chain_head: state.head.to_string(),
-            is_test: state.opened.is_test,
-            summary,
-        })
     }
 
     /// Every dependent of a rotation with what became of it, page by page.

@@ -9,6 +9,7 @@ mod finding;
 mod iam;
 mod ids;
 mod key;
+mod kind_report;
 mod line;
 mod plan;
 mod policy;
@@ -33,6 +34,7 @@ pub use key::{
     AutoRotation, Key, KeyShape, KeyState, KeySummary, KeyVersion, Origin, ProtectionMode, Tags, Vault, VaultState,
     VaultSummary, VaultType, VaultUsage,
 };
+pub use kind_report::{ExceptionReport, KindReport, Shown};
 pub use line::{Head, LineHash, SealedLine, StreamId};
 pub use plan::Plan;
 pub use policy::{

@@ -15,6 +15,7 @@ mod lineage;
 mod mint;
 mod policies;
 mod register;
+mod report;
 mod restored;
 mod scope;
 mod settle;
