@@ -251,6 +251,16 @@ impl CatalogFixture for With<dyn ResourceCatalog> {
         self.host.fixture("fixture.new_compartment", json!({})).await
     }
 
+    // A catalog of the host's reads no policies (`ResourceCatalog::policies` has its default there), and the law is
+    // silent about one that says so: the host has nothing to build for it.
+    async fn compartment_below(&self, _: &CompartmentId) -> Compartment {
+        self.new_compartment().await
+    }
+
+    async fn add_policy(&self, _: Option<&CompartmentId>, _: &str, _: &str) -> ResourceId {
+        ResourceId::parse("ocid1.policy.oc1..unread").expect("an OCID")
+    }
+
     async fn make(&self, wanted: &Wanted) -> ResourceId {
         let tags: std::collections::BTreeMap<_, _> = wanted.tags.iter().cloned().collect();
         let wanted = json!({ "compartment": wanted.compartment, "name": wanted.name, "tags": tags, "key": wanted.key });
