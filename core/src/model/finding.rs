@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum FindingKind {
+    /// A copy in another region, of what is under the key, is under Oracle's own key.
+    CopyUnderOraclesKey,
     /// A compartment, region or kind could not be looked at.
     CoverageHole,
     /// A dependent ended blocked, manual or partial.
