@@ -9,6 +9,7 @@ use std::sync::Arc;
 use secrecy::SecretString;
 use zeroize::Zeroizing;
 
+use crate::adapters::layers::PacePolicy;
 use crate::adapters::oci;
 use crate::adapters::sqlite::SqliteJournal;
 use crate::adapters::system::{FileSink, StderrNotifier, SystemClock, SystemRandom};
@@ -39,6 +40,7 @@ impl Ports {
     /// As [`Rotator::from_config`].
     pub fn from_config(config: &Config) -> Result<Self> {
         let Tenancy { client, key_store, catalog, rekeyer } = Tenancy::connect(config)?;
+        let pace = Some(client.pace());
         let journal = SqliteJournal::open(&config.journal)?;
         let mut notifiers: Vec<Arc<dyn Notifier>> = Vec::new();
         if let Some((topic, region)) = &config.notices.topic {
@@ -52,7 +54,7 @@ impl Ports {
             audit.push(Arc::new(FileSink::open(file)?));
         }
         let (clock, random) = (Arc::new(SystemClock), Arc::new(SystemRandom));
-        Ok(Self { key_store, catalog, rekeyer, audit, notifiers, journal, clock, random })
+        Ok(Self { key_store, catalog, rekeyer, audit, notifiers, journal, clock, random, pace })
     }
 }
 
@@ -82,6 +84,7 @@ impl Tenancy {
             profile: Some(config.oci.profile.clone()),
             passphrase,
             endpoints,
+            pace: PacePolicy { kms_max: f64::from(config.oci.kms_requests_per_second), ..PacePolicy::default() },
             ..oci::ClientSettings::default()
         })?;
         Ok(Self {

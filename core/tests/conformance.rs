@@ -113,6 +113,7 @@ promises!(rekeyer_assign of BLOCK_STORAGE =>
     observe_sees_the_owning_service
     a_stale_etag_changes_nothing
     there_is_no_rewrap
+    the_same_key_again_is_done_only_where_it_is_described
     a_lost_answer_says_maybe
     done_is_done
     what_is_being_made_is_busy

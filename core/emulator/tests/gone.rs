@@ -43,6 +43,7 @@ async fn rotate(lab: &Lab, act: impl Fn(&World) + Send + 'static) -> (Report, BT
         journal,
         clock: Arc::new(SystemClock),
         random: Arc::new(SystemRandom),
+        pace: None,
     };
     let mut settings = Settings::lab();
     settings.scope.keys.insert(lab.key.clone());

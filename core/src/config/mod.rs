@@ -49,6 +49,8 @@ pub struct OciAccess {
     pub profile: String,
     /// A file that holds the private key's passphrase.
     pub passphrase_file: Option<PathBuf>,
+    /// Requests per second to key management: a part of the tenancy's limit, which people share.
+    pub kms_requests_per_second: u32,
 }
 
 /// Who is told about phases and pauses.

@@ -11,6 +11,8 @@ mod book;
 mod claim;
 mod doctor;
 mod drive;
+mod kinds;
+mod learn;
 mod mint;
 mod notify;
 mod open;

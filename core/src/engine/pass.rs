@@ -12,7 +12,7 @@ use super::walk::{Group, Walk};
 use super::{Done, Engine};
 use crate::Result;
 use crate::journal::Replay;
-use crate::model::{Dependent, Outcome, ResourceId, StreamId};
+use crate::model::{Dependent, EvidenceScope, Outcome, ResourceId, StreamId};
 use crate::rotation::page::{self, Inventory, PageFact};
 use crate::rotation::{Fact, PageOpened, PassEnded, State, UNMOVED, wants_successor};
 
@@ -112,14 +112,10 @@ impl Engine {
     }
 
     async fn write_pages(&self, main: &mut Book<State>, held: &Held, pass: u32, group: Group) -> Done {
-        let spec = self.ports.rekeyer.describe(&group.kind);
         let (purpose, policy) = (self.state(main)?.purpose(), self.settings.policy.strategy);
-        let steps = spec.as_ref().map(|spec| match wants_successor(Some(spec.class), purpose, policy) {
-            true => spec.steps_new_key.clone(),
-            false => spec.steps_same_key.clone(),
-        });
-        let steps = steps.unwrap_or_default();
-        let scope = spec.as_ref().map_or(crate::model::EvidenceScope::Unknown, |spec| spec.scope);
+        let spec = self.kind_spec(&group.kind);
+        let moved = spec.as_ref().map(|spec| spec.steps(wants_successor(Some(spec.class), purpose, policy)));
+        let (steps, scope) = moved.unwrap_or((Vec::new(), EvidenceScope::Unknown));
         let remedy = spec.and_then(|spec| spec.remedy);
         let size = self.settings.budgets.page_size.clamp(1, 1000);
         for items in group.items.chunks(size) {

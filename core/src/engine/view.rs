@@ -227,7 +227,10 @@ impl Engine {
         let classes = self.classes(&walked.by_kind);
         let (refusal, legs, findings) =
             match preflight(&seen, purpose, &pass, &walked.by_kind, &classes, &self.settings) {
-                Preflight::Stop(paused) => (Some(paused.why), Vec::new(), pass.findings),
+                Preflight::Stop(paused) => {
+                    let said = rotation::override_findings(&seen.overrides);
+                    (Some(paused.why), Vec::new(), pass.findings.into_iter().chain(said).collect())
+                }
                 Preflight::Go(checked) => {
                     (None, checked.legs.iter().map(|leg| leg.strategy).collect(), checked.findings)
                 }

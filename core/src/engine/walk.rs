@@ -63,13 +63,21 @@ impl<'a> Walk<'a> {
         let scopes = engine.ports.catalog.scopes().await?.value;
         let scope = &engine.settings.scope;
         let compartments = engine.in_scope(scopes.compartments);
-        let regions = scopes
+        let regions: VecDeque<Region> = scopes
             .regions
             .into_iter()
             .map(|region| region.region)
             .filter(|region| scope.regions.is_empty() || scope.regions.contains(region))
             .collect();
-        let kinds = engine.ports.rekeyer.kinds();
+        let all = engine.ports.rekeyer.kinds();
+        let (kinds, left_out): (Vec<Kind>, Vec<Kind>) = all.into_iter().partition(|kind| scope.wants(kind));
+        let hole = |region: &Region, kind: &Kind| Coverage {
+            region: region.clone(),
+            compartment: None,
+            kind: Some(kind.clone()),
+            state: CoverageState::LeftOut,
+        };
+        let holes = regions.iter().flat_map(|region| left_out.iter().map(move |kind| hole(region, kind))).collect();
         let selector = Selector { key: key.clone(), kinds, compartments, tag: engine.settings.tag.clone() };
         Ok(Self {
             engine,
@@ -79,7 +87,7 @@ impl<'a> Walk<'a> {
             inherited: Vec::new(),
             copies: Vec::new(),
             listed: HashSet::new(),
-            seen: Seen::default(),
+            seen: Seen { holes, ..Seen::default() },
         })
     }
 

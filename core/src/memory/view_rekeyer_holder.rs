@@ -28,6 +28,7 @@ pub(super) fn spec(kind: &Kind) -> Option<KindSpec> {
         class,
         steps_same_key: Vec::new(),
         steps_new_key: Vec::new(),
+        steps_undocumented: Vec::new(),
         best_grade: Grade::Unseen,
         scope: EvidenceScope::NewDataOnly,
         permissions: permissions.map(str::to_owned).to_vec(),

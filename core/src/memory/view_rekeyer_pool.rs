@@ -27,6 +27,7 @@ pub(super) fn spec() -> KindSpec {
         class: RekeyClass::Source,
         steps_same_key: Vec::new(),
         steps_new_key: vec![StepKind::AssignKey],
+        steps_undocumented: Vec::new(),
         best_grade: Grade::VersionSeen,
         scope: EvidenceScope::NewDataOnly,
         permissions: permissions.map(str::to_owned).to_vec(),

@@ -3,15 +3,16 @@
 //! `config` parses text into these; everybody else trusts them. Every assumption of protocol.md
 //! (A1 to A7) that is a number is here and nowhere else.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{CompartmentId, KeyId, Region, ResourceId, VaultId};
+use super::{CompartmentId, KeyId, Kind, Region, RekeyClass, ResourceId, VaultId};
 
 /// Waits and bounds that come from what OCI does or does not promise. One value for all of them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Margins {
     /// Δ of A3: how far a signature's date may be off before OCI refuses it (documented: 5 min).
@@ -112,6 +113,7 @@ impl Margins {
 
 /// Limits with names (style §9).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Budgets {
     /// Tries of one effect before it is given up; counted in the journal, before the call.
@@ -149,6 +151,7 @@ impl Default for Budgets {
 
 /// A tag that says "this resource is meant to be under a managed key".
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct TagSelector {
     /// Namespace of a defined tag; `None` for a free-form tag.
@@ -162,6 +165,7 @@ pub struct TagSelector {
 
 /// What to do when an answer to a mint was lost.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Ambiguity {
@@ -176,6 +180,7 @@ pub enum Ambiguity {
 
 /// A promise that a key store does not make and that the owner accepts to do without (protocol.md).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Risk {
@@ -183,12 +188,15 @@ pub enum Risk {
     NoDateFence,
     /// Repeated sends are not recognised (A1): only the date fence guards against a second version.
     NoRetryToken,
+    /// Volumes are given the key again that they have; Oracle does not document what that does (oci-api §0 fact 3).
+    SameKeyVolumes,
     /// Parts of the scope could not be looked at for block storage, which forbids several versions of a key (R4).
     UnseenBlockStorage,
 }
 
 /// A defined tag's name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct TagName {
     /// Namespace; only keywheel may write it (IAM).
@@ -199,6 +207,7 @@ pub struct TagName {
 
 /// How new material is made.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum StrategyPolicy {
@@ -211,6 +220,7 @@ pub enum StrategyPolicy {
 
 /// What to make of a key that is first seen with several versions: nobody knows whether data hangs on earlier ones.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum HistoryPolicy {
@@ -225,6 +235,7 @@ pub enum HistoryPolicy {
 
 /// How keys are to be rotated.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Policy {
     /// How long a version may protect new data.
@@ -252,6 +263,9 @@ pub struct Policy {
     /// Promises of the key store that the owner does without, each by name; stated in every report.
     #[serde(default)]
     pub accept_risks: BTreeSet<Risk>,
+    /// What a kind does with several versions of its key, where the owner says otherwise than its adapter.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub classes: BTreeMap<Kind, RekeyClass>,
     /// Where deployments with journals of their own announce their mints to each other; `None`: nowhere.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub intent_register: Option<TagName>,
@@ -272,6 +286,7 @@ impl Policy {
             predecessor_look: a_day(),
             history: HistoryPolicy::default(),
             accept_risks: BTreeSet::new(),
+            classes: BTreeMap::new(),
             intent_register: None,
         }
     }
@@ -291,6 +306,7 @@ fn lineage_tag() -> TagName {
 
 /// Where to look.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Scope {
     /// Keys to manage; with `vaults` empty too: every AES key that can be seen is only reported, none rotated.
@@ -305,10 +321,25 @@ pub struct Scope {
     /// Compartments to search for dependents; empty: all that can be seen.
     #[serde(default)]
     pub compartments: BTreeSet<CompartmentId>,
+    /// Kinds to look at; empty: all that an adapter knows.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub kinds: BTreeSet<Kind>,
+    /// The owner's statement that nothing of these kinds, which `kinds` leaves out, is under keys in scope.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub nothing_under_keys: BTreeSet<Kind>,
+}
+
+impl Scope {
+    /// Whether a kind is to be looked at.
+    #[must_use]
+    pub fn wants(&self, kind: &Kind) -> bool {
+        self.kinds.is_empty() || self.kinds.contains(kind)
+    }
 }
 
 /// Everything `decide` may look at besides the state: checked, typed, from one config.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Settings {
     /// How keys are to be rotated.
     pub policy: Policy,

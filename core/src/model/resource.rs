@@ -6,6 +6,7 @@ use super::{CompartmentId, KeyId, KeyVersionId, NamespaceName, Region, RequestId
 
 /// A kind of resource, by the name Resource Search uses (compare without case, oci-api §4).
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Kind {
@@ -54,6 +55,7 @@ impl std::fmt::Display for Kind {
 
 /// What a kind does with several versions of its key (design §3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum RekeyClass {
@@ -74,17 +76,30 @@ pub enum RekeyClass {
 
 /// One step of moving a dependent. Each has its own intent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum StepKind {
     /// Say which key the resource uses. Conditional: if-match.
     AssignKey,
+    /// Say the key it uses once more, so that the service makes its data key anew: what Oracle's API text says of a
+    /// volume and its guide calls undefined (oci-api §0 fact 3). Conditional: if-match. In doubt it is done again.
+    Reassign,
     /// Wrap its data keys anew under the key's current version. Convergent: no token, no if-match.
     Rewrap,
 }
 
+impl StepKind {
+    /// Whether it takes the etag that was read, and is settled by reading.
+    #[must_use]
+    pub fn is_conditional(self) -> bool {
+        matches!(self, Self::AssignKey | Self::Reassign)
+    }
+}
+
 /// How new material is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Strategy {
@@ -96,6 +111,7 @@ pub enum Strategy {
 
 /// How we came to know a dependent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum FoundBy {
@@ -109,6 +125,7 @@ pub enum FoundBy {
 
 /// A resource that may be wrapped by a key, addressed well enough to read and move it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Dependent {
     /// Its OCID.
     pub id: ResourceId,
@@ -137,6 +154,7 @@ fn is_untagged(tags: &Tags) -> bool {
 
 /// What was seen, in falling order of strength (design §3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Grade {
@@ -152,6 +170,7 @@ pub enum Grade {
 
 /// What the evidence speaks of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum EvidenceScope {
@@ -167,6 +186,7 @@ pub enum EvidenceScope {
 
 /// A grade and a scope, with what one needs to look it up again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Evidence {
     /// How strong.
     pub grade: Grade,
@@ -187,10 +207,14 @@ pub struct Evidence {
     /// When the far end said so, by its clock.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seen_at: Option<Timestamp>,
+    /// What one must know before leaning on it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub caveat: Option<String>,
 }
 
 /// What became of one dependent (rule R10). An effect has a `Reply`; only a dependent has an outcome.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "outcome", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Outcome {
@@ -264,6 +288,7 @@ impl Outcome {
 
 /// How well one region, compartment and kind could be looked at.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Coverage {
     /// Region looked at.
     pub region: Region,
@@ -279,11 +304,14 @@ pub struct Coverage {
 
 /// The verdict on one part of a pass.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum CoverageState {
     /// We may not look; what is there is unknown. 404 means this too (oci-api §7.2).
     Denied,
+    /// The owner does not want this kind looked at (`scope.kinds`).
+    LeftOut,
     /// The owning service listed everything it shows us.
     Listed,
     /// It could not be reached now.

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::fact::{LegPlan, PassEnded, Paused};
 use super::preflight::Purpose;
+use super::scope::{is_answered_for, left_out_at};
 use crate::model::{
     Coverage, CoverageState, Finding, FindingKind, Kind, RekeyClass, Risk, Settings, Strategy, StrategyPolicy,
 };
@@ -83,7 +84,13 @@ pub(super) fn sources_left(legs: &[LegPlan], dependents: &BTreeMap<Kind, u64>, c
 
 /// Why no version may be minted on the key before its parts are better known (R4).
 #[must_use]
-pub(super) fn unseen(legs: &[LegPlan], pass: &PassEnded, classes: &Classes, settings: &Settings) -> Option<Paused> {
+pub(super) fn unseen(
+    legs: &[LegPlan],
+    pass: &PassEnded,
+    dependents: &BTreeMap<Kind, u64>,
+    classes: &Classes,
+    settings: &Settings,
+) -> Option<Paused> {
     let mints_version = legs.iter().any(|leg| leg.strategy == Strategy::NewVersion);
     if !mints_version
         || !is_on(Safeguard::UnseenParts)
@@ -92,13 +99,20 @@ pub(super) fn unseen(legs: &[LegPlan], pass: &PassEnded, classes: &Classes, sett
         return None;
     }
     let is_forbidden = |kind: &Kind| classes.get(kind).copied().flatten() == Some(RekeyClass::Forbids);
-    let mut holes = pass.holes.iter().filter(|hole| hole.state != CoverageState::Unsupported);
+    let is_seen = |kind: &Kind| dependents.contains_key(kind);
+    let mut holes = pass
+        .holes
+        .iter()
+        .filter(|hole| hole.state != CoverageState::Unsupported && !is_answered_for(hole, settings, is_seen));
     let hole = holes.find(|hole| hole.kind.as_ref().is_some_and(is_forbidden))?;
-    Some(unseen_at(hole))
+    Some(unseen_at(hole, settings))
 }
 
 /// Asks a person for what no pass could look at.
-pub(super) fn unseen_at(hole: &Coverage) -> Paused {
+pub(super) fn unseen_at(hole: &Coverage, settings: &Settings) -> Paused {
+    if let (CoverageState::LeftOut, Some(kind)) = (&hole.state, &hole.kind) {
+        return left_out_at(kind, settings);
+    }
     let kind = hole.kind.as_ref().map(ToString::to_string).unwrap_or_default();
     let place = hole.compartment.as_ref().map_or_else(|| hole.region.to_string(), ToString::to_string);
     Paused {

@@ -6,6 +6,7 @@
 mod story;
 
 mod behind;
+mod classes;
 mod due;
 mod fast;
 mod gone;
@@ -14,6 +15,7 @@ mod lineage;
 mod mint;
 mod register;
 mod restored;
+mod scope;
 mod settle;
 mod steer;
 mod target;

@@ -21,7 +21,7 @@ use super::credentials::{Credentials, Refreshed};
 use super::endpoint::{Endpoints, is_loopback};
 use super::operation::{Method, Operation, Resend, Service};
 use super::sign::{BodyHeaders, Signable, authorization, content_sha256, http_date};
-use crate::adapters::layers::Retrier;
+use crate::adapters::layers::{Limit, Pacer, Retrier};
 use crate::adapters::system::SystemRandom;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::Timestamp;
@@ -32,6 +32,9 @@ const BODY_BYTES_MAX: usize = 16 << 20;
 const ERROR_BODY_BYTES_MAX: usize = 64 << 10;
 const JSON: &str = "application/json";
 const USER_AGENT: &str = concat!("keywheel/", env!("CARGO_PKG_VERSION"));
+
+/// How long a dated request waits for its turn: far less than any margin of its date.
+const MINT_PATIENCE: Duration = Duration::from_secs(1);
 
 /// How long one attempt may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,6 +65,7 @@ pub(crate) struct Transport {
     pub endpoints: Endpoints,
     credentials: Arc<dyn Credentials>,
     retrier: Retrier,
+    pub(crate) pacer: Arc<Pacer>,
     timeouts: Timeouts,
     /// Built when first needed: a loopback lab needs no root certificates.
     clients: Mutex<Vec<((Wire, bool), reqwest::Client)>>,
@@ -73,12 +77,14 @@ impl Transport {
         endpoints: Endpoints,
         credentials: Arc<dyn Credentials>,
         retrier: Retrier,
+        pacer: Arc<Pacer>,
         timeouts: Timeouts,
     ) -> Self {
         Self {
             endpoints,
             credentials,
             retrier,
+            pacer,
             timeouts,
             clients: Mutex::new(Vec::new()),
             counts: Mutex::new(BTreeMap::new()),
@@ -127,10 +133,15 @@ impl Transport {
         };
         let url = call.url(&base)?;
         let client = self.client(wire, is_loopback(&url))?;
+        // A mint is dated already: it does not wait for long, and is refused before it is sent.
+        let patience = (wire == Wire::Single).then_some(MINT_PATIENCE);
+        let (service, limit) = paced(call.operation.service());
+        let left = self.pacer.turn(service, limit, &call.region, patience).await?;
         let signed = call.date.unwrap_or_else(present);
         let request = self.request(call, url, signed).await?;
         *self.counts.lock().unwrap_or_else(PoisonError::into_inner).entry(call.operation).or_default() += 1;
         let answer = self.exchange(call, &client, request, signed).await;
+        self.pacer.answered(service, limit, &call.region, left, &answer);
         let status = answer.as_ref().map_or_else(Error::status, |_| Some(200));
         tracing::debug!(operation = call.operation.name(), region = %call.region, status, "call");
         answer
@@ -265,6 +276,21 @@ fn tls(loopback: bool) -> Result<ClientConfig> {
         .caused_by(cause)
     })?;
     Ok(verified.with_no_client_auth())
+}
+
+/// The name that a service's rate is kept under, and whose its limit is.
+const fn paced(service: Service) -> (&'static str, Limit) {
+    match service {
+        Service::BlockStorage => ("iaas", Limit::Unknown),
+        Service::Compute => ("compute", Limit::Unknown),
+        Service::ContainerEngine => ("containerengine", Limit::Unknown),
+        Service::Identity => ("identity", Limit::Unknown),
+        Service::KmsManagement => ("kms", Limit::Shared),
+        Service::KmsVault => ("kms_vault", Limit::Shared),
+        Service::Notifications => ("ons", Limit::Unknown),
+        Service::ObjectStorage => ("objectstorage", Limit::Unknown),
+        Service::Search => ("search", Limit::Unknown),
+    }
 }
 
 fn method(method: Method) -> reqwest::Method {

@@ -203,12 +203,22 @@ pub fn conclude_looked(
         })]);
     }
     let source = &state.inventory.key;
-    if goal.key == *source {
+    let is_again = state.step_of(item) == Some(StepKind::Reassign);
+    if is_again && goal.key != *source {
+        let why = "its kind was classed otherwise when it was recorded; resume, and it is looked at again";
+        return outcome(Outcome::Blocked { why: why.to_owned() });
+    }
+    if goal.key == *source && !is_again {
         let remedy = "it wants a key of its own version history, and no successor was made for it by this rotation; \
                       rotate the key again, or move it by hand";
         return outcome(Outcome::Manual { remedy: remedy.to_owned() });
     }
     match &seen.key {
+        // Reading cannot tell whether the same key again took effect. Each time makes the data key anew, so once more.
+        Some(key) if *key == goal.key && is_again => match was_intended {
+            true => Looked::Facts(conclude_found(item, None)),
+            false => Looked::Go(etag),
+        },
         Some(key) if *key == goal.key && was_intended => {
             Looked::Facts(vec![PageFact::StepSettled(StepSettled { item, adopted: None, is_done: true })])
         }
@@ -223,6 +233,9 @@ pub fn conclude_looked(
         None => outcome(Outcome::Blocked { why: "somebody moved it to Oracle's own key meanwhile".to_owned() }),
     }
 }
+
+/// What evidence of [`StepKind::Reassign`] says beside its grade.
+const SAME_KEY: &str = "it was given the key again that it has; Oracle does not document what that does";
 
 fn evidence(state: &State, seen: &ReadBack, goal: &Goal, witness: Option<&(StepBegun, StepCompleted)>) -> Evidence {
     // A re-wrap in place is not seen in the key's id, even if the key has one version.
@@ -244,6 +257,7 @@ fn evidence(state: &State, seen: &ReadBack, goal: &Goal, witness: Option<&(StepB
         request_id: witness.and_then(|(begun, _)| begun.request_id.clone()),
         witness: witness.and_then(shown),
         seen_at: witness.and_then(|(_, completed)| completed.finished_at).or(seen.server_date),
+        caveat: state.inventory.steps.contains(&StepKind::Reassign).then(|| SAME_KEY.to_owned()),
     }
 }
 

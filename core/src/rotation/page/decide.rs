@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::fact::{PageFact, StepIntended};
 use super::state::{Progress, State, StepState};
-use crate::model::{Etag, Outcome, ResourceId, Settings, StepKind, Timestamp, WorkRequestId};
+use crate::model::{Etag, Outcome, RekeyClass, ResourceId, Settings, StepKind, Timestamp, WorkRequestId};
 use crate::safeguard::{Safeguard, is_on};
 
 /// What to ask of the world about dependents, by index.
@@ -125,12 +125,12 @@ fn is_absent(progress: &Progress, settings: &Settings) -> bool {
 fn next_effect(state: &State, item: u32, progress: &Progress) -> PageEffect {
     match &progress.step {
         // A conditional step in doubt is settled by reading the resource, which has no work request for it.
-        StepState::Intended if state.step_of(item) == Some(StepKind::AssignKey) => PageEffect::Look { item },
+        StepState::Intended if state.step_of(item).is_some_and(StepKind::is_conditional) => PageEffect::Look { item },
         StepState::Intended => PageEffect::Find { item, since: progress.intended_at.unwrap_or(Timestamp::UNIX_EPOCH) },
         StepState::Completed(..) => PageEffect::Observe { item },
         StepState::Idle if !is_on(Safeguard::WitnessedRewrap) => PageEffect::Observe { item },
         StepState::Idle | StepState::Begun(_) => match state.inventory.steps.get(progress.steps_done) {
-            Some(StepKind::AssignKey) => PageEffect::Look { item },
+            Some(step) if step.is_conditional() => PageEffect::Look { item },
             Some(step) => PageEffect::Begin { item, step: *step },
             None => PageEffect::Observe { item },
         },
@@ -143,8 +143,12 @@ fn given_up(state: &State, item: u32, progress: &Progress, settings: &Settings, 
     if progress.attempts == 0 && settings.policy.exclude.contains(&dependent.id) {
         return Some(Outcome::Excluded { policy: "policy.exclude".to_owned() });
     }
+    let kind = &state.inventory.kind;
+    if state.inventory.steps.is_empty() && settings.policy.classes.get(kind) == Some(&RekeyClass::Tolerates) {
+        return Some(Outcome::Excluded { policy: format!("kinds.{} = \"tolerates\"", kind.word()) });
+    }
     if state.inventory.steps.is_empty() {
-        let unknown = || format!("no adapter moves a {}; move it with its own service", state.inventory.kind);
+        let unknown = || format!("no adapter moves a {kind}; move it with its own service");
         return Some(Outcome::Manual { remedy: state.inventory.remedy.clone().unwrap_or_else(unknown) });
     }
     let said = || progress.error.clone().unwrap_or_else(|| "no answer".to_owned());

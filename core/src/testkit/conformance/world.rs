@@ -430,6 +430,13 @@ impl AssignFixture for WorldFixture {
         self.world.faults(FaultPlan::new().lose_answer(operation, 1));
     }
 
+    async fn mint(&self, key: &KeyId) {
+        let minted = self.world.foreign_mint(key);
+        let settings = self.world.settings();
+        self.pass(settings.flip_delay.max(settings.enabled_delay) + Duration::from_millis(50)).await;
+        assert_eq!(self.world.current_version(key), minted, "the version is current by now");
+    }
+
     async fn hangs_on_current(&self, dependent: &Dependent, key: &KeyId) -> Option<bool> {
         Some(self.world.wrapping_version(&dependent.id) == Some(self.world.current_version(key)))
     }

@@ -1,8 +1,8 @@
 //! Volumes, boot volumes and their backups: one conditional call says which key, and it is done when it answers. Their
 //! replicas in other regions: found and read, and no call of theirs says which key.
 //!
-//! Never a step under the same key: Oracle calls several versions of a block volume's key undefined (oci-api §0
-//! fact 3). Never back to Oracle's key: no call for that exists here. The data key is wrapped anew, the content is not
+//! Under the same key only by the owner's word, and only volumes: Oracle calls several versions of a block volume's key
+//! undefined, and says elsewhere that naming the same key makes its data key anew (oci-api §0 fact 3). Never back to Oracle's key: no call for that exists here. The data key is wrapped anew, the content is not
 //! written anew (oci-api §5.2); the read-back names the key, not the version.
 
 use std::sync::Arc;
@@ -73,6 +73,7 @@ impl ReKeyer for BlockReKeyer {
             class: RekeyClass::Forbids,
             steps_same_key: Vec::new(),
             steps_new_key: calls.update.map(|_| StepKind::AssignKey).into_iter().collect(),
+            steps_undocumented: blocks::is_volume(kind).then_some(StepKind::Reassign).into_iter().collect(),
             best_grade: if calls.update.is_some() { Grade::VersionSeen } else { Grade::Unseen },
             scope: if calls.update.is_some() { EvidenceScope::DataKey } else { EvidenceScope::Unknown },
             permissions,
@@ -111,7 +112,8 @@ impl ReKeyer for BlockReKeyer {
         let calls = calls_of("begin", &step.dependent.kind)?;
         match step.step {
             StepKind::AssignKey => self.assign(step, calls).await,
-            StepKind::Rewrap => {
+            StepKind::Reassign if blocks::is_volume(&step.dependent.kind) => self.assign(step, calls).await,
+            StepKind::Reassign | StepKind::Rewrap => {
                 Err(Error::refused("begin", "block storage has no re-wrap under the same key; assign another key")
                     .with("kind", &step.dependent.kind))
             }

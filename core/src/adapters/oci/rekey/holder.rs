@@ -72,6 +72,7 @@ impl ReKeyer for HolderReader {
             class,
             steps_same_key: Vec::new(),
             steps_new_key: Vec::new(),
+            steps_undocumented: Vec::new(),
             best_grade: Grade::Unseen,
             scope: EvidenceScope::NewDataOnly,
             permissions,

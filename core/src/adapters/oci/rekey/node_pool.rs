@@ -118,6 +118,7 @@ impl ReKeyer for NodePoolReKeyer {
             class: RekeyClass::Source,
             steps_same_key: Vec::new(),
             steps_new_key: vec![StepKind::AssignKey],
+            steps_undocumented: Vec::new(),
             best_grade: Grade::VersionSeen,
             scope: EvidenceScope::NewDataOnly,
             permissions,
@@ -136,7 +137,7 @@ impl ReKeyer for NodePoolReKeyer {
     async fn begin(&self, step: &StepRequest) -> Result<Reply<Begun>> {
         match step.step {
             StepKind::AssignKey => self.assign(step).await,
-            StepKind::Rewrap => {
+            StepKind::Reassign | StepKind::Rewrap => {
                 Err(Error::refused(Operation::UpdateNodePool.name(), "a node pool has no re-wrap; assign another key"))
             }
         }
