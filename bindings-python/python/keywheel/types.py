@@ -27,6 +27,7 @@ __all__ = [
     "Checkup",
     "Compartment",
     "CompartmentId",
+    "Copies",
     "Counts",
     "Coverage",
     "CoverageState",
@@ -207,6 +208,8 @@ class FindingKind(StrEnum):
 
     CLASS_OVERRIDDEN = "class_overridden"
     """The owner says that a kind does something else with several versions of its key than its adapter says."""
+    COPY_UNDER_ORACLES_KEY = "copy_under_oracles_key"
+    """A copy in another region, of what is under the key, is under Oracle's own key."""
     COVERAGE_HOLE = "coverage_hole"
     """A compartment, region or kind could not be looked at."""
     DEPENDENT_NOT_MOVED = "dependent_not_moved"
@@ -305,10 +308,14 @@ class Kind(OpenWord):
     """Block volume."""
     BLOCK_VOLUME_BACKUP = "block_volume_backup"
     """Block volume backup."""
+    BLOCK_VOLUME_REPLICA = "block_volume_replica"
+    """Block volume replica, in another region than its volume."""
     BOOT_VOLUME = "boot_volume"
     """Boot volume."""
     BOOT_VOLUME_BACKUP = "boot_volume_backup"
     """Boot volume backup."""
+    BOOT_VOLUME_REPLICA = "boot_volume_replica"
+    """Boot volume replica, in another region than its volume."""
     BUCKET = "bucket"
     """Object Storage bucket."""
     CLUSTER = "cluster"
@@ -526,6 +533,8 @@ class Candidate(Data):
     """How it was found."""
     key: KeyHint | KeyHintKey
     """What the listing said about its key."""
+    copies: Copies = field(default_factory=lambda: Copies())
+    """What it said about copies."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -596,6 +605,18 @@ class Compartment(Data):
     """Its OCID."""
     name: str
     """Its display name, foreign text."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Copies(Data):
+    """What a listing says of copies in other regions. Their key is the destination's, or silently Oracle's (oci-api
+    §5.2).
+    """
+
+    of: ResourceId | None = None
+    """What this resource is a copy of."""
+    under_oracles_key: list[str] = field(default_factory=list)
+    """Copies of this resource that have no key of their own, by OCID."""
 
 
 @dataclass(frozen=True, kw_only=True)
