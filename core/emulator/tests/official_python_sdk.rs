@@ -201,6 +201,50 @@ async fn the_official_python_sdk_sends_what_the_transcript_of_block_storage_says
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_official_python_sdk_finds_clusters_pools_and_configurations() {
+    let lab = Lab::new(unhurried()).await;
+    let cluster = |n: usize| lab.world.add_cluster(&lab.home, &lab.compartment, &format!("c-{n}")).key(&lab.key).done();
+    let clusters: Vec<_> = (0..5).map(cluster).collect();
+    let oracles = lab.world.add_cluster(&lab.home, &lab.compartment, "oracles").done();
+    let pool = |n: usize| lab.world.add_node_pool(&lab.home, &lab.compartment, &format!("p-{n}")).key(&lab.key).done();
+    let pools: Vec<_> = (0..2).map(pool).collect();
+    let made = lab.world.now() - Duration::from_secs(3600);
+    let successor = lab.world.add_key(&lab.vault, &lab.compartment, "next", made).done();
+    let seed = lab.world.add_instance_configuration(&lab.home, &lab.compartment, "i").key(&lab.key);
+    let configuration = seed.more_key(&successor).done();
+    let facts = lab.facts(json!({
+        "clusters": clusters, "oracles": oracles, "pools": pools, "successor": successor, "configuration": configuration,
+    }));
+    let _ = holds("holders.py", facts).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_official_python_sdk_sends_what_the_transcript_of_holders_says() {
+    let lab = Lab::new(unhurried()).await;
+    let recorder = Recorder::start();
+    let mut facts = transcript::facts();
+    facts["region"] = json!(recorder.url());
+    let ran = holds("holders_transcript.py", lab.facts(facts)).await;
+    if ran {
+        let seen = recorder.seen();
+        assert_eq!(seen, transcript::holders(), "recorded:\n{seen:#}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_official_python_sdk_updates_a_node_pool_as_the_transcript_says() {
+    let lab = Lab::new(unhurried()).await;
+    let recorder = Recorder::with_body(&transcript::node_pool());
+    let mut facts = transcript::facts();
+    facts["region"] = json!(recorder.url());
+    let ran = holds("node_pool_transcript.py", lab.facts(facts)).await;
+    if ran {
+        let seen = recorder.seen();
+        assert_eq!(seen, transcript::node_pool_update(), "recorded:\n{seen:#}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_official_python_sdk_lists_policies_as_the_transcript_says() {
     let lab = Lab::new(unhurried()).await;
     let recorder = Recorder::start();

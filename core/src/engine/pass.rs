@@ -71,7 +71,7 @@ impl Engine {
         stayed: &mut Vec<Dependent>,
     ) -> Done {
         let state = self.state(main)?;
-        let is_again = state.pages.get(&number).is_some_and(|page| page.opened.pass < state.again_from);
+        let is_again = state.pages.get(&number).is_some_and(|page| page.is_looked_at_again);
         let has_gone = state.pages.get(&number).is_some_and(|page| page.counts.with("gone") > 0);
         if is_again || has_gone {
             if let Some(page) = self.page_book(main, number).await?.state() {
@@ -114,8 +114,9 @@ impl Engine {
     async fn write_pages(&self, main: &mut Book<State>, held: &Held, pass: u32, group: Group) -> Done {
         let (purpose, policy) = (self.state(main)?.purpose(), self.settings.policy.strategy);
         let spec = self.kind_spec(&group.kind);
-        let moved = spec.map(|spec| spec.steps(wants_successor(Some(spec.class), purpose, policy)));
+        let moved = spec.as_ref().map(|spec| spec.steps(wants_successor(Some(spec.class), purpose, policy)));
         let (steps, scope) = moved.unwrap_or((Vec::new(), EvidenceScope::Unknown));
+        let remedy = spec.and_then(|spec| spec.remedy);
         let size = self.settings.budgets.page_size.clamp(1, 1000);
         for items in group.items.chunks(size) {
             let number = next_page(self.state(main)?);
@@ -127,6 +128,7 @@ impl Engine {
                 kind: group.kind.clone(),
                 key: self.state(main)?.opened.name.key.clone(),
                 steps: steps.clone(),
+                remedy: remedy.clone(),
                 scope,
                 items: items.to_vec(),
             };

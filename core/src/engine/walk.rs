@@ -142,9 +142,9 @@ impl<'a> Walk<'a> {
                 KeyHint::Unknown => waiting.push_back(candidate),
                 KeyHint::Key(key) => {
                     let key = Some(key.clone());
-                    self.judge(candidate, key.as_ref(), &mut mine);
+                    self.judge(candidate, key.as_ref(), &[], &mut mine);
                 }
-                KeyHint::OracleManaged => self.judge(candidate, None, &mut mine),
+                KeyHint::OracleManaged => self.judge(candidate, None, &[], &mut mine),
             }
         }
         let rekeyer = &self.engine.ports.rekeyer;
@@ -179,7 +179,9 @@ impl<'a> Walk<'a> {
                         }
                     }
                     Presence::NotVisible => self.unreadable(&candidate, "it was listed, but reading it says 404"),
-                    Presence::Busy | Presence::Ready => self.judge(candidate, reply.value.key.as_ref(), &mut mine),
+                    Presence::Busy | Presence::Ready => {
+                        self.judge(candidate, reply.value.key.as_ref(), &reply.value.held, &mut mine);
+                    }
                 },
                 Err(error) if matches!(error.kind(), ErrorKind::Denied | ErrorKind::NotFound) => {
                     self.unreadable(&candidate, error.message());
@@ -189,9 +191,9 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn judge(&mut self, candidate: Candidate, key: Option<&KeyId>, mine: &mut Vec<Candidate>) {
+    fn judge(&mut self, candidate: Candidate, key: Option<&KeyId>, held: &[KeyId], mine: &mut Vec<Candidate>) {
         let tagged = self.selector.tag.as_ref().is_some_and(|tag| carries(&candidate.dependent.tags, tag));
-        if key == Some(&self.selector.key) {
+        if key == Some(&self.selector.key) || held.contains(&self.selector.key) {
             if self.selector.tag.is_some() && !tagged {
                 self.note(FindingKind::Untagged, &candidate, "it is under the key but does not carry the tag");
             }

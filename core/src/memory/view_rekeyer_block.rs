@@ -29,6 +29,7 @@ pub(super) fn spec(kind: &Kind) -> Option<KindSpec> {
         best_grade: Grade::VersionSeen,
         scope: EvidenceScope::DataKey,
         permissions: permissions.into_iter().map(str::to_owned).collect(),
+        remedy: None,
     })
 }
 

@@ -6,12 +6,15 @@
 use super::{Kind, RekeyClass};
 
 /// Kinds that may be named in a config, by the words for them there.
-pub const NAMED_KINDS: [(&str, Kind); 5] = [
+pub const NAMED_KINDS: [(&str, Kind); 8] = [
     ("block_volume", Kind::BlockVolume),
     ("block_volume_backup", Kind::BlockVolumeBackup),
     ("boot_volume", Kind::BootVolume),
     ("boot_volume_backup", Kind::BootVolumeBackup),
     ("bucket", Kind::Bucket),
+    ("cluster", Kind::Cluster),
+    ("instance_configuration", Kind::InstanceConfiguration),
+    ("node_pool", Kind::NodePool),
 ];
 
 impl Kind {
@@ -39,6 +42,9 @@ impl Kind {
             // Under the same key only a step that Oracle does not document (oci-api §0 fact 3).
             Self::BlockVolume | Self::BootVolume | Self::Bucket => &[Forbids, Ignores, Rewraps, Tolerates],
             Self::BlockVolumeBackup | Self::BootVolumeBackup => &[Forbids, Ignores, Tolerates],
+            Self::NodePool => &[Forbids, Ignores, Tolerates],
+            // No call updates these; their owner may only say that they stay.
+            Self::Cluster | Self::InstanceConfiguration => &[Tolerates],
             Self::Other(_) => &[],
         }
     }
@@ -55,9 +61,11 @@ impl RekeyClass {
     #[must_use]
     pub fn word(self) -> &'static str {
         match self {
+            Self::FixedSource => "fixed_source",
             Self::Forbids => "forbids",
             Self::Ignores => "ignores",
             Self::Rewraps => "rewraps",
+            Self::Source => "source",
             Self::Tolerates => "tolerates",
         }
     }

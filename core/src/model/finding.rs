@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// What rule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum FindingKind {
@@ -37,6 +38,8 @@ pub enum FindingKind {
     RiskAccepted,
     /// Margins are shorter than in production.
     ShortenedMargins,
+    /// A template that no call updates goes on creating what forbids several versions under a key that gets one.
+    SourceLeft,
     /// A tagged resource is not under our key.
     TaggedElsewhere,
     /// A dependent under the key does not carry the tag.
@@ -45,6 +48,7 @@ pub enum FindingKind {
 
 /// One rule not met.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Finding {
     /// What rule.
     pub kind: FindingKind,

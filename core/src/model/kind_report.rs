@@ -8,6 +8,7 @@ use super::{Dependent, EvidenceScope, Grade, Kind, Outcome, Strategy, Tally};
 
 /// A grade, and what it speaks of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Shown {
     /// How strong.
     pub grade: Grade,
@@ -18,6 +19,7 @@ pub struct Shown {
 
 /// The dependents of one kind, and so of one leg.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct KindReport {
     /// Which kind.
     pub kind: Kind,
@@ -133,6 +135,7 @@ impl fmt::Display for KindReport {
 
 /// A dependent that a rotation could not bring to a good end.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ExceptionReport {
     /// Which.
     pub dependent: Dependent,

@@ -12,6 +12,7 @@ use super::{CompartmentId, KeyId, Kind, Region, RekeyClass, ResourceId, VaultId}
 
 /// Waits and bounds that come from what OCI does or does not promise. One value for all of them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Margins {
     /// Δ of A3: how far a signature's date may be off before OCI refuses it (documented: 5 min).
@@ -112,6 +113,7 @@ impl Margins {
 
 /// Limits with names (style §9).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Budgets {
     /// Tries of one effect before it is given up; counted in the journal, before the call.
@@ -149,6 +151,7 @@ impl Default for Budgets {
 
 /// A tag that says "this resource is meant to be under a managed key".
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct TagSelector {
     /// Namespace of a defined tag; `None` for a free-form tag.
@@ -162,6 +165,7 @@ pub struct TagSelector {
 
 /// What to do when an answer to a mint was lost.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Ambiguity {
@@ -176,6 +180,7 @@ pub enum Ambiguity {
 
 /// A promise that a key store does not make and that the owner accepts to do without (protocol.md).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Risk {
@@ -193,6 +198,7 @@ pub enum Risk {
 
 /// A defined tag's name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct TagName {
     /// Namespace; only keywheel may write it (IAM).
@@ -203,6 +209,7 @@ pub struct TagName {
 
 /// How new material is made.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum StrategyPolicy {
@@ -215,6 +222,7 @@ pub enum StrategyPolicy {
 
 /// What to make of a key that is first seen with several versions: nobody knows whether data hangs on earlier ones.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum HistoryPolicy {
@@ -229,6 +237,7 @@ pub enum HistoryPolicy {
 
 /// How keys are to be rotated.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Policy {
     /// How long a version may protect new data.
@@ -299,6 +308,7 @@ fn lineage_tag() -> TagName {
 
 /// Where to look.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Scope {
     /// Keys to manage; with `vaults` empty too: every AES key that can be seen is only reported, none rotated.
@@ -331,6 +341,7 @@ impl Scope {
 
 /// Everything `decide` may look at besides the state: checked, typed, from one config.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Settings {
     /// How keys are to be rotated.
     pub policy: Policy,

@@ -6,6 +6,7 @@ use super::{CompartmentId, KeyId, KeyVersionId, NamespaceName, Region, RequestId
 
 /// A kind of resource, by the name Resource Search uses (compare without case, oci-api §4).
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Kind {
@@ -19,6 +20,12 @@ pub enum Kind {
     BootVolumeBackup,
     /// Object Storage bucket.
     Bucket,
+    /// OKE cluster: the key wraps what wraps its Kubernetes secrets, and is fixed at creation.
+    Cluster,
+    /// Compute instance configuration: a template that names the keys of what it launches.
+    InstanceConfiguration,
+    /// OKE node pool: its nodes' boot volumes are made under the key that it names.
+    NodePool,
     /// A kind no adapter of ours moves; named, reported, never touched.
     #[serde(untagged)]
     Other(String),
@@ -32,6 +39,9 @@ impl std::fmt::Display for Kind {
             Self::BootVolume => "boot volume",
             Self::BootVolumeBackup => "boot volume backup",
             Self::Bucket => "bucket",
+            Self::Cluster => "OKE cluster",
+            Self::InstanceConfiguration => "instance configuration",
+            Self::NodePool => "OKE node pool",
             Self::Other(name) => name,
         })
     }
@@ -39,21 +49,28 @@ impl std::fmt::Display for Kind {
 
 /// What a kind does with several versions of its key (design §3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum RekeyClass {
+    /// A source that no call updates: what it goes on creating is left to a person.
+    FixedSource,
     /// Undefined by Oracle: must move to another key before a version is minted (block storage).
     Forbids,
     /// Takes no notice of versions (Autonomous Database Serverless).
     Ignores,
     /// Re-wraps on request (bucket).
     Rewraps,
+    /// A template that would create dependents and can be told another key: it goes to the successor, and never holds a
+    /// version back.
+    Source,
     /// New wraps use the new version, old ones stay; harmless, no operation (OKE, secrets).
     Tolerates,
 }
 
 /// One step of moving a dependent. Each has its own intent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum StepKind {
@@ -76,6 +93,7 @@ impl StepKind {
 
 /// How new material is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Strategy {
@@ -87,6 +105,7 @@ pub enum Strategy {
 
 /// How we came to know a dependent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum FoundBy {
@@ -100,6 +119,7 @@ pub enum FoundBy {
 
 /// A resource that may be wrapped by a key, addressed well enough to read and move it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Dependent {
     /// Its OCID.
     pub id: ResourceId,
@@ -128,6 +148,7 @@ fn is_untagged(tags: &Tags) -> bool {
 
 /// What was seen, in falling order of strength (design §3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Grade {
@@ -156,6 +177,7 @@ impl Grade {
 
 /// What the evidence speaks of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum EvidenceScope {
@@ -184,6 +206,7 @@ impl EvidenceScope {
 
 /// A grade and a scope, with what one needs to look it up again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Evidence {
     /// How strong.
     pub grade: Grade,
@@ -211,6 +234,7 @@ pub struct Evidence {
 
 /// What became of one dependent (rule R10). An effect has a `Reply`; only a dependent has an outcome.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "outcome", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Outcome {
@@ -284,6 +308,7 @@ impl Outcome {
 
 /// How well one region, compartment and kind could be looked at.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Coverage {
     /// Region looked at.
     pub region: Region,
@@ -299,6 +324,7 @@ pub struct Coverage {
 
 /// The verdict on one part of a pass.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum CoverageState {

@@ -13,6 +13,7 @@ use crate::model::{
 
 /// A subscribed region.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ScopedRegion {
     /// Its identifier.
     pub region: Region,
@@ -22,6 +23,7 @@ pub struct ScopedRegion {
 
 /// What there is to look at.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Scopes {
     /// Regions the tenancy subscribes to.
     pub regions: Vec<ScopedRegion>,
@@ -31,6 +33,7 @@ pub struct Scopes {
 
 /// What to look for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Selector {
     /// The key whose dependents are wanted.
     pub key: KeyId,
@@ -44,6 +47,7 @@ pub struct Selector {
 
 /// What the catalog could say about a candidate's key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum KeyHint {
     /// The listing named this key.
@@ -56,6 +60,7 @@ pub enum KeyHint {
 
 /// A resource that may be a dependent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Candidate {
     /// The resource.
     pub dependent: Dependent,
@@ -67,6 +72,7 @@ pub struct Candidate {
 
 /// A part of one region's pass.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct CatalogPage {
     /// Candidates of one compartment and kind (List), or of one search page.
     pub candidates: Vec<Candidate>,

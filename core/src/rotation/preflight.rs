@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::classes::{Override, impossible, override_findings};
 use super::fact::{Checked, PassEnded, Paused};
 use super::fast::token_is_trusted;
-use super::legs::{Classes, legs, unseen};
+use super::legs::{Classes, legs, sources_left, unseen};
 use super::scope::left_out_findings;
 use super::vault::Ledger;
 use crate::Error;
@@ -222,6 +222,7 @@ pub fn preflight(
     let mut findings = pass.findings.clone();
     findings.extend(override_findings(&seen.overrides));
     findings.extend(left_out_findings(&pass.holes));
+    findings.extend(sources_left(&legs, dependents, classes));
     if seen.versions.len() > 1 && purpose == Purpose::Rotate {
         findings.push(Finding {
             kind: FindingKind::HistoryUnknown,

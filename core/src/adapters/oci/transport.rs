@@ -282,6 +282,8 @@ fn tls(loopback: bool) -> Result<ClientConfig> {
 const fn paced(service: Service) -> (&'static str, Limit) {
     match service {
         Service::BlockStorage => ("iaas", Limit::Unknown),
+        Service::Compute => ("compute", Limit::Unknown),
+        Service::ContainerEngine => ("containerengine", Limit::Unknown),
         Service::Identity => ("identity", Limit::Unknown),
         Service::KmsManagement => ("kms", Limit::Shared),
         Service::KmsVault => ("kms_vault", Limit::Shared),

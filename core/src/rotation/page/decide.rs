@@ -148,7 +148,8 @@ fn given_up(state: &State, item: u32, progress: &Progress, settings: &Settings, 
         return Some(Outcome::Excluded { policy: format!("kinds.{} = \"tolerates\"", kind.word()) });
     }
     if state.inventory.steps.is_empty() {
-        return Some(Outcome::Manual { remedy: format!("no adapter moves a {kind}; move it with its own service") });
+        let unknown = || format!("no adapter moves a {kind}; move it with its own service");
+        return Some(Outcome::Manual { remedy: state.inventory.remedy.clone().unwrap_or_else(unknown) });
     }
     let said = || progress.error.clone().unwrap_or_else(|| "no answer".to_owned());
     let is_idle = matches!(progress.step, StepState::Idle);

@@ -73,6 +73,9 @@ pub struct Inventory {
     pub key: KeyId,
     /// Steps to take, in order; empty: no adapter moves this kind.
     pub steps: Vec<StepKind>,
+    /// What a person does about a kind without steps.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remedy: Option<String>,
     /// What evidence of this kind speaks of.
     pub scope: EvidenceScope,
     /// The dependents.

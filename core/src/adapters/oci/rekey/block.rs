@@ -68,6 +68,7 @@ impl ReKeyer for BlockReKeyer {
             best_grade: Grade::VersionSeen,
             scope: EvidenceScope::DataKey,
             permissions,
+            remedy: None,
         })
     }
 

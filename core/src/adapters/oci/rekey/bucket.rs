@@ -211,6 +211,7 @@ impl ReKeyer for BucketReKeyer {
             best_grade: Grade::ChangeSeen,
             scope: EvidenceScope::DataKey,
             permissions,
+            remedy: None,
         })
     }
 
