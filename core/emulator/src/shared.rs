@@ -13,12 +13,14 @@ use keywheel::memory::{VaultEndpoint, World};
 use keywheel::model::Region;
 
 use crate::endpoints::{Endpoint, Endpoints};
+use crate::principals::Principals;
 use crate::server::serve;
 use crate::users::Users;
 
 pub(crate) struct Shared {
     pub(crate) world: Arc<World>,
     pub(crate) users: Users,
+    pub(crate) principals: Principals,
     pub(crate) endpoints: Endpoints,
     pub(crate) requests: AtomicU64,
     pub(crate) mints: Mutex<Vec<ArrivedMint>>,

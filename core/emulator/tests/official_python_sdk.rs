@@ -201,6 +201,19 @@ async fn the_official_python_sdk_sends_what_the_transcript_of_block_storage_says
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_official_python_sdk_lists_policies_as_the_transcript_says() {
+    let lab = Lab::new(unhurried()).await;
+    let recorder = Recorder::start();
+    let mut facts = transcript::facts();
+    facts["region"] = json!(recorder.url());
+    let ran = holds("policies_transcript.py", lab.facts(facts)).await;
+    if ran {
+        let seen = recorder.seen();
+        assert_eq!(seen, transcript::policies(), "recorded:\n{seen:#}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_official_python_sdk_finds_clusters_pools_and_configurations() {
     let lab = Lab::new(unhurried()).await;
     let cluster = |n: usize| lab.world.add_cluster(&lab.home, &lab.compartment, &format!("c-{n}")).key(&lab.key).done();
@@ -241,18 +254,5 @@ async fn the_official_python_sdk_updates_a_node_pool_as_the_transcript_says() {
     if ran {
         let seen = recorder.seen();
         assert_eq!(seen, transcript::node_pool_update(), "recorded:\n{seen:#}");
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn the_official_python_sdk_lists_policies_as_the_transcript_says() {
-    let lab = Lab::new(unhurried()).await;
-    let recorder = Recorder::start();
-    let mut facts = transcript::facts();
-    facts["region"] = json!(recorder.url());
-    let ran = holds("policies_transcript.py", lab.facts(facts)).await;
-    if ran {
-        let seen = recorder.seen();
-        assert_eq!(seen, transcript::policies(), "recorded:\n{seen:#}");
     }
 }
