@@ -27,8 +27,8 @@ test: ## everything, from a fresh clone; ends with a table of what was and was n
 demo: ## rotates a key in an emulated tenancy, is killed half-way, resumes, prints the report
 	cargo run --locked -p keywheel-cli --features lab -- demo
 
-heal: ## rewrites what is generated or copied (core/README.md)
-	KEYWHEEL_HEAL=1 cargo test $(RUST) --test tidy healed
+heal: ## rewrites what is generated or copied (core/README.md, the schema, Python's types)
+	KEYWHEEL_HEAL=1 cargo test $(RUST) --test tidy --test healed_types healed
 
 model: ## the mint leg model-checked with every assumption off in turn; KEYWHEEL_MODEL=wide goes on for minutes
 	KEYWHEEL_MODEL=$${KEYWHEEL_MODEL:-full} cargo test $(SIM) --test model_check -- --nocapture

@@ -14,17 +14,56 @@ fn landed(answer: Answer) -> (bool, String) {
     }
 }
 
+/// Hands something to Python from a thread of ours. A process that is ending has nobody left to hear it.
+fn tell(callback: &Py<PyAny>, arguments: impl for<'py> pyo3::call::PyCallArgs<'py>) {
+    Python::try_attach(|py| {
+        if let Err(error) = callback.call1(py, arguments) {
+            // An event loop that was closed meanwhile is no failure of ours; Python shows it as it shows such things.
+            error.write_unraisable(py, Some(callback.bind(py)));
+        }
+    });
+}
+
 /// The native module; private, its names may change at any time.
 #[pymodule]
 mod _keywheel {
     use std::path::PathBuf;
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::sync::mpsc::{self, RecvTimeoutError};
+    use std::time::Duration;
 
     use super::*;
+
+    /// Whether the interpreter is ending.
+    static IS_ENDING: AtomicBool = AtomicBool::new(false);
+    /// How long a blocked call lets Ctrl-C wait.
+    const HEARS_SIGNALS_EVERY: Duration = Duration::from_millis(50);
+    /// How long a call that was given up may take to let go of what it held.
+    const LETS_GO_WITHIN: Duration = Duration::from_secs(1);
 
     /// Calls a function that needs no rotator.
     #[pyfunction]
     fn call(py: Python<'_>, method: &str, arguments: &str) -> (bool, String) {
         py.detach(|| landed(keywheel_bridge::call(method, arguments)))
+    }
+
+    /// Gives up every call of this process and stops its threads; for the end of the process.
+    #[pyfunction]
+    fn shutdown(py: Python<'_>) {
+        IS_ENDING.store(true, Ordering::SeqCst);
+        py.detach(keywheel_bridge::shutdown);
+    }
+
+    /// A call on its way.
+    #[pyclass(frozen)]
+    struct Call(keywheel_bridge::Call);
+
+    #[pymethods]
+    impl Call {
+        /// Gives it up where it stands.
+        fn cancel(&self) {
+            self.0.cancel();
+        }
     }
 
     /// A rotator behind strings.
@@ -43,9 +82,55 @@ mod _keywheel {
             }
         }
 
-        /// Calls a method of the rotator.
-        fn call(&self, py: Python<'_>, method: &str, arguments: &str) -> (bool, String) {
-            py.detach(|| landed(self.0.call(method, arguments)))
+        /// Calls a method and waits for its answer; Ctrl-C gives the call up. `tick` is called now and then meanwhile,
+        /// in this thread.
+        #[pyo3(signature = (method, arguments, tick=None))]
+        #[allow(clippy::needless_pass_by_value, reason = "arguments come out of Python by value")]
+        fn call(
+            &self,
+            py: Python<'_>,
+            method: &str,
+            arguments: &str,
+            tick: Option<Py<PyAny>>,
+        ) -> PyResult<(bool, String)> {
+            let (sender, receiver) = mpsc::channel();
+            let call = self.0.start(method, arguments, move |answer| drop(sender.send(landed(answer))));
+            // A receiver may be lent to one thread only; while we wait without the GIL, this one has it.
+            let receiver = std::sync::Mutex::new(receiver);
+            let wait = |within| {
+                py.detach(|| receiver.lock().map_or(Err(RecvTimeoutError::Disconnected), |r| r.recv_timeout(within)))
+            };
+            loop {
+                match wait(HEARS_SIGNALS_EVERY) {
+                    // A daemon thread of an interpreter that is ending: there is nobody left to tell, and nothing to do.
+                    Ok(_) if IS_ENDING.load(Ordering::SeqCst) => py.detach(|| {
+                        loop {
+                            std::thread::park();
+                        }
+                    }),
+                    Ok(answer) => return Ok(answer),
+                    Err(RecvTimeoutError::Disconnected) => break,
+                    Err(RecvTimeoutError::Timeout) => {
+                        let ticked = tick.as_ref().map_or(Ok(()), |tick| tick.call0(py).map(drop));
+                        if let Err(error) = py.check_signals().and(ticked) {
+                            call.cancel();
+                            let _ = wait(LETS_GO_WITHIN);
+                            return Err(error);
+                        }
+                    }
+                }
+            }
+            Err(pyo3::exceptions::PyRuntimeError::new_err("the call ended without an answer"))
+        }
+
+        /// Starts a call; `done(ok, json)` is called once, in a thread of ours.
+        fn start(&self, py: Python<'_>, method: &str, arguments: &str, done: Py<PyAny>) -> Call {
+            py.detach(|| Call(self.0.start(method, arguments, move |answer| tell(&done, landed(answer)))))
+        }
+
+        /// Calls `hear(json)` for every event, in a thread of ours, until the call is cancelled.
+        fn listen(&self, py: Python<'_>, hear: Py<PyAny>) -> Call {
+            py.detach(|| Call(self.0.listen(move |event| tell(&hear, (event,)))))
         }
     }
 }

@@ -39,7 +39,7 @@ class Package(unittest.TestCase):
     def test_a_whole_stream_is_answered_with_its_head(self) -> None:
         lines = sealed(3)
         answer = keywheel.verify_stream(lines)
-        self.assertEqual(answer, {"stream": "meta", "lines": 3, "head": json.loads(lines[2])["hash"]})
+        self.assertEqual(answer, keywheel.Stream(stream="meta", lines=3, head=json.loads(lines[2])["hash"]))
 
     def test_a_changed_line_is_corrupt_and_says_where(self) -> None:
         lines = sealed(3)

@@ -3,17 +3,15 @@
 Needs the installed wheel and `KEYWHEEL_LAB`, a lab build of the `keywheel` program; `make test` sets it.
 """
 
-import json
-import os
 import pathlib
-import subprocess
 import tempfile
 import threading
 import unittest
 
 import keywheel
 
-LAB = os.environ.get("KEYWHEEL_LAB")
+from lab import LAB, NO_LAB, emulator
+
 BUCKETS = 6
 
 
@@ -26,26 +24,19 @@ class WithoutEmulator(unittest.TestCase):
         self.assertIn("keywheel.toml", str(caught.exception))
 
 
-@unittest.skipUnless(LAB, "KEYWHEEL_LAB names no lab build of keywheel: cargo build -p keywheel-cli --features lab")
+@unittest.skipUnless(LAB, NO_LAB)
 class Rotation(unittest.TestCase):
     def setUp(self) -> None:
-        assert LAB is not None
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        emulate = [LAB, "--json", "emulate", "--dir", folder.name, "--buckets", str(BUCKETS), "--for", "5m"]
-        emulator = subprocess.Popen(emulate, stdout=subprocess.PIPE, text=True)
-        self.addCleanup(emulator.wait)
-        self.addCleanup(emulator.kill)
-        assert emulator.stdout is not None
-        self.addCleanup(emulator.stdout.close)
-        self.lab = json.loads(emulator.stdout.readline())
+        lab = emulator(BUCKETS)
+        self.lab = lab.__enter__()
+        self.addCleanup(lab.__exit__, None, None, None)
 
     def test_a_key_is_rotated_reported_and_not_due_again(self) -> None:
         rotator, key = keywheel.Rotator(self.lab["keywheel_config"]), self.lab["key"]
         due = rotator.due()
-        self.assertEqual([(row["key"], row["due"]["state"]) for row in due], [(key, "due")])
+        self.assertEqual([(row.key, row.due.state) for row in due], [(key, "due")])
         plan = rotator.plan(key)
-        self.assertEqual((plan["dependents"], plan["refusal"]), ({"bucket": BUCKETS}, None))
+        self.assertEqual((plan.dependents, plan.refusal), ({"bucket": BUCKETS}, None))
         self.assertEqual(rotator.list(), [])
 
         # In a thread: a second call goes through the same rotator while the first one waits.
@@ -57,33 +48,33 @@ class Rotation(unittest.TestCase):
         thread.join()
 
         (rotated,) = results
-        assert isinstance(rotated, dict)
-        self.assertEqual((rotated["rotated"], rotated["verdict"]), ("completed", "clean"))
-        self.assertEqual(rotated["census"], {"ours": 1, "presumed": 0, "others": 0})
+        assert isinstance(rotated, keywheel.types.RotatedCompleted)
+        self.assertEqual((rotated.rotated, rotated.verdict), ("completed", "clean"))
+        self.assertEqual(rotated.census, keywheel.types.Census(ours=1, presumed=0, others=0))
         (summary,) = rotator.history(key)
-        report = rotator.status(summary["rotation"][:8])
-        self.assertEqual(report["chain_head"], rotated["chain_head"])
-        self.assertTrue(report["is_test"])
-        outcomes = [row["outcome"] for row in rotator.dependents(summary["rotation"])]
-        self.assertEqual([outcome and outcome["outcome"] for outcome in outcomes], ["rekeyed"] * BUCKETS)
+        report = rotator.status(summary.rotation[:8])
+        self.assertEqual(report.chain_head, rotated.chain_head)
+        self.assertTrue(report.is_test)
+        outcomes = [row.outcome for row in rotator.dependents(summary.rotation)]
+        self.assertEqual([outcome and outcome.outcome for outcome in outcomes], ["rekeyed"] * BUCKETS)
         self.assertGreater(rotator.verify_journal(), BUCKETS)
 
-        self.assertEqual(rotator.rotate(key)["rotated"], "not_due")
+        self.assertEqual(rotator.rotate(key).rotated, "not_due")
         self.assertEqual(rotator.rotate_due(), [])
 
     def test_doctor_names_every_assumption_and_mints_only_on_a_throw_away_key(self) -> None:
         rotator = keywheel.Rotator(self.lab["keywheel_config"])
         checkup = rotator.doctor()
-        (section,) = checkup["sections"]
-        verdicts = {check["id"]: check["verdict"] for check in section["checks"]}
+        (section,) = checkup.sections
+        verdicts = {check.id: check.verdict for check in section.checks}
         self.assertEqual(list(verdicts), ["A1", "A2", "A3", "A4", "A5", "A6", "A7"])
         self.assertEqual((verdicts["A1"], verdicts["A4"], verdicts["A7"]), ("unknown", "holds", "ours"))
-        self.assertTrue(checkup["is_test"])
+        self.assertTrue(checkup.is_test)
         with self.assertRaises(keywheel.KeywheelError) as caught:
             rotator.doctor(live=self.lab["key"])
         self.assertEqual((caught.exception.kind, caught.exception.landed), ("refused", "no"))
         live = rotator.doctor(live=self.lab["throw_away_key"])
-        tested = [check["verdict"] for check in live["sections"][0]["checks"] if check["id"] != "A7"]
+        tested = [check.verdict for check in live.sections[0].checks if check.id != "A7"]
         self.assertEqual(tested, ["holds"] * 6, live)
 
     def test_a_refusal_arrives_with_kind_and_landed(self) -> None:

@@ -20,6 +20,7 @@ use crate::{Error, ErrorKind, Result};
 
 /// How a call to rotate ended.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "rotated", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Rotated {
@@ -250,6 +251,7 @@ impl Rotator {
 
 /// What became of a wish to start.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "started", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Started {

@@ -27,6 +27,8 @@ pub enum Safeguard {
     IntentFirst,
     /// Versions are listed before a mint.
     ListBeforeMint,
+    /// No version is minted on a key while block storage of an earlier leg is still on it.
+    LegGate,
     /// A newer usable version that became current is followed.
     NewerInUse,
     /// One open rotation per lineage.
@@ -41,10 +43,16 @@ pub enum Safeguard {
     ReplicaGate,
     /// A journal put back from a backup waits for what it has forgotten.
     RestoredWaits,
+    /// The two legs of a rotation send different tokens.
+    SeparateTokens,
     /// An intent without outcome is settled before anything else is sent.
     Settle,
     /// `InvalidatedRetryToken` is a doubt and uses the token up.
     SpentToken,
+    /// A key that claims to be the successor must be like its predecessor, younger than the intent and of one version.
+    SuccessorFits,
+    /// No version is minted where block storage could not be listed.
+    UnseenParts,
     /// A re-wrap is shown by a work request of ours, never by the key's id.
     WitnessedRewrap,
 }
@@ -84,6 +92,7 @@ mod mutants {
         Safeguard::FreshPass,
         Safeguard::IntentFirst,
         Safeguard::ListBeforeMint,
+        Safeguard::LegGate,
         Safeguard::NewerInUse,
         Safeguard::OneOpenRotation,
         Safeguard::OneShot,
@@ -91,8 +100,11 @@ mod mutants {
         Safeguard::ReadBack,
         Safeguard::ReplicaGate,
         Safeguard::RestoredWaits,
+        Safeguard::SeparateTokens,
         Safeguard::Settle,
         Safeguard::SpentToken,
+        Safeguard::SuccessorFits,
+        Safeguard::UnseenParts,
         Safeguard::WitnessedRewrap,
     ];
 

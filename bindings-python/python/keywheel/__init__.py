@@ -1,12 +1,43 @@
 """keywheel rotates the encryption keys of an OCI tenancy and proves that it did.
 
-Every call blocks the calling thread and no other: the GIL is released while keywheel works.
-Errors are `KeywheelError` with `kind`, `retry` and `landed`.
+`Rotator` blocks the calling thread and no other; `keywheel.aio.Rotator` has the same calls to await. The GIL is never
+held while keywheel works. Answers are frozen dataclasses (`keywheel.types`), errors are `KeywheelError` with `kind`,
+`retry` and `landed`.
 """
 
-from ._api import verify_stream, version
-from ._rotator import Rotator
-from .errors import KeywheelError
+import atexit
 
-__all__ = ["KeywheelError", "Rotator", "verify_stream", "version"]
+from . import _keywheel, aio, types
+from ._api import Stream, verify_stream, version
+from ._rotator import Rotator
+from .errors import ErrorKind, KeywheelError, Landed, Retry
+from .rows import RecoveredRotation, RotatedKey, Started
+from .types import DueState, Kind, Outcome, Plan, Progress, Report, Rotated, Verdict
+
+__all__ = [
+    "DueState",
+    "ErrorKind",
+    "KeywheelError",
+    "Kind",
+    "Landed",
+    "Outcome",
+    "Plan",
+    "Progress",
+    "RecoveredRotation",
+    "Report",
+    "Retry",
+    "Rotated",
+    "RotatedKey",
+    "Rotator",
+    "Started",
+    "Stream",
+    "Verdict",
+    "aio",
+    "types",
+    "verify_stream",
+    "version",
+]
 __version__ = version()
+
+# Before the interpreter goes, nothing of ours may still want to call into it.
+atexit.register(_keywheel.shutdown)

@@ -1,19 +1,27 @@
-"""The calls, as Python spells them. No logic: each one is a method's name and its arguments."""
+"""The calls that need no rotator. No logic: each one is a method's name and its arguments."""
+
+from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from typing import Any, TypedDict
+from dataclasses import dataclass
+from typing import Any
 
 from . import _keywheel
+from ._data import Data, checked, decode
 from .errors import KeywheelError
 
 
-class Stream(TypedDict):
+@dataclass(frozen=True, kw_only=True)
+class Stream(Data):
     """A stream of a journal that was found whole."""
 
     stream: str | None
+    """Its name; `None` if there was no line."""
     lines: int
+    """How many lines it has."""
     head: str
+    """SHA-256 of its last line, hex."""
 
 
 def answered(answer: tuple[bool, str]) -> Any:
@@ -37,6 +45,7 @@ def verify_stream(lines: Iterable[str]) -> Stream:
     off cannot be seen in the stream itself: compare `head` with one that is kept elsewhere.
     """
     if isinstance(lines, str):
-        raise TypeError("verify_stream takes an iterable of lines, not one string")
-    stream: Stream = answered(_keywheel.call("verify_stream", json.dumps({"lines": list(lines)})))
+        raise TypeError("lines must be an iterable of lines, not one string")
+    arguments = {"lines": [checked(str, line, f"lines[{number}]") for number, line in enumerate(lines)]}
+    stream: Stream = decode(Stream, answered(_keywheel.call("verify_stream", json.dumps(arguments))))
     return stream

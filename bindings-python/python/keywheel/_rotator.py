@@ -1,95 +1,152 @@
-"""The rotator, as Python spells it. No logic: each call is a method's name and its arguments."""
+"""The rotator that blocks. No logic: it hands over a call and waits for its answer."""
 
-import json
+from collections import deque
+from collections.abc import Callable
+from datetime import datetime, timedelta
 from os import PathLike
-from typing import Any
+from types import TracebackType
+from typing import TypeVar
 
-from ._api import answered
+from . import _calls
+from ._calls import Ask
+from ._door import open_door, read_event
 from ._keywheel import Door
-from .types import Checkup, DependentReport, DueKey, Plan, Report, Rotated, RotatedKey, RotationSummary
+from .rows import RecoveredRotation, RotatedKey, Started
+from .types import Checkup, DependentReport, DueKey, Plan, Progress, Report, Rotated, RotationSummary
+
+T = TypeVar("T")
+Listener = Callable[[Progress], object]
 
 # Named here because `Rotator.list` hides the builtin from the annotations below it.
 Summaries = list[RotationSummary]
 Dependents = list[DependentReport]
+Facts = list[str]
+Recovered = list[RecoveredRotation]
 
 
 class Rotator:
     """A rotator for the tenancy and the journal that a `keywheel.toml` names.
 
-    Every call blocks its thread and no other; several may run at once. A process may die in the middle of any of
-    them: the next `rotate` or `resume` goes on where the journal ends. Ctrl-C takes effect when a call returns.
+    Every call blocks its thread and no other, also inside a running event loop (a notebook's cell); several may run
+    at once. A process may die in the middle of any of them, and Ctrl-C may end any of them: the next `rotate` or
+    `resume` goes on where the journal ends.
     """
 
     def __init__(self, config: str | PathLike[str]) -> None:
         """Reads the config and opens the journal; sends nothing."""
-        door, failure = Door.open(config)
-        if door is None:
-            answered((False, failure or ""))
-            raise AssertionError("a failure raises")
-        self._door = door
+        self._door: Door | None = open_door(config)
 
-    def _call(self, method: str, **arguments: Any) -> Any:
-        return answered(self._door.call(method, json.dumps(arguments)))
+    def __enter__(self) -> "Rotator":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Closes the journal once no call uses it any more. Without this, it is closed with the object."""
+        self._door = None
+
+    def _do(self, ask: Ask[T], on_progress: Listener | None = None) -> T:
+        door = self._door
+        if door is None:
+            raise ValueError("this rotator was closed")
+        if on_progress is None:
+            return ask.answered(*door.call(ask.method, ask.arguments))
+        events: deque[str] = deque()
+
+        def tell() -> None:
+            while events:
+                on_progress(read_event(events.popleft()))
+
+        listening = door.listen(events.append)
+        try:
+            answer = door.call(ask.method, ask.arguments, tell)
+        finally:
+            listening.cancel()
+        tell()
+        return ask.answered(*answer)
 
     def due(self) -> list[DueKey]:
         """Returns what is owed to each key, and why."""
-        due: list[DueKey] = self._call("due")
-        return due
+        return self._do(_calls.due())
 
     def plan(self, key: str) -> Plan:
         """Returns what a rotation of this key would do; made by reads alone."""
-        plan: Plan = self._call("plan", key=key)
-        return plan
+        return self._do(_calls.plan(key))
 
-    def doctor(self, live: str | None = None) -> Checkup:
+    def doctor(self, live: str | None = None, *, on_progress: Listener | None = None) -> Checkup:
         """Tests what rotations rely on. With `live`, also by minting on that key, which nobody can undo."""
-        checkup: Checkup = self._call("doctor", live=live)
-        return checkup
+        return self._do(_calls.doctor(live), on_progress)
 
-    def rotate(self, key: str) -> Rotated:
-        """Rotates a key if it is due, and sees the rotation through."""
-        rotated: Rotated = self._call("rotate", key=key)
-        return rotated
+    def rotate(self, key: str, *, on_progress: Listener | None = None) -> Rotated:
+        """Rotates a key if it is due, and sees the rotation through.
 
-    def rotate_due(self) -> list[RotatedKey]:
+        `on_progress` is called with every event, in this thread.
+        """
+        return self._do(_calls.rotate(key), on_progress)
+
+    def rotate_due(self, *, on_progress: Listener | None = None) -> list[RotatedKey]:
         """Rotates every key that is due. A key that fails does not stop the others: each row has its own `error`."""
-        rotated: list[RotatedKey] = self._call("rotate_due")
-        return rotated
+        return self._do(_calls.rotate_due(), on_progress)
 
     def list(self) -> Summaries:
         """Returns the rotations that are open."""
-        summaries: Summaries = self._call("list")
-        return summaries
+        return self._do(_calls.list_open())
 
     def history(self, key: str | None = None) -> Summaries:
         """Returns every rotation of a key, or of all keys."""
-        summaries: Summaries = self._call("history", key=key)
-        return summaries
+        return self._do(_calls.history(key))
 
     def status(self, rotation: str) -> Report:
         """Returns what a rotation did so far. The beginning of its id is enough."""
-        report: Report = self._call("status", rotation=rotation)
-        return report
+        return self._do(_calls.status(rotation))
 
     def dependents(self, rotation: str) -> Dependents:
         """Returns every dependent of a rotation, with its outcome if it has one."""
-        dependents: Dependents = self._call("dependents", rotation=rotation)
-        return dependents
+        return self._do(_calls.dependents(rotation))
+
+    def facts(self, rotation: str) -> Facts:
+        """Returns the facts of a rotation's own stream: canonical JSON, checked, in order."""
+        return self._do(_calls.facts(rotation))
 
     def pause(self, rotation: str, why: str) -> None:
         """Stops a rotation before its next effect, whoever drives it."""
-        self._call("pause", rotation=rotation, why=why)
+        return self._do(_calls.pause(rotation, why))
 
-    def resume(self, rotation: str) -> Rotated:
+    def resume(self, rotation: str, *, on_progress: Listener | None = None) -> Rotated:
         """Lets a paused or abandoned rotation go on, and sees it through."""
-        rotated: Rotated = self._call("resume", rotation=rotation)
-        return rotated
+        return self._do(_calls.resume(rotation), on_progress)
 
-    def cancel(self, rotation: str, until: str | None = None) -> None:
-        """Gives a rotation up; refused once a mint was intended. Not started again before `until` (RFC 3339)."""
-        self._call("cancel", rotation=rotation, until=until)
+    def start(
+        self,
+        key: str,
+        *,
+        now: bool = False,
+        supersedes: str | None = None,
+        request_id: str | None = None,
+        actor: str | None = None,
+    ) -> Started:
+        """Opens a rotation, or finds the open one, without driving it: `run_for` or `resume` does.
+
+        With `now`, whether it is due or not: name the version that it `supersedes`, or give the wish a `request_id`
+        that the journal remembers, so that asking twice rotates once. `actor` is the id of whoever asks.
+        """
+        return self._do(_calls.start(key, now, supersedes, request_id, actor))
+
+    def recover(self, *, on_progress: Listener | None = None) -> Recovered:
+        """Takes up every open rotation that is not paused, and sees it through."""
+        return self._do(_calls.recover(), on_progress)
+
+    def run_for(
+        self, rotation: str, duration: timedelta | float, *, on_progress: Listener | None = None
+    ) -> Rotated:
+        """Drives a rotation for at most this long (a timedelta, or seconds); what is left, the next call does."""
+        return self._do(_calls.run_for(rotation, duration), on_progress)
+
+    def cancel(self, rotation: str, until: datetime | None = None) -> None:
+        """Gives a rotation up; refused once a mint was intended. Not started again before `until`."""
+        return self._do(_calls.cancel(rotation, until))
 
     def verify_journal(self) -> int:
         """Checks the chain of every stream of the journal; returns how many lines it read."""
-        lines: int = self._call("verify_journal")["lines"]
-        return lines
+        return self._do(_calls.verify_journal())

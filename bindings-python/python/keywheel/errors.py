@@ -1,23 +1,72 @@
 """The one exception of keywheel. It answers three questions: what, may I retry, did it land."""
 
-from typing import Literal
+from datetime import timedelta
+from ._data import OpenWord
 
-Kind = Literal[
-    "bug", "config", "conflict", "corrupt", "denied", "exhausted", "foreign", "fork", "not_found", "refused",
-    "throttled", "timeout", "unavailable",
-]  # fmt: skip
+
+class ErrorKind(OpenWord):
+    """What went wrong."""
+
+    BUG = "bug"
+    """A mistake of keywheel's own."""
+    CONFIG = "config"
+    """The configuration cannot be used."""
+    CONFLICT = "conflict"
+    """Somebody else changed it first: etag, journal head, epoch, state."""
+    CORRUPT = "corrupt"
+    """Bytes are not what was written: broken chain, unreadable line."""
+    DENIED = "denied"
+    """Not allowed, or the credentials are wrong."""
+    EXHAUSTED = "exhausted"
+    """The budget of tries is spent."""
+    FOREIGN = "foreign"
+    """A port written by somebody else broke its promise."""
+    FORK = "fork"
+    """Two different histories claim one place."""
+    NOT_FOUND = "not_found"
+    """Not there, or not visible to us: OCI says the same for both."""
+    REFUSED = "refused"
+    """keywheel or the service will not do this, for a stated reason."""
+    THROTTLED = "throttled"
+    """Too many requests."""
+    TIMEOUT = "timeout"
+    """No answer in time."""
+    UNAVAILABLE = "unavailable"
+    """Cannot be reached, or failed on the far side."""
+
+
+class Retry(OpenWord):
+    """Whether trying again makes sense."""
+
+    NEVER = "never"
+    """It would fail again."""
+    NOW = "now"
+    """At once, after reading again what changed."""
+    LATER = "later"
+    """Later, after `retry_after` if the service said so."""
+
+
+class Landed(OpenWord):
+    """Whether the effect may have happened."""
+
+    NO = "no"
+    """It did not."""
+    MAYBE = "maybe"
+    """Nobody knows: something left the machine and no definitive answer came back."""
+    YES = "yes"
+    """It did."""
 
 
 class KeywheelError(Exception):
     """What keywheel could not or would not do."""
 
-    kind: Kind
+    kind: ErrorKind
     """What went wrong."""
-    retry: Literal["never", "now", "later"]
+    retry: Retry
     """Whether trying again makes sense."""
     retry_after_ms: int | None
-    """How long to wait first, if the service said so."""
-    landed: Literal["no", "maybe", "yes"]
+    """How long to wait first, in milliseconds, if the service said so; see `retry_after`."""
+    landed: Landed
     """Whether the effect may have happened."""
     operation: str
     """Which operation failed."""
@@ -34,26 +83,32 @@ class KeywheelError(Exception):
         self,
         message: str,
         *,
-        kind: Kind,
-        retry: Literal["never", "now", "later"],
-        landed: Literal["no", "maybe", "yes"],
-        operation: str,
+        kind: ErrorKind | str,
+        retry: Retry | str = "never",
+        landed: Landed | str = "maybe",
+        operation: str = "",
         retry_after_ms: int | None = None,
         code: str | None = None,
         status: int | None = None,
         request_id: str | None = None,
         context: dict[str, str] | None = None,
     ) -> None:
+        """For ports of your own: raise it with `kind` and `landed="no"` to say that nothing happened, and why."""
         super().__init__(message)
-        self.kind = kind
-        self.retry = retry
+        self.kind = ErrorKind(kind)
+        self.retry = Retry(retry)
         self.retry_after_ms = retry_after_ms
-        self.landed = landed
+        self.landed = Landed(landed)
         self.operation = operation
         self.code = code
         self.status = status
         self.request_id = request_id
         self.context = context or {}
+
+    @property
+    def retry_after(self) -> timedelta | None:
+        """How long to wait before trying again, if the service said so."""
+        return None if self.retry_after_ms is None else timedelta(milliseconds=self.retry_after_ms)
 
     def __reduce__(self) -> tuple[object, ...]:
         # Keyword arguments do not survive the default; multiprocessing and celery pickle exceptions.

@@ -1,16 +1,20 @@
 //! The rotator's calls by name: arguments and answers as JSON.
 //!
-//! One row for each call of `blocking::Rotator`. A rotation may be named by the beginning of its id.
+//! One row for each call of `Rotator`. A rotation may be named by the beginning of its id.
 
 use std::path::Path;
+use std::sync::{Arc, mpsc};
+use std::time::Duration;
 
-use keywheel::blocking::Rotator;
-use keywheel::model::{KeyId, RotationId, Timestamp};
+use futures_util::StreamExt as _;
+use keywheel::model::{KeyId, Request, RotationId, Timestamp};
+use keywheel::{Rotated, Rotator, Started};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::free::{Nothing, read, write};
-use crate::{Answer, Failure, contained};
+use crate::runtime::Runtime;
+use crate::{Answer, Call, Failure};
 
 /// The methods that [`Door::call`] knows.
 pub const METHODS: &[&str] = &[
@@ -18,21 +22,26 @@ pub const METHODS: &[&str] = &[
     "dependents",
     "doctor",
     "due",
+    "facts",
     "history",
     "list",
     "pause",
     "plan",
+    "recover",
     "resume",
     "rotate",
     "rotate_due",
+    "run_for",
+    "start",
     "status",
     "verify_journal",
 ];
 
-/// A rotator behind strings. Calls may come from any thread, several at once; each blocks its own.
+/// A rotator behind strings. Calls may come from any thread, several at once, and run on threads of ours.
 #[derive(Clone)]
 pub struct Door {
     rotator: Rotator,
+    runtime: Arc<Runtime>,
 }
 
 #[derive(Deserialize)]
@@ -76,114 +85,173 @@ struct Cancel {
     until: Option<Timestamp>,
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RunFor {
+    rotation: String,
+    seconds: f64,
+}
+
 impl Door {
-    /// A door to the rotator that a config file describes, with a runtime of its own.
+    /// A door to the rotator that a config file describes.
     ///
     /// Reads files and opens the journal; sends nothing.
     pub fn open(config: &Path) -> Result<Self, Box<Failure>> {
-        let config = config.to_owned();
-        let open = move || {
-            let rotator = Rotator::made_by(async move { keywheel::Rotator::from_config(config).await })?;
-            Ok(Self::over(rotator))
-        };
-        contained("open", open)
+        let (config, runtime) = (config.to_owned(), Runtime::current()?);
+        let rotator = runtime.wait("open", async move { Ok(Rotator::from_config(config).await?) })?;
+        Ok(Self { rotator, runtime })
     }
 
     /// A door to a rotator that somebody else made.
-    #[must_use]
-    pub fn over(rotator: Rotator) -> Self {
-        Self { rotator }
+    pub fn over(rotator: Rotator) -> Result<Self, Box<Failure>> {
+        Ok(Self { rotator, runtime: Runtime::current()? })
     }
 
-    /// Calls a method; see [`METHODS`]. Dropping out in the middle is a crash, and a crash is safe.
+    /// Calls a method and waits; see [`METHODS`].
     pub fn call(&self, method: &str, arguments: &str) -> Answer {
-        contained(method, || self.dispatch(method, arguments))
+        let (sender, receiver) = mpsc::channel();
+        self.start(method, arguments, move |answer| drop(sender.send(answer)));
+        receiver.recv().unwrap_or_else(|_| Err(Failure::bug(method, "nothing was answered".to_owned())))
     }
 
-    fn dispatch(&self, method: &str, arguments: &str) -> Answer {
+    /// Starts a call; `done` hears its answer, once, on a thread of ours. Dropping out is a crash, and a crash is safe.
+    pub fn start(&self, method: &str, arguments: &str, done: impl FnOnce(Answer) + Send + 'static) -> Call {
+        let (door, name, arguments) = (self.clone(), method.to_owned(), arguments.to_owned());
+        let work = async move { door.dispatch(&name, &arguments).await };
+        self.runtime.start(method, work, done)
+    }
+
+    /// Hears every event from now on, one JSON text each, on a thread of ours, until the call is cancelled.
+    /// Lossy for slow listeners.
+    pub fn listen(&self, hear: impl Fn(String) + Send + 'static) -> Call {
+        let mut events = self.rotator.progress();
+        let work = async move {
+            while let Some(event) = events.next().await {
+                write("progress", &event).map(&hear)?;
+            }
+            Ok(String::new())
+        };
+        self.runtime.start("progress", work, |_| {})
+    }
+
+    async fn dispatch(&self, method: &str, arguments: &str) -> Answer {
         let rotator = &self.rotator;
         match method {
             "cancel" => {
                 let Cancel { rotation, until } = read(method, arguments)?;
-                rotator.cancel(&self.find(&rotation)?, until)?;
+                rotator.cancel(&self.find(&rotation).await?, until).await?;
                 write(method, &Value::Null)
             }
-            "dependents" => write(method, &rotator.dependents(&self.rotation(method, arguments)?)?),
+            "dependents" => {
+                let rotation = self.rotation(method, arguments).await?;
+                write(method, &rotator.dependents(&rotation).await?)
+            }
             "doctor" => {
                 let MaybeLive { live } = read(method, arguments)?;
-                write(method, &rotator.doctor(live.as_ref())?)
+                write(method, &rotator.doctor(live.as_ref()).await?)
             }
             "due" => {
                 let Nothing {} = read(method, arguments)?;
-                write(method, &rotator.due()?)
+                write(method, &rotator.due().await?)
+            }
+            "facts" => {
+                let rotation = self.rotation(method, arguments).await?;
+                write(method, &rotator.facts(&rotation).await?)
             }
             "history" => {
                 let MaybeKey { key } = read(method, arguments)?;
-                write(method, &rotator.history(key.as_ref())?)
+                write(method, &rotator.history(key.as_ref()).await?)
             }
             "list" => {
                 let Nothing {} = read(method, arguments)?;
-                write(method, &rotator.list()?)
+                write(method, &rotator.list().await?)
             }
             "pause" => {
                 let Pause { rotation, why } = read(method, arguments)?;
-                rotator.pause(&self.find(&rotation)?, &why)?;
+                rotator.pause(&self.find(&rotation).await?, &why).await?;
                 write(method, &Value::Null)
             }
             "plan" => {
                 let OneKey { key } = read(method, arguments)?;
-                write(method, &rotator.plan(&key)?)
+                write(method, &rotator.plan(&key).await?)
             }
-            "resume" => write(method, &rotator.resume(&self.rotation(method, arguments)?)?),
+            "recover" => {
+                let Nothing {} = read(method, arguments)?;
+                let rows = rotator.recover().await?.into_iter();
+                write(method, &rows.map(|(rotation, ended)| row("rotation", &rotation, ended)).collect::<Vec<_>>())
+            }
+            "resume" => {
+                let rotation = self.rotation(method, arguments).await?;
+                write(method, &rotator.resume(&rotation).await?)
+            }
             "rotate" => {
                 let OneKey { key } = read(method, arguments)?;
-                write(method, &rotator.rotate(&key)?)
+                write(method, &rotator.rotate(&key).await?)
             }
             "rotate_due" => {
                 let Nothing {} = read(method, arguments)?;
-                write(method, &self.rotate_due()?)
+                let rows = rotator.rotate_due().await?.into_iter();
+                write(method, &rows.map(|(key, ended)| row("key", &key, ended)).collect::<Vec<_>>())
             }
-            "status" => write(method, &rotator.status(&self.rotation(method, arguments)?)?),
+            "run_for" => {
+                let RunFor { rotation, seconds } = read(method, arguments)?;
+                let duration = Duration::try_from_secs_f64(seconds)
+                    .map_err(|error| Failure::refused(method, format!("seconds: {error}")))?;
+                write(method, &rotator.run_for(&self.find(&rotation).await?, duration).await?)
+            }
+            "start" => {
+                let request: Request = read(method, arguments)?;
+                write(method, &started(rotator.start(&request).await?))
+            }
+            "status" => {
+                let rotation = self.rotation(method, arguments).await?;
+                write(method, &rotator.status(&rotation).await?)
+            }
             "verify_journal" => {
                 let Nothing {} = read(method, arguments)?;
-                write(method, &json!({ "lines": rotator.verify_journal()? }))
+                write(method, &json!({ "lines": rotator.verify_journal().await? }))
             }
             _ => Err(Failure::refused(method, format!("there is no method {method:?}; there are {METHODS:?}"))),
         }
     }
 
-    fn rotation(&self, method: &str, arguments: &str) -> Result<RotationId, Box<Failure>> {
+    async fn rotation(&self, method: &str, arguments: &str) -> Result<RotationId, Box<Failure>> {
         let OneRotation { rotation } = read(method, arguments)?;
-        self.find(&rotation)
+        self.find(&rotation).await
     }
 
-    fn find(&self, prefix: &str) -> Result<RotationId, Box<Failure>> {
-        Ok(self.rotator.find(prefix)?)
+    async fn find(&self, prefix: &str) -> Result<RotationId, Box<Failure>> {
+        Ok(self.rotator.find(prefix).await?)
     }
+}
 
-    /// One key's failure does not hide what became of the others.
-    fn rotate_due(&self) -> Result<Vec<Value>, Box<Failure>> {
-        let rotated = self.rotator.rotate_due()?;
-        Ok(rotated
-            .into_iter()
-            .map(|(key, outcome)| match outcome {
-                Ok(rotated) => json!({ "key": key, "rotated": rotated, "error": null }),
-                Err(error) => json!({ "key": key, "rotated": null, "error": Box::<Failure>::from(error) }),
-            })
-            .collect())
+/// One key's or rotation's failure does not hide what became of the others.
+fn row(what: &str, id: &impl serde::Serialize, ended: keywheel::Result<Rotated>) -> Value {
+    match ended {
+        Ok(rotated) => json!({ what: id, "rotated": rotated, "error": null }),
+        Err(error) => json!({ what: id, "rotated": null, "error": Box::<Failure>::from(error) }),
+    }
+}
+
+/// `Started` holds names without a field of their own, which an internally tagged enum cannot write.
+fn started(started: Started) -> Value {
+    match started {
+        Started::Ended(rotation) => json!({ "started": "ended", "rotation": rotation }),
+        Started::NotDue(due) => json!({ "started": "not_due", "due": due }),
+        Started::Open(rotation) => json!({ "started": "open", "rotation": rotation }),
+        _ => json!({ "started": "unknown" }),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use keywheel::Started;
-    use keywheel::model::{Request, When};
+    use keywheel::model::When;
     use keywheel::testkit::Lab;
 
     use super::*;
 
     fn door(lab: &Lab) -> Door {
-        Door::over(Rotator::with_ports(lab.settings.clone(), lab.ports()).expect("a rotator over memory"))
+        Door::over(lab.rotator()).expect("threads")
     }
 
     fn answer(door: &Door, method: &str, arguments: &Value) -> Value {

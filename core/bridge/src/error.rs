@@ -45,6 +45,11 @@ impl Failure {
         Box::new(Self::new("refused", operation, message))
     }
 
+    /// Nothing could be done now; later it may be.
+    pub(crate) fn unavailable(operation: &str, message: String) -> Box<Self> {
+        Box::new(Self { retry: "later".to_owned(), ..Self::new("unavailable", operation, message) })
+    }
+
     fn new(kind: &str, operation: &str, message: String) -> Self {
         Self {
             kind: kind.to_owned(),

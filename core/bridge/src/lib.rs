@@ -6,10 +6,12 @@
 mod door;
 mod error;
 mod free;
+mod runtime;
 
 pub use door::{Door, METHODS};
 pub use error::Failure;
 pub use free::METHODS as FREE_METHODS;
+pub use runtime::{Call, shutdown};
 
 /// What a call gives back: JSON either way.
 pub type Answer = Result<String, Box<Failure>>;
@@ -23,14 +25,17 @@ pub fn call(method: &str, arguments: &str) -> Answer {
 
 /// Runs `work` so that a panic becomes a failure instead of unwinding into a foreign stack.
 fn contained<T>(method: &str, work: impl FnOnce() -> Result<T, Box<Failure>>) -> Result<T, Box<Failure>> {
-    std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)).unwrap_or_else(|panic| {
-        let text = panic
-            .downcast_ref::<&str>()
-            .map(|text| (*text).to_owned())
-            .or_else(|| panic.downcast_ref::<String>().cloned())
-            .unwrap_or_else(|| "a panic without a message".to_owned());
-        Err(Failure::bug(method, format!("keywheel panicked; please report it: {text}")))
-    })
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)).unwrap_or_else(|panic| Err(panicked(method, &*panic)))
+}
+
+/// What a panic becomes.
+fn panicked(method: &str, panic: &(dyn std::any::Any + Send)) -> Box<Failure> {
+    let text = panic
+        .downcast_ref::<&str>()
+        .map(|text| (*text).to_owned())
+        .or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "a panic without a message".to_owned());
+    Failure::bug(method, format!("keywheel panicked; please report it: {text}"))
 }
 
 #[cfg(test)]

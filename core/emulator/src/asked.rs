@@ -140,6 +140,11 @@ fn query_pairs(query: &str) -> Result<Vec<(String, String)>, HttpRefusal> {
 pub(crate) struct Fields(Map<String, Value>);
 
 impl Fields {
+    /// All of it, as it came.
+    pub(crate) fn into_inner(self) -> Map<String, Value> {
+        self.0
+    }
+
     fn value(&self, name: &str) -> Option<&Value> {
         self.0.get(name).filter(|value| !value.is_null())
     }

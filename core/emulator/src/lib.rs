@@ -20,6 +20,7 @@ pub mod verify;
 mod wire;
 mod wire_blocks;
 mod wire_buckets;
+mod wire_holders;
 mod wire_identity;
 mod wire_kms;
 mod wire_objects;

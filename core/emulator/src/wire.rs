@@ -14,7 +14,7 @@ use crate::asked::Asked;
 use crate::errors::{Answered, Failure, HttpAnswer, HttpRefusal, REQUEST_ID};
 use crate::route::{Call, Only};
 use crate::shared::Shared;
-use crate::{wire_blocks, wire_buckets, wire_identity, wire_kms, wire_objects, wire_ons, wire_search};
+use crate::{wire_blocks, wire_buckets, wire_holders, wire_identity, wire_kms, wire_objects, wire_ons, wire_search};
 
 /// Serves one operation.
 pub(crate) fn answer(shared: &Arc<Shared>, call: Call, asked: &Asked<'_>) -> Answered {
@@ -67,6 +67,15 @@ pub(crate) fn answer(shared: &Arc<Shared>, call: Call, asked: &Asked<'_>) -> Ans
             Operation::ListBootVolumeBackups => wire_blocks::list(world, asked, &Kind::BootVolumeBackup),
             Operation::GetBootVolumeBackup => wire_blocks::get(world, asked, &Kind::BootVolumeBackup),
             Operation::UpdateBootVolumeBackup => wire_blocks::update_backup(world, asked, &Kind::BootVolumeBackup),
+            Operation::ListClusters => wire_holders::list(world, asked, &Kind::Cluster),
+            Operation::GetCluster => wire_holders::get(world, asked, &Kind::Cluster),
+            Operation::ListNodePools => wire_holders::list(world, asked, &Kind::NodePool),
+            Operation::GetNodePool => wire_holders::get(world, asked, &Kind::NodePool),
+            Operation::UpdateNodePool => wire_holders::update_node_pool(world, asked),
+            Operation::ListClusterWorkRequests => wire_holders::list_work_requests(world, asked),
+            Operation::GetClusterWorkRequest => wire_holders::get_work_request(world, asked),
+            Operation::ListInstanceConfigurations => wire_holders::list(world, asked, &Kind::InstanceConfiguration),
+            Operation::GetInstanceConfiguration => wire_holders::get(world, asked, &Kind::InstanceConfiguration),
             Operation::GetTopic => wire_ons::get_topic(shared, asked),
             Operation::PublishMessage => wire_ons::publish_message(shared, asked),
             other => {

@@ -83,11 +83,13 @@ async fn fars(suite: &str) -> (Far, Far) {
 
 const BLOCK_STORAGE: [Kind; 4] = [Kind::BlockVolume, Kind::BootVolume, Kind::BlockVolumeBackup, Kind::BootVolumeBackup];
 
+const ONLY_READ: [Kind; 2] = [Kind::Cluster, Kind::InstanceConfiguration];
+
 macro_rules! promises {
     ($suite:ident of $kinds:expr => $($promise:ident)*) => {
         mod $suite {
             #[allow(unused_imports, reason = "not every list of kinds names one of these")]
-            use super::{BLOCK_STORAGE, Kind};
+            use super::{BLOCK_STORAGE, Kind, ONLY_READ};
             $(#[tokio::test(flavor = "multi_thread")]
             async fn $promise() {
                 use keywheel::testkit::conformance::$suite::$promise as holds;
@@ -121,7 +123,7 @@ promises!(key_store of [Kind::Bucket] =>
     answers_carry_witnesses
     a_stale_etag_changes_nothing);
 
-promises!(catalog of [&BLOCK_STORAGE[..], &[Kind::Bucket]].concat() =>
+promises!(catalog of [&BLOCK_STORAGE[..], &ONLY_READ, &[Kind::Bucket, Kind::NodePool]].concat() =>
     every_pass_ends_with_coverage
     what_is_listed_is_found
     a_denied_compartment_is_a_verdict
@@ -146,10 +148,25 @@ promises!(rekeyer_assign of BLOCK_STORAGE =>
     observe_sees_the_owning_service
     a_stale_etag_changes_nothing
     there_is_no_rewrap
+    the_same_key_again_is_done_only_where_it_is_described
     a_lost_answer_says_maybe
     done_is_done
     what_is_being_made_is_busy
     what_is_terminated_is_said_to_be);
+
+promises!(rekeyer_read of ONLY_READ =>
+    a_kind_without_steps_says_what_a_person_does
+    observe_sees_the_owning_service
+    what_is_being_made_is_busy
+    what_is_terminated_is_said_to_be);
+
+promises!(rekeyer_source of [Kind::NodePool] =>
+    a_pool_gets_its_key_when_its_work_request_has_ended
+    everything_else_is_sent_back_as_it_was
+    a_stale_etag_changes_nothing
+    a_lost_answer_says_maybe
+    a_pool_that_would_replace_its_nodes_is_left_alone
+    find_shows_what_was_begun);
 
 promises!(notifier of [Kind::Bucket] =>
     a_notice_carries_its_dedupe_key

@@ -1,6 +1,6 @@
 //! Which keys a config has, what they mean, and the rules between them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::str::FromStr as _;
@@ -8,13 +8,14 @@ use std::time::Duration;
 
 use toml::de::DeTable;
 
+use super::credentials::credentials;
 use super::duration::show_duration;
 use super::problem::Problem;
 use super::reader::{Table, line_of};
 use super::{Config, Notices, OciAccess};
 use crate::model::{
-    Ambiguity, Budgets, CompartmentId, HistoryPolicy, KeyId, Margins, Policy, Region, ResourceId, Risk, Scope,
-    Settings, StrategyPolicy, TagName, TagSelector, TopicId, VaultId,
+    Ambiguity, Budgets, CompartmentId, HistoryPolicy, KeyId, Kind, Margins, NAMED_KINDS, Policy, Region, RekeyClass,
+    ResourceId, Risk, Scope, Settings, StrategyPolicy, TagName, TagSelector, TopicId, VaultId,
 };
 
 /// R3: no cryptoperiod is shorter than this outside a rehearsal.
@@ -23,6 +24,11 @@ const CRYPTOPERIOD_MIN: Duration = Duration::from_secs(86_400);
 const CRYPTOPERIOD_DEFAULT: Duration = Duration::from_secs(90 * 86_400);
 /// Where the journal is unless the config says otherwise.
 const JOURNAL_DEFAULT: &str = "keywheel.sqlite";
+
+/// What key management allows the whole tenancy per second (oci-api §2.2).
+const KMS_LIMIT: u32 = 10;
+/// A fifth of it is left to people.
+const KMS_DEFAULT: u32 = 8;
 
 type Found = Vec<Problem>;
 
@@ -45,31 +51,33 @@ pub(super) fn read(text: &str, path: &Path, home: Option<&Path>, found: &mut Fou
     let base = path.parent().unwrap_or(Path::new(""));
     let paths = Paths { base, home };
 
-    let oci = oci(root.table("oci", found), &paths, found);
+    let mut oci = oci(root.table("oci", found), &paths, found);
     let journal = journal(root.table("journal", found), &paths, found);
     let endpoints = endpoints(&root.table("endpoints", found), found);
     let is_test = !endpoints.is_empty();
+    let credentials = credentials(root.table("credentials", found), &paths, is_test, found);
     let scope = scope(root.table("scope", found), &endpoints, found);
-    let policy = policy(root.table("policy", found), is_test, found);
+    let mut policy = policy(root.table("policy", found), is_test, found);
+    policy.classes = kinds(root.table("kinds", found), &policy.accept_risks, found);
     let tag = tag(root.table("tag", found), found);
-    let budgets = limits(root.table("limits", found), found);
+    let budgets = limits(root.table("limits", found), is_test, &mut oci.kms_requests_per_second, found);
     let margins = margins(root.table("margins", found), is_test, found);
     let notices = notices(root.table("notices", found), found);
     let audit_file = audit(root.table("audit", found), &paths, found);
     root.finish(found);
 
     let settings = Settings { policy, scope, tag, margins, budgets, is_test };
-    Some(Config { path: path.to_owned(), oci, journal, settings, notices, audit_file, endpoints })
+    Some(Config { path: path.to_owned(), oci, credentials, journal, settings, notices, audit_file, endpoints })
 }
 
-struct Paths<'a> {
+pub(super) struct Paths<'a> {
     base: &'a Path,
     home: Option<&'a Path>,
 }
 
 impl Paths<'_> {
     /// Reads a path: `~/` is the home directory, what is relative is relative to the config.
-    fn read(&self, table: &mut Table<'_>, key: &'static str, found: &mut Found) -> Option<PathBuf> {
+    pub(super) fn read(&self, table: &mut Table<'_>, key: &'static str, found: &mut Found) -> Option<PathBuf> {
         let text = table.string(key, found)?;
         if text.trim().is_empty() {
             table.problem(key, "it is empty", "write a path, or leave the key out", found);
@@ -93,7 +101,7 @@ fn oci(mut table: Table<'_>, paths: &Paths<'_>, found: &mut Found) -> OciAccess 
     let profile = table.string("profile", found).unwrap_or("DEFAULT").to_owned();
     let passphrase_file = paths.read(&mut table, "passphrase_file", found);
     table.finish(found);
-    OciAccess { config_file, profile, passphrase_file }
+    OciAccess { config_file, profile, passphrase_file, kms_requests_per_second: KMS_DEFAULT }
 }
 
 fn journal(mut table: Table<'_>, paths: &Paths<'_>, found: &mut Found) -> PathBuf {
@@ -112,7 +120,7 @@ fn endpoints(table: &Table<'_>, found: &mut Found) -> BTreeMap<Region, String> {
         }
         let base = child.string("base", found);
         match base {
-            Some(base) if is_loopback(base) => {
+            Some(base) if is_loopback("http://", base) => {
                 if let Ok(region) = region {
                     endpoints.insert(region, base.trim_end_matches('/').to_owned());
                 }
@@ -130,9 +138,9 @@ fn endpoints(table: &Table<'_>, found: &mut Found) -> BTreeMap<Region, String> {
     endpoints
 }
 
-/// `http://` and a literal loopback address and port, nothing after it (design §8).
-fn is_loopback(base: &str) -> bool {
-    let Some(rest) = base.strip_prefix("http://") else { return false };
+/// Scheme, literal loopback address and port, nothing after it (design §8).
+pub(super) fn is_loopback(scheme: &str, base: &str) -> bool {
+    let Some(rest) = base.strip_prefix(scheme) else { return false };
     let rest = rest.strip_suffix('/').unwrap_or(rest);
     let Some((host, port)) = rest.rsplit_once(':') else { return false };
     let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
@@ -140,12 +148,26 @@ fn is_loopback(base: &str) -> bool {
 }
 
 fn scope(mut table: Table<'_>, endpoints: &BTreeMap<Region, String>, found: &mut Found) -> Scope {
+    let kind = |text: &str| Kind::named(text).ok_or("it is no kind that keywheel knows");
+    let words = NAMED_KINDS.map(|(name, _)| name).join(", ");
+    let remedy = format!("name kinds: {words}");
     let scope = Scope {
         keys: table.list("keys", KeyId::from_str, "write the OCIDs of keys", found),
         vaults: table.list("vaults", VaultId::from_str, "write the OCIDs of vaults", found),
         regions: table.list("regions", Region::from_str, "write region identifiers", found),
         compartments: table.list("compartments", CompartmentId::from_str, "write the OCIDs of compartments", found),
+        kinds: table.list("kinds", kind, &remedy, found),
+        nothing_under_keys: table.list("nothing_under_keys", kind, &remedy, found),
     };
+    if let Some(kind) = scope.nothing_under_keys.iter().find(|kind| scope.wants(kind)) {
+        let why = format!("scope.kinds wants {} looked at, so there is nothing to state", kind.word());
+        table.problem(
+            "nothing_under_keys",
+            why,
+            "take it out here, or name in scope.kinds only what else there is",
+            found,
+        );
+    }
     if !endpoints.is_empty() {
         let real: Vec<_> = scope.regions.iter().filter(|region| !endpoints.contains_key(*region)).collect();
         if let Some(region) = real.first() {
@@ -203,13 +225,14 @@ fn policy(mut table: Table<'_>, is_test: bool, found: &mut Found) -> Policy {
     let risks = |text: &str| match text {
         "no_date_fence" => Ok(Risk::NoDateFence),
         "no_retry_token" => Ok(Risk::NoRetryToken),
+        "same_key_volumes" => Ok(Risk::SameKeyVolumes),
         "unseen_block_storage" => Ok(Risk::UnseenBlockStorage),
         _ => Err("it is not a risk that can be accepted"),
     };
     policy.accept_risks = table.list(
         "accept_risks",
         risks,
-        "write \"no_date_fence\", \"no_retry_token\" or \"unseen_block_storage\"",
+        "write \"no_date_fence\", \"no_retry_token\", \"same_key_volumes\" or \"unseen_block_storage\"",
         found,
     );
     policy.intent_register = tag_name(table.table("intent_register", found), found);
@@ -218,6 +241,30 @@ fn policy(mut table: Table<'_>, is_test: bool, found: &mut Found) -> Policy {
     }
     table.finish(found);
     policy
+}
+
+/// What kinds do with several versions of their key, by the owner's word.
+fn kinds(mut table: Table<'_>, accepted: &BTreeSet<Risk>, found: &mut Found) -> BTreeMap<Kind, RekeyClass> {
+    let mut classes = BTreeMap::new();
+    for (name, kind) in NAMED_KINDS {
+        let possible = kind.possible_classes();
+        let words: Vec<_> = possible.iter().map(|class| format!("{:?}", class.word())).collect();
+        let remedy = format!("write {}, or delete the line: the default is documented", words.join(" or "));
+        let read = |text: &str| match RekeyClass::named(text) {
+            None => Err("it is not a class"),
+            Some(class) if !possible.contains(&class) => Err("the kind has no step for that class"),
+            Some(class) => Ok(class),
+        };
+        let Some(class) = table.parsed(name, read, &remedy, found) else { continue };
+        if class == RekeyClass::Rewraps && kind.is_rewrap_undocumented() && !accepted.contains(&Risk::SameKeyVolumes) {
+            let why = "it gives every volume the key again that it has, which Oracle does not document";
+            let remedy = "name \"same_key_volumes\" in policy.accept_risks, or delete the line";
+            table.problem(name, why, remedy, found);
+        }
+        classes.insert(kind, class);
+    }
+    table.finish(found);
+    classes
 }
 
 /// A defined tag's namespace and key: 100 printable ASCII characters, no space and no full stop.
@@ -253,13 +300,16 @@ fn tag(mut table: Table<'_>, found: &mut Found) -> Option<TagSelector> {
     Some(TagSelector { namespace, key: key?.to_owned(), value: value?.to_owned() })
 }
 
-fn limits(mut table: Table<'_>, found: &mut Found) -> Budgets {
+fn limits(mut table: Table<'_>, is_test: bool, kms: &mut u32, found: &mut Found) -> Budgets {
     let d = Budgets::default();
     let small = |number: u64| u32::try_from(number).expect("bounds keep it small");
     let mut number = |key, bounds, default: u64, found: &mut Found| table.number(key, bounds, default, found);
     let attempts = small(number("attempts", 1..=1_000, d.attempts.into(), found));
     let blast_radius = small(number("blast_radius", 1..=10_000_000, d.blast_radius.into(), found));
     let in_flight = small(number("in_flight", 1..=256, d.in_flight as u64, found)) as usize;
+    // A rehearsal has nobody to leave anything to.
+    let (most, usual) = if is_test { (10_000, 1_000) } else { (KMS_LIMIT.into(), KMS_DEFAULT.into()) };
+    *kms = small(number("kms_requests_per_second", 1..=most, usual, found));
     let page_size = small(number("page_size", 1..=1_000, d.page_size as u64, found)) as usize;
     let mints_per_vault_and_day =
         small(number("mints_per_vault_and_day", 1..=10_000, d.mints_per_vault_and_day.into(), found));
@@ -316,6 +366,7 @@ fn margins(mut table: Table<'_>, is_test: bool, found: &mut Found) -> Margins {
     set("list_lag", &mut margins.list_lag, Some(production.list_lag));
     set("clock_error", &mut margins.clock_error, Some(production.clock_error));
     set("search_lag", &mut margins.search_lag, Some(production.search_lag));
+    set("absence_settle", &mut margins.absence_settle, Some(production.absence_settle));
     set("clock_offset_max", &mut margins.clock_offset_max, None);
     set("token_life", &mut margins.token_life, None);
     set("poll_min", &mut margins.poll_min, None);

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use super::credentials::CredentialKind;
 use super::duration::show_duration;
 use crate::model::{Budgets, KeyId, Region, TagSelector, VaultId};
 
@@ -31,6 +32,8 @@ pub struct Template {
     pub profile: String,
     /// A file with the private key's passphrase.
     pub passphrase_file: Option<String>,
+    /// Who signs.
+    pub credentials: CredentialKind,
     /// The journal's file, relative to the config.
     pub journal: String,
     /// Keys found.
@@ -64,9 +67,12 @@ impl Template {
                 "# passphrase_file = \"~/.oci/passphrase\"   # a file; the passphrase itself never stands here\n",
             ),
         }
+        text.push_str(CREDENTIALS);
+        let _ = writeln!(text, "kind = {}", quoted(self.credentials.name()));
         text.push_str(JOURNAL);
         let _ = writeln!(text, "path = {}\n", quoted(&self.journal));
         text.push_str(POLICY);
+        text.push_str(KINDS);
         self.scope(&mut text);
         self.tag(&mut text);
         self.limits(&mut text);
@@ -96,7 +102,8 @@ impl Template {
         }
         text.push_str("]\nvaults = []         # or whole vaults: every AES key in them\n");
         text.push_str("regions = []        # empty: every region the tenancy subscribes to\n");
-        text.push_str("compartments = []   # empty: every compartment that can be seen\n\n");
+        text.push_str("compartments = []   # empty: every compartment that can be seen\n");
+        text.push_str(SCOPE_KINDS);
     }
 }
 
@@ -127,6 +134,7 @@ impl Template {
         };
         line("blast_radius", b.blast_radius.to_string(), "dependents one rotation may touch");
         line("in_flight", b.in_flight.to_string(), "requests at once");
+        line("kms_requests_per_second", "8".to_owned(), "of the tenancy's 10; the rest is left to people");
         line("page_size", b.page_size.to_string(), "dependents per page of the journal, 1 to 1000");
         line("attempts", b.attempts.to_string(), "tries of one effect before it is given up");
         line("backoff_base", quoted(&show_duration(b.backoff_base)), "first wait after a failed try; doubles");
@@ -165,7 +173,14 @@ const HEAD: &str = "\
 # Check it with `keywheel plan`; nothing is written to the cloud before `keywheel rotate`.
 # Durations are written \"90d\", \"12h\", \"30m\", \"45s\", \"500ms\" or \"1d12h\".
 
-# Where credentials come from: the OCI CLI's own file.
+# The OCI CLI's own file, for the kinds of credentials that come from a profile.
+";
+
+const CREDENTIALS: &str = "
+# Who signs. \"profile\": the profile above, an API key or a session. \"session_token\": it must be a session.
+# \"instance_principal\": this compute instance. \"resource_principal\": this Function, by its environment.
+# \"workload_identity\": this pod of an enhanced OKE cluster; may name region, tenancy, token_file, ca_file.
+[credentials]
 ";
 
 const JOURNAL: &str = "
@@ -183,7 +198,7 @@ exclude = []                  # OCIDs of resources to leave on the version they 
 ambiguity = \"standard\"        # \"strict\": also after a refusal, wait as after a lost answer
                               # \"fast\": after a lost answer ask again at once; trusts retry tokens, and reports say so
 history = \"report\"            # a key first seen with several versions: \"sweep\" moves everything to the current one, \"assume_moved\" trusts it
-accept_risks = []             # promises of a key store to do without, by name: \"no_date_fence\", \"no_retry_token\",
+accept_risks = []             # risks that you take, by name: \"no_date_fence\", \"no_retry_token\", \"same_key_volumes\",
                               # \"unseen_block_storage\"
 strategy = \"auto\"             # what forbids several versions of its key moves to a successor key; \"new_key\": everything does
 # predecessor_look = \"1d\"     # how often `rotate` looks whether something hangs on a key that a successor took over from
@@ -195,9 +210,29 @@ strategy = \"auto\"             # what forbids several versions of its key moves
 
 ";
 
+const KINDS: &str = "\
+# What a kind does with several versions of its key, where you know better than the documented default. Every line here
+# is stated in each plan and report. \"forbids\": it moves to a successor key, before a version is minted. \"ignores\": it
+# moves to a successor, whenever. \"rewraps\": it is wrapped anew under its own key. \"tolerates\": it stays as it is.
+# [kinds]
+# bucket = \"rewraps\"          # or \"forbids\", \"ignores\", \"tolerates\"
+# block_volume = \"forbids\"    # and boot_volume; \"rewraps\" names the same key once more, which Oracle does not
+#                             # document: it needs \"same_key_volumes\" in accept_risks
+# block_volume_backup = \"forbids\"   # and boot_volume_backup; never \"rewraps\"
+
+";
+
 const SCOPE: &str = "\
 # Keys that are managed. With `keys` and `vaults` empty, keys are reported and none is rotated.
 [scope]
+";
+
+const SCOPE_KINDS: &str = "\
+kinds = []          # kinds to look at, such as [\"bucket\"]; empty: all. What is left out is named in every report
+# Of a kind that forbids several versions of its key (block storage) leaving it out is not enough: your own statement
+# that nothing of it is under keys in scope is wanted too, and one that is found disproves it.
+# nothing_under_keys = [\"block_volume\", \"boot_volume\", \"block_volume_backup\", \"boot_volume_backup\"]
+
 ";
 
 const TAG: &str = "\
@@ -218,7 +253,7 @@ stderr = true                 # also on standard error
 const MARGINS: &str = "
 # How long to wait for what OCI does not promise. \"lab\" is for rehearsals on loopback endpoints only.
 # Single margins: skew_limit, processing, list_lag, clock_error, clock_offset_max, token_life, poll_min,
-# poll_max, flip_deadline, replica_deadline, work_request_deadline, search_lag, claim_ttl.
+# poll_max, flip_deadline, replica_deadline, work_request_deadline, search_lag, absence_settle, claim_ttl.
 [margins]
 ";
 

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::*;
-use crate::model::{KeyId, Margins};
+use crate::model::{KeyId, Kind, Margins, RekeyClass};
 
 fn parse(text: &str) -> Result<Config> {
     Config::parse(text, Path::new("/etc/keywheel/keywheel.toml"), Some(Path::new("/home/me")))
@@ -182,4 +182,104 @@ fn an_intent_register_is_a_defined_tag() {
         assert!(found.iter().any(|problem| problem.starts_with(start)), "{start:?} in {found:#?}");
     }
     assert!(problems("[policy]\nintent_register = \"keywheel.intent\"")[0].contains("not a table"));
+}
+
+#[test]
+fn a_class_is_a_word_that_the_kind_has_a_step_for_and_the_undocumented_one_needs_its_risk() {
+    let text = "
+[kinds]
+block_volume = \"rewraps\"
+boot_volume = \"harmless\"
+block_volume_backup = \"rewraps\"
+bucket = 3
+buckets = \"forbids\"
+";
+    let found = problems(text);
+    let expected = [
+        ("line 3: kinds.block_volume = \"rewraps\"", "same_key_volumes"),
+        ("line 4: kinds.boot_volume = \"harmless\": it is not a class", "\"tolerates\""),
+        ("line 5: kinds.block_volume_backup = \"rewraps\": the kind has no step", "\"forbids\" or \"ignores\""),
+        ("line 6: kinds.bucket = 3", "quotes"),
+        ("line 7: kinds.buckets: there is no such key", "did you mean \"bucket\"?"),
+    ];
+    assert_eq!(found.len(), expected.len(), "{found:#?}");
+    for (start, remedy) in expected {
+        assert!(found.iter().any(|p| p.starts_with(start) && p.contains(remedy)), "{start:?} in {found:#?}");
+    }
+    let text =
+        "[policy]\naccept_risks = [\"same_key_volumes\"]\n[kinds]\nblock_volume = \"rewraps\"\nbucket = \"ignores\"\n";
+    let policy = parse(text).expect("the risk is named").settings.policy;
+    let wanted = [(Kind::BlockVolume, RekeyClass::Rewraps), (Kind::Bucket, RekeyClass::Ignores)];
+    assert_eq!(policy.classes, wanted.into());
+}
+
+#[test]
+fn kinds_are_looked_at_by_name_and_a_statement_is_about_what_is_not() {
+    let text = "[scope]\nkinds = [\"bucket\", \"volume\"]\nnothing_under_keys = [\"bucket\"]\n";
+    let found = problems(text);
+    assert_eq!(found.len(), 2, "{found:#?}");
+    assert!(
+        found[0].starts_with("line 2: scope.kinds[1] = \"volume\"") && found[0].contains("block_volume"),
+        "{found:?}"
+    );
+    assert!(found[1].starts_with("line 3: scope.nothing_under_keys") && found[1].contains("bucket"), "{found:?}");
+    let found = problems("[scope]\nnothing_under_keys = [\"boot_volume\"]\n");
+    assert!(found[0].contains("wants boot_volume looked at"), "{found:?}");
+    let text = "[scope]\nkinds = [\"bucket\"]\nnothing_under_keys = [\"boot_volume\"]\n";
+    let scope = parse(text).expect("it is consistent").settings.scope;
+    assert_eq!((scope.kinds, scope.nothing_under_keys), ([Kind::Bucket].into(), [Kind::BootVolume].into()));
+}
+
+#[test]
+fn who_signs_is_the_profile_unless_said_otherwise() {
+    assert_eq!(parse("").expect("defaults are fine").credentials, CredentialKind::Profile);
+    for (text, kind) in [
+        ("profile", CredentialKind::Profile),
+        ("session_token", CredentialKind::SessionToken),
+        ("instance_principal", CredentialKind::InstancePrincipal { metadata: None }),
+        ("resource_principal", CredentialKind::ResourcePrincipal),
+        ("workload_identity", CredentialKind::WorkloadIdentity(WorkloadAccess::default())),
+    ] {
+        let config = parse(&format!("[credentials]\nkind = {text:?}")).expect("a kind");
+        assert_eq!((config.credentials.name(), &config.credentials), (text, &kind));
+        let template = Template { credentials: kind.clone(), ..Template::default() };
+        let again = parse(&template.render().replace("config_file = \"\"", "").replace("path = \"\"", ""));
+        assert_eq!(again.expect("what init writes").credentials, kind);
+    }
+}
+
+#[test]
+fn what_another_kind_reads_is_told() {
+    let found = problems(
+        "[credentials]\nkind = \"instance\"\nmetadata = \"http://127.0.0.1:1\"\ntoken_file = \"t\"\nregion = \"Mars\"\nkeyfile = \"k\"",
+    );
+    let expected = [
+        "line 2: credentials.kind = \"instance\": there is no such kind",
+        "line 3: credentials.metadata = \"http://127.0.0.1:1\": it is read only with kind = \"instance_principal\", and kind is \"profile\"",
+        "line 4: credentials.token_file = \"t\": it is read only with kind = \"workload_identity\"",
+        "line 5: credentials.region = \"Mars\"",
+        "line 6: credentials.keyfile: there is no such key",
+    ];
+    assert_eq!(found.len(), expected.len(), "{found:#?}");
+    for start in expected {
+        assert!(found.iter().any(|problem| problem.starts_with(start)), "{start:?} in {found:#?}");
+    }
+}
+
+#[test]
+fn a_rehearsal_has_a_metadata_service_of_its_own_and_nobody_else_has() {
+    const LAB: &str = "\n[endpoints.us-ashburn-1]\nbase = \"http://127.0.0.1:1\"";
+    for (kind, key, good) in [
+        ("instance_principal", "metadata", "http://127.0.0.1:2"),
+        ("workload_identity", "proxymux", "https://127.0.0.1:2"),
+    ] {
+        let with = |base: &str| format!("[credentials]\nkind = {kind:?}\n{key} = {base:?}");
+        assert!(problems(&with(good))[0].contains("rehearsals only"), "{kind}");
+        assert!(parse(&format!("{}{LAB}", with(good))).is_ok(), "{kind}");
+        for bad in ["http://169.254.169.254:80", "https://localhost:1", "127.0.0.1:1", "https://10.0.0.1:1"] {
+            assert!(problems(&format!("{}{LAB}", with(bad)))[0].contains("loopback"), "{bad}");
+        }
+        let without = format!("[credentials]\nkind = {kind:?}{LAB}");
+        assert!(problems(&without)[0].contains("must not sign with the credentials of a real tenancy"), "{kind}");
+    }
 }

@@ -32,7 +32,9 @@ impl Engine {
     pub async fn drive(&self, rid: &RotationId, deadline: Option<Timestamp>) -> Result<Driven> {
         let scope = StreamId::rotation(rid);
         let held = self.claim(&scope).await?;
+        self.recall_rates().await;
         let driven = self.drive_held(rid, &held, deadline).await;
+        self.keep_rates().await;
         self.release(&held).await;
         let driven = driven?;
         self.feed_sinks(rid).await?;

@@ -3,6 +3,7 @@
 //! Intent on disk, then the effect, then the outcome on disk. The engine never decides and never spawns:
 //! everything runs in the caller's task, so dropping the future is a crash, and a crash is safe.
 
+mod absence;
 mod announce;
 mod audit;
 mod backoff;
@@ -10,6 +11,8 @@ mod book;
 mod claim;
 mod doctor;
 mod drive;
+mod kinds;
+mod learn;
 mod mint;
 mod notify;
 mod open;

@@ -7,11 +7,13 @@ use super::book::Book;
 use super::drive::Ending;
 use super::walk::Walk;
 use super::{Done, Engine};
-use crate::model::{Due, DueState, KeyId, KeyVersionId, Request, RotationId, StreamId, Timestamp, When};
+use crate::model::{Due, DueState, KeyId, KeyVersionId, Kind, Request, RotationId, StreamId, Timestamp, When};
 use crate::ports::Fence;
 use crate::rotation::history::{FirstSeen, KeyFact, KnownKey, behind};
 use crate::rotation::registry::{RegisteredOpening, Registry, RegistryFact};
-use crate::rotation::{self, DueView, Fact, Opened, Paused, Purpose, State, due, grant, may_overtake, refusal, rid};
+use crate::rotation::{
+    self, DueView, Fact, Opened, Paused, Purpose, State, due, grant, may_overtake, refusal, rid, wants_successor,
+};
 use crate::safeguard::{Safeguard, is_on};
 use crate::{Error, ErrorKind, Result};
 
@@ -71,7 +73,7 @@ impl Engine {
             (When::IfDue, DueState::Behind, Some(earlier)) if open.is_none() => Wish::Sweep(earlier.clone()),
             (When::IfDue, DueState::Due, _) | (When::Now { .. }, ..) => Wish::Rotate,
             (When::IfDue, DueState::Predecessor, _) if open.is_none() => match &view.successor {
-                Some(head) if self.has_dependents(key).await? => {
+                Some(head) if self.has_movable(key).await? => {
                     Wish::ToHead(seen.key.current_version.clone(), head.clone())
                 }
                 _ => {
@@ -163,16 +165,23 @@ impl Engine {
         Ok(())
     }
 
-    /// Whether anything hangs on a key. Reads the catalog until something does.
-    async fn has_dependents(&self, key: &KeyId) -> Result<bool> {
+    /// Whether anything hangs on a predecessor that a step moves to the head. Reads the catalog until something does.
+    /// What only a person can move would be swept for ever.
+    async fn has_movable(&self, key: &KeyId) -> Result<bool> {
         let mut walk = Walk::new(self, key).await?;
         let known = HashSet::new();
         while let Some(groups) = walk.next(&known).await? {
-            if !groups.is_empty() {
+            if groups.iter().any(|group| self.leaves_predecessor(&group.kind)) {
                 return Ok(true);
             }
         }
         Ok(false)
+    }
+
+    fn leaves_predecessor(&self, kind: &Kind) -> bool {
+        let spec = self.ports.rekeyer.describe(kind).filter(|spec| !spec.steps_new_key.is_empty());
+        let policy = self.settings.policy.strategy;
+        spec.is_some_and(|spec| wants_successor(Some(spec.class), Purpose::ToHead, policy))
     }
 
     async fn seen_empty(&self, mut book: Book<KnownKey>) -> Done {

@@ -20,8 +20,9 @@ use crate::model::{
 };
 use crate::ports::{Begun, Observation, Presence, Reply, StepRequest, Ticket, TicketReport, TicketState};
 use crate::rotation::page::{
-    self, Goal, Looked, PageDecision, PageEffect, PageFact, Polled, ReadBack, conclude_begun, conclude_failure,
-    conclude_found, conclude_looked, conclude_observed, conclude_polled, conclude_unread,
+    self, Goal, Later, Listed, Looked, PageDecision, PageEffect, PageFact, Polled, ReadBack, conclude_begun,
+    conclude_failure, conclude_found, conclude_listed, conclude_looked, conclude_observed, conclude_polled,
+    conclude_sought, conclude_unlisted, conclude_unread,
 };
 use crate::safeguard::{Safeguard, is_on};
 use crate::{Error, ErrorKind, Result};
@@ -45,6 +46,8 @@ enum Answer {
     Looked(u32, Result<Reply<Observation>>),
     Found(u32, Result<Reply<Vec<TicketReport>>>),
     Observed(u32, Result<Reply<Observation>>),
+    Sought(u32, Result<Reply<Observation>>),
+    Listed(Vec<u32>, Result<Listed>),
     Polled(Vec<Asked>, Result<Reply<Vec<TicketReport>>>),
 }
 
@@ -58,7 +61,8 @@ impl Answer {
         match self {
             Self::Begun(_, answer) => answer.as_ref().err(),
             Self::Found(_, answer) | Self::Polled(_, answer) => answer.as_ref().err(),
-            Self::Looked(_, answer) | Self::Observed(_, answer) => answer.as_ref().err(),
+            Self::Looked(_, answer) | Self::Observed(_, answer) | Self::Sought(_, answer) => answer.as_ref().err(),
+            Self::Listed(_, answer) => answer.as_ref().err(),
         }
     }
 }
@@ -73,6 +77,7 @@ pub(super) struct PageDriver<'a> {
     book: Book<page::State>,
     in_flight: BTreeSet<u32>,
     running: FuturesUnordered<BoxFuture<'a, Answer>>,
+    is_listing: bool,
     is_polling: bool,
     poll_at: Timestamp,
     pace: Pace,
@@ -101,6 +106,7 @@ impl<'a> PageDriver<'a> {
             settings,
             in_flight: BTreeSet::new(),
             running: FuturesUnordered::new(),
+            is_listing: false,
             is_polling: false,
             poll_at: now,
             pace: Pace::default(),
@@ -155,6 +161,9 @@ impl<'a> PageDriver<'a> {
                 PageEffect::Look { item } => self.look(item)?,
                 PageEffect::Find { item, since } => self.find(item, since)?,
                 PageEffect::Observe { item } => self.observe(item)?,
+                PageEffect::Seek { item } => self.seek(item)?,
+                PageEffect::List { .. } if self.is_listing => {}
+                PageEffect::List { items } => self.list(items)?,
                 PageEffect::Poll { .. } if self.is_polling => {}
                 PageEffect::Poll { .. } if now < self.poll_at => {
                     next = Some(next.map_or(self.poll_at, |next| next.min(self.poll_at)));
@@ -184,6 +193,27 @@ impl<'a> PageDriver<'a> {
         self.in_flight.insert(item);
         let call = async move { engine.learn(engine.ports.rekeyer.observe(&dependent)).await };
         self.running.push(call.map(move |answer| Answer::Looked(item, answer)).boxed());
+        Ok(())
+    }
+
+    fn seek(&mut self, item: u32) -> Done {
+        let dependent = self.dependent(item)?;
+        let engine = self.engine;
+        self.in_flight.insert(item);
+        let call = async move { engine.learn(engine.ports.rekeyer.observe(&dependent)).await };
+        self.running.push(call.map(move |answer| Answer::Sought(item, answer)).boxed());
+        Ok(())
+    }
+
+    /// Lists the page's place once for all of its dependents that stayed unseen.
+    fn list(&mut self, items: Vec<u32>) -> Done {
+        let (engine, inventory) = (self.engine, &self.state()?.inventory);
+        let (key, region, kind) = (inventory.key.clone(), inventory.region.clone(), inventory.kind.clone());
+        self.is_listing = true;
+        self.in_flight.extend(&items);
+        let wanted = items.iter().map(|item| Ok(self.dependent(*item)?.id)).collect::<Result<_>>()?;
+        let call = async move { engine.list_place(&key, &region, &kind, &wanted).await };
+        self.running.push(call.map(move |answer| Answer::Listed(items, answer)).boxed());
         Ok(())
     }
 
@@ -257,6 +287,7 @@ impl<'a> PageDriver<'a> {
                 _ => self.throttle.reset(),
             }
             let is_poll = matches!(answer, Answer::Polled(..));
+            self.is_listing &= !matches!(answer, Answer::Listed(..));
             let (done, came) = match self.engine.conclude_look(self.state()?, answer, self.target) {
                 Ok(go) => {
                     // It stays in flight: what is begun next is the step it was looked at for.
@@ -340,7 +371,7 @@ impl Engine {
         if let Answer::Looked(item, Ok(reply)) = &answer {
             let later = self.later(state, *item, None);
             let looked =
-                conclude_looked(state, *item, &read_back(reply.clone()), reply.etag.clone(), &target.goal, later);
+                conclude_looked(state, *item, &read_back(reply.clone()), reply.etag.clone(), &target.goal, &later);
             if let (Looked::Go(etag), Some(step)) = (looked, state.step_of(*item)) {
                 return Ok((*item, step, etag));
             }
@@ -368,14 +399,27 @@ impl Engine {
             }
             Answer::Looked(item, Ok(reply)) => {
                 let (etag, later) = (reply.etag.clone(), self.later(state, item, None));
-                match conclude_looked(state, item, &read_back(reply), etag, &target.goal, later) {
+                match conclude_looked(state, item, &read_back(reply), etag, &target.goal, &later) {
                     Looked::Facts(facts) => (vec![item], facts),
                     Looked::Go(_) => (vec![item], Vec::new()),
                 }
             }
             Answer::Observed(item, Ok(reply)) => {
                 let later = self.later(state, item, None);
-                (vec![item], conclude_observed(state, item, &read_back(reply), &target.goal, later))
+                (vec![item], conclude_observed(state, item, &read_back(reply), &target.goal, &later))
+            }
+            Answer::Sought(item, Ok(reply)) => {
+                let later = self.later(state, item, None);
+                (vec![item], conclude_sought(state, item, &read_back(reply), &later))
+            }
+            Answer::Listed(items, answer) => {
+                let conclude = |item: &u32| match &answer {
+                    Ok(listed) => conclude_listed(state, *item, listed, &self.later(state, *item, None)),
+                    Err(error) if error.kind() == ErrorKind::Throttled => Vec::new(),
+                    Err(error) => conclude_unlisted(state, *item, error, &self.later(state, *item, Some(error))),
+                };
+                let facts = items.iter().flat_map(conclude).collect();
+                (items, facts)
             }
             Answer::Polled(tickets, Ok(reply)) => {
                 let mut facts = Vec::new();
@@ -391,24 +435,31 @@ impl Engine {
                         TicketState::Lost => Polled::Failed("its work request is not shown any more".to_owned()),
                     };
                     let later = self.later(state, *item, None);
-                    facts.extend(conclude_polled(*item, &polled, target.in_use_since, later));
+                    facts.extend(conclude_polled(*item, &polled, target.in_use_since, &later));
                 }
                 (Vec::new(), facts)
             }
             // A read that was throttled is simply asked again; only a refused step must be written down.
-            Answer::Found(item, Err(error)) | Answer::Looked(item, Err(error)) | Answer::Observed(item, Err(error))
+            Answer::Found(item, Err(error))
+            | Answer::Looked(item, Err(error))
+            | Answer::Observed(item, Err(error))
+            | Answer::Sought(item, Err(error))
                 if error.kind() == ErrorKind::Throttled =>
             {
                 (vec![item], Vec::new())
             }
+            Answer::Sought(item, Err(error)) => {
+                let later = self.later(state, item, Some(&error));
+                (vec![item], conclude_unlisted(state, item, &error, &later))
+            }
             Answer::Found(item, Err(error)) | Answer::Looked(item, Err(error)) | Answer::Observed(item, Err(error)) => {
                 let later = self.later(state, item, Some(&error));
-                (vec![item], conclude_unread(state, item, &error, later))
+                (vec![item], conclude_unread(state, item, &error, &later))
             }
             Answer::Begun(item, Err(error)) => {
                 let later = self.later(state, item, Some(&error));
                 tracing::debug!(item, %error, "a dependent's effect failed");
-                (vec![item], conclude_failure(state, item, &error, later))
+                (vec![item], conclude_failure(state, item, &error, &later))
             }
             // A poll that failed is asked again at the pace of polls.
             Answer::Polled(_, Err(error)) => {
@@ -418,7 +469,7 @@ impl Engine {
         }
     }
 
-    fn later(&self, state: &page::State, item: u32, error: Option<&Error>) -> Timestamp {
+    fn later(&self, state: &page::State, item: u32, error: Option<&Error>) -> Later {
         let tries = state.progress.get(item as usize).map_or(0, |progress| progress.attempts + progress.failures);
         let throttled;
         let error = match error {
@@ -428,6 +479,10 @@ impl Engine {
                 &throttled
             }
         };
-        self.not_before(error, tries)
+        Later {
+            retry: self.not_before(error, tries),
+            now: self.ports.clock.now(),
+            absence_settle: self.settings.margins.absence_settle,
+        }
     }
 }

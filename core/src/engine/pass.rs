@@ -12,7 +12,7 @@ use super::walk::{Group, Walk};
 use super::{Done, Engine};
 use crate::Result;
 use crate::journal::Replay;
-use crate::model::{Dependent, Outcome, ResourceId, StreamId};
+use crate::model::{Dependent, EvidenceScope, Outcome, ResourceId, StreamId};
 use crate::rotation::page::{self, Inventory, PageFact};
 use crate::rotation::{Fact, PageOpened, PassEnded, State, UNMOVED, wants_successor};
 
@@ -60,7 +60,8 @@ impl Engine {
         self.record(main, held, vec![Fact::PassEnded(ended)]).await
     }
 
-    /// Learns the ids of a page that is known already. What stayed where it was is forgotten if exceptions are to be
+    /// Learns the ids of a page that is known already. What ended `gone` is not among them: should it come back, it is
+    /// found like anything new. What stayed where it was is forgotten if exceptions are to be
     /// looked at again: the catalog finds it anew, or it is asked for by name at the end.
     async fn recall(
         &self,
@@ -70,13 +71,15 @@ impl Engine {
         stayed: &mut Vec<Dependent>,
     ) -> Done {
         let state = self.state(main)?;
-        if state.pages.get(&number).is_some_and(|page| page.opened.pass < state.again_from) {
+        let is_again = state.pages.get(&number).is_some_and(|page| page.is_looked_at_again);
+        let has_gone = state.pages.get(&number).is_some_and(|page| page.counts.with("gone") > 0);
+        if is_again || has_gone {
             if let Some(page) = self.page_book(main, number).await?.state() {
-                let has_stayed = |outcome: &Outcome| UNMOVED.contains(&outcome.word());
                 for (item, progress) in page.inventory.items.iter().zip(&page.progress) {
-                    if progress.outcome.as_ref().is_some_and(has_stayed) {
+                    let word = progress.outcome.as_ref().map(Outcome::word);
+                    if is_again && word.is_some_and(|word| UNMOVED.contains(&word)) {
                         stayed.push(item.dependent.clone());
-                    } else {
+                    } else if word != Some("gone") {
                         known.insert(item.dependent.id.clone());
                     }
                 }
@@ -109,14 +112,11 @@ impl Engine {
     }
 
     async fn write_pages(&self, main: &mut Book<State>, held: &Held, pass: u32, group: Group) -> Done {
-        let spec = self.ports.rekeyer.describe(&group.kind);
         let (purpose, policy) = (self.state(main)?.purpose(), self.settings.policy.strategy);
-        let steps = spec.as_ref().map(|spec| match wants_successor(Some(spec.class), purpose, policy) {
-            true => spec.steps_new_key.clone(),
-            false => spec.steps_same_key.clone(),
-        });
-        let steps = steps.unwrap_or_default();
-        let scope = spec.map_or(crate::model::EvidenceScope::Unknown, |spec| spec.scope);
+        let spec = self.kind_spec(&group.kind);
+        let moved = spec.as_ref().map(|spec| spec.steps(wants_successor(Some(spec.class), purpose, policy)));
+        let (steps, scope) = moved.unwrap_or((Vec::new(), EvidenceScope::Unknown));
+        let remedy = spec.and_then(|spec| spec.remedy);
         let size = self.settings.budgets.page_size.clamp(1, 1000);
         for items in group.items.chunks(size) {
             let number = next_page(self.state(main)?);
@@ -128,6 +128,7 @@ impl Engine {
                 kind: group.kind.clone(),
                 key: self.state(main)?.opened.name.key.clone(),
                 steps: steps.clone(),
+                remedy: remedy.clone(),
                 scope,
                 items: items.to_vec(),
             };

@@ -94,6 +94,7 @@ impl Engine {
             missing_promises,
             keeps_if_match,
             head,
+            overrides: self.overrides(),
         })
     }
 
@@ -123,7 +124,7 @@ impl Engine {
 
     /// What each kind does with several versions, where an adapter knows: these kinds and all that are listed.
     pub(super) fn classes(&self, kinds: &BTreeMap<Kind, u64>) -> Classes {
-        let class = |kind: &Kind| self.ports.rekeyer.describe(kind).map(|spec| spec.class);
+        let class = |kind: &Kind| self.kind_spec(kind).map(|spec| spec.class);
         let all = kinds.keys().cloned().chain(self.ports.rekeyer.kinds());
         all.map(|kind| (kind.clone(), class(&kind))).collect()
     }

@@ -1,6 +1,7 @@
 //! Looking without touching: status, list, history, plan, from the journal and from reads of the cloud.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::book::Book;
 use super::walk::Walk;
@@ -8,7 +9,7 @@ use super::{Engine, corrupt};
 use crate::journal::{PAGE_LINES, Replay};
 use crate::model::{
     Census, Counts, DependentReport, Due, DueKey, DueState, Key, KeyId, Kind, Plan, ProtectionMode, Region, Report,
-    RotationId, RotationSummary, StreamId, Timestamp,
+    ResourceId, RotationId, RotationSummary, StreamId, Timestamp,
 };
 use crate::ports::Page;
 use crate::rotation::page::{self, PageFact};
@@ -84,16 +85,20 @@ impl Engine {
     pub async fn dependents(&self, rid: &RotationId) -> Result<Vec<DependentReport>> {
         let main = self.main_book(rid).await?;
         let mut all: Vec<DependentReport> = Vec::new();
-        let again_from = self.state(&main)?.again_from;
+        let mut places: HashMap<ResourceId, usize> = HashMap::new();
         for number in self.state(&main)?.pages.keys() {
             let page = self.page_book(&main, *number).await?;
             let Some(state) = page.state() else { continue };
             for (item, progress) in state.inventory.items.iter().zip(&state.progress) {
-                if again_from > 0 && state.inventory.pass >= again_from {
-                    // Looked at again: what it came to then is what counts.
-                    all.retain(|earlier| earlier.dependent.id != item.dependent.id);
+                let report = DependentReport { dependent: item.dependent.clone(), outcome: progress.outcome.clone() };
+                match places.entry(item.dependent.id.clone()) {
+                    // Looked at again, or come back: what it came to then is what counts.
+                    Entry::Occupied(place) => all[*place.get()] = report,
+                    Entry::Vacant(place) => {
+                        place.insert(all.len());
+                        all.push(report);
+                    }
                 }
-                all.push(DependentReport { dependent: item.dependent.clone(), outcome: progress.outcome.clone() });
             }
         }
         Ok(all)
@@ -222,7 +227,10 @@ impl Engine {
         let classes = self.classes(&walked.by_kind);
         let (refusal, legs, findings) =
             match preflight(&seen, purpose, &pass, &walked.by_kind, &classes, &self.settings) {
-                Preflight::Stop(paused) => (Some(paused.why), Vec::new(), pass.findings),
+                Preflight::Stop(paused) => {
+                    let said = rotation::override_findings(&seen.overrides);
+                    (Some(paused.why), Vec::new(), pass.findings.into_iter().chain(said).collect())
+                }
                 Preflight::Go(checked) => {
                     (None, checked.legs.iter().map(|leg| leg.strategy).collect(), checked.findings)
                 }

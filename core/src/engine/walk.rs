@@ -9,8 +9,8 @@ use futures_util::stream::FuturesUnordered;
 
 use super::Engine;
 use crate::model::{
-    Compartment, CompartmentId, Coverage, CoverageState, Dependent, Finding, FindingKind, FoundBy, KeyId, Kind, Region,
-    ResourceId, TagSelector, Tags,
+    CompartmentId, Coverage, CoverageState, Dependent, Finding, FindingKind, FoundBy, KeyId, Kind, Region, ResourceId,
+    TagSelector, Tags,
 };
 use crate::ports::{Candidate, CatalogPage, Cursor, KeyHint, Presence, Selector};
 use crate::rotation::page::Item;
@@ -57,18 +57,22 @@ impl<'a> Walk<'a> {
     pub(super) async fn new(engine: &'a Engine, key: &KeyId) -> Result<Self> {
         let scopes = engine.ports.catalog.scopes().await?.value;
         let scope = &engine.settings.scope;
-        let compartments: Vec<Compartment> = scopes
-            .compartments
-            .into_iter()
-            .filter(|compartment| scope.compartments.is_empty() || scope.compartments.contains(&compartment.id))
-            .collect();
-        let regions = scopes
+        let compartments = engine.in_scope(scopes.compartments);
+        let regions: VecDeque<Region> = scopes
             .regions
             .into_iter()
             .map(|region| region.region)
             .filter(|region| scope.regions.is_empty() || scope.regions.contains(region))
             .collect();
-        let kinds = engine.ports.rekeyer.kinds();
+        let all = engine.ports.rekeyer.kinds();
+        let (kinds, left_out): (Vec<Kind>, Vec<Kind>) = all.into_iter().partition(|kind| scope.wants(kind));
+        let hole = |region: &Region, kind: &Kind| Coverage {
+            region: region.clone(),
+            compartment: None,
+            kind: Some(kind.clone()),
+            state: CoverageState::LeftOut,
+        };
+        let holes = regions.iter().flat_map(|region| left_out.iter().map(move |kind| hole(region, kind))).collect();
         let selector = Selector { key: key.clone(), kinds, compartments, tag: engine.settings.tag.clone() };
         Ok(Self {
             engine,
@@ -77,7 +81,7 @@ impl<'a> Walk<'a> {
             cursor: None,
             inherited: Vec::new(),
             listed: HashSet::new(),
-            seen: Seen::default(),
+            seen: Seen { holes, ..Seen::default() },
         })
     }
 
@@ -138,9 +142,9 @@ impl<'a> Walk<'a> {
                 KeyHint::Unknown => waiting.push_back(candidate),
                 KeyHint::Key(key) => {
                     let key = Some(key.clone());
-                    self.judge(candidate, key.as_ref(), &mut mine);
+                    self.judge(candidate, key.as_ref(), &[], &mut mine);
                 }
-                KeyHint::OracleManaged => self.judge(candidate, None, &mut mine),
+                KeyHint::OracleManaged => self.judge(candidate, None, &[], &mut mine),
             }
         }
         let rekeyer = &self.engine.ports.rekeyer;
@@ -167,9 +171,17 @@ impl<'a> Walk<'a> {
                             );
                         }
                     }
-                    Presence::NotVisible if self.is_a_ghost(&candidate) => {}
+                    Presence::NotVisible if self.is_a_ghost(&candidate) => {
+                        if candidate.found_by == FoundBy::Journal {
+                            let text =
+                                "it was left unfinished before; reading it says 404, and no list in scope shows it";
+                            self.note(FindingKind::Inherited, &candidate, text);
+                        }
+                    }
                     Presence::NotVisible => self.unreadable(&candidate, "it was listed, but reading it says 404"),
-                    Presence::Busy | Presence::Ready => self.judge(candidate, reply.value.key.as_ref(), &mut mine),
+                    Presence::Busy | Presence::Ready => {
+                        self.judge(candidate, reply.value.key.as_ref(), &reply.value.held, &mut mine);
+                    }
                 },
                 Err(error) if matches!(error.kind(), ErrorKind::Denied | ErrorKind::NotFound) => {
                     self.unreadable(&candidate, error.message());
@@ -179,9 +191,9 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn judge(&mut self, candidate: Candidate, key: Option<&KeyId>, mine: &mut Vec<Candidate>) {
+    fn judge(&mut self, candidate: Candidate, key: Option<&KeyId>, held: &[KeyId], mine: &mut Vec<Candidate>) {
         let tagged = self.selector.tag.as_ref().is_some_and(|tag| carries(&candidate.dependent.tags, tag));
-        if key == Some(&self.selector.key) {
+        if key == Some(&self.selector.key) || held.contains(&self.selector.key) {
             if self.selector.tag.is_some() && !tagged {
                 self.note(FindingKind::Untagged, &candidate, "it is under the key but does not carry the tag");
             }
@@ -201,10 +213,19 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Search still shows what was deleted or moved a while ago. Where its compartment was listed to the end without
-    /// it, a 404 means that it is not there; what List shows and reading does not is something else.
+    /// Search, and a journal, still show what was deleted or moved a while ago. Where its compartment was listed to
+    /// the end without it, a 404 means that it is not there; what List shows and reading does not is something else.
+    /// What the journal names may have moved to a place that could not be listed.
     fn is_a_ghost(&self, candidate: &Candidate) -> bool {
-        candidate.found_by == FoundBy::Search && self.listed.contains(&place(&candidate.dependent))
+        let Dependent { region, kind, .. } = &candidate.dependent;
+        let is_hidden = |hole: &Coverage| hole.region == *region && hole.kind.as_ref().is_none_or(|one| one == kind);
+        match candidate.found_by {
+            FoundBy::List => false,
+            FoundBy::Search => self.listed.contains(&place(&candidate.dependent)),
+            FoundBy::Journal => {
+                self.listed.contains(&place(&candidate.dependent)) && !self.seen.holes.iter().any(is_hidden)
+            }
+        }
     }
 
     fn unreadable(&mut self, candidate: &Candidate, why: &str) {

@@ -1,8 +1,8 @@
 //! Block storage: volumes, boot volumes, their backups; which key each uses and what its data key really hangs on.
 //!
 //! The service names the key and never the version. A data key is wrapped under the version that is current when a
-//! *different* key is assigned; naming the same key again changes the etag and nothing else here, because Oracle's
-//! documents contradict each other about it (oci-api §0 fact 3). Nothing here reverts to Oracle's key for a volume.
+//! *different* key is assigned; naming the same key again does so too for volumes, or changes the etag and nothing else:
+//! Oracle's documents contradict each other about it (oci-api §0 fact 3), so a setting says which World it is. Nothing here reverts to Oracle's key for a volume.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -236,10 +236,12 @@ impl State {
     pub(super) fn assign_block(&mut self, id: &ResourceId, key: Option<&KeyId>, now: Timestamp) {
         let is_same = self.blocks.by_id[id].info.key.as_ref() == key;
         let wrapping = key.map(|key| self.wrap_under(key, now));
+        let regenerates = self.settings.same_key_regenerates;
         let record = self.blocks.by_id.get_mut(id).expect("looked up just now");
         record.etag += 1;
-        // The same key again: undocumented, so this cloud lets the data key stay on the version it hangs on.
-        if !is_same {
+        // The same key again is undocumented. Of backups not even the API text says that it does anything.
+        let is_made_anew = regenerates && !is_backup(&record.info.kind);
+        if !is_same || is_made_anew {
             record.info.key = key.cloned();
             record.wrapping = wrapping;
         }

@@ -59,6 +59,15 @@ operations! {
     GET_BOOT_VOLUME_BACKUP = "get_boot_volume_backup" "iaas" read None;
     LIST_BOOT_VOLUME_BACKUPS = "list_boot_volume_backups" "iaas" read None;
     UPDATE_BOOT_VOLUME_BACKUP = "update_boot_volume_backup" "iaas" write None;
+    GET_CLUSTER = "get_cluster" "containerengine" read None;
+    LIST_CLUSTERS = "list_clusters" "containerengine" read None;
+    GET_NODE_POOL = "get_node_pool" "containerengine" read None;
+    LIST_NODE_POOLS = "list_node_pools" "containerengine" read None;
+    UPDATE_NODE_POOL = "update_node_pool" "containerengine" write None;
+    GET_CLUSTER_WORK_REQUEST = "get_cluster_work_request" "containerengine" read None;
+    LIST_CLUSTER_WORK_REQUESTS = "list_cluster_work_requests" "containerengine" read None;
+    GET_INSTANCE_CONFIGURATION = "get_instance_configuration" "iaas" read None;
+    LIST_INSTANCE_CONFIGURATIONS = "list_instance_configurations" "iaas" read None;
     SEARCH_RESOURCES = "search_resources" "search" read None;
     GET_TENANCY = "get_tenancy" "identity" read None;
     GET_COMPARTMENT = "get_compartment" "identity" read None;

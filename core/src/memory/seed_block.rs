@@ -10,7 +10,7 @@ use super::world::World;
 use crate::model::{CompartmentId, KeyId, KeyVersionId, Kind, Region, ResourceId, Tags, Timestamp};
 
 /// How old volumes are when nothing else is said.
-const OLD: Duration = Duration::from_secs(300 * 86_400);
+pub(super) const OLD: Duration = Duration::from_secs(300 * 86_400);
 
 impl World {
     /// A block volume; Oracle's key unless told otherwise.

@@ -31,6 +31,9 @@ pub struct WorldSettings {
     pub work_request_memory: Option<Duration>,
     /// From creation of a volume or backup until it is AVAILABLE.
     pub creation_delay: Duration,
+    /// Whether a volume that is given the key again that it has gets a new data key, under the current version: what
+    /// Oracle's API text says, and its guide calls undefined (oci-api §0 fact 3). Otherwise only the etag changes.
+    pub same_key_regenerates: bool,
     /// Items of a page at most.
     pub page_size: usize,
     /// Whether every listing begins with an empty page that has a next one (oci-api §1.5).
@@ -63,6 +66,7 @@ impl WorldSettings {
             work_request_duration: Duration::ZERO,
             work_request_memory: None,
             creation_delay: Duration::ZERO,
+            same_key_regenerates: true,
             page_size: 100,
             empty_pages: false,
             versions_per_vault: 100,

@@ -10,6 +10,7 @@ use async_trait::async_trait;
 use super::answer::{Answer, Call, Caller, Listing, PageQuery, Refusal, Told};
 use super::blocks::{self, BlockInfo, BlockState};
 use super::buckets::BucketSummary;
+use super::holders::{self, HolderInfo, HolderState};
 use super::identity::Depth;
 use super::search::ResourceSummary;
 use super::translate::reply;
@@ -99,6 +100,9 @@ impl CatalogView {
         } else if blocks::family(kind).is_some() {
             let told = self.world.list_blocks(&self.call(), region, kind, &compartment.id, None, &query);
             candidates(told, listed_block)
+        } else if holders::family(kind).is_some() {
+            let told = self.world.list_holders(&self.call(), region, kind, &compartment.id, &query);
+            candidates(told, listed_holder)
         } else {
             let coverage = vec![verdict(CoverageState::Unsupported)];
             return Ok(Reply::bare(CatalogPage { candidates: Vec::new(), coverage, next: next() }));
@@ -234,6 +238,24 @@ fn listed_block(info: BlockInfo) -> Option<Candidate> {
     })
 }
 
+/// A cluster or the like; its listing does not name the key.
+fn listed_holder(info: HolderInfo) -> Option<Candidate> {
+    (info.state != HolderState::Deleted).then_some(Candidate {
+        dependent: Dependent {
+            id: info.id,
+            kind: info.kind,
+            region: info.region,
+            compartment: info.compartment,
+            name: info.name,
+            namespace: None,
+            availability_domain: None,
+            tags: info.tags,
+        },
+        found_by: FoundBy::List,
+        key: KeyHint::Unknown,
+    })
+}
+
 fn listed(bucket: BucketSummary, region: &Region, namespace: &NamespaceName) -> Candidate {
     Candidate {
         dependent: Dependent {
@@ -253,9 +275,11 @@ fn listed(bucket: BucketSummary, region: &Region, namespace: &NamespaceName) -> 
 
 fn searched(found: ResourceSummary, region: &Region, namespace: &NamespaceName) -> Candidate {
     let is_of = |kind: &&Kind| {
-        blocks::family(kind).is_some_and(|family| found.resource_type.eq_ignore_ascii_case(family.search_type))
+        let block = blocks::family(kind).map(|family| family.search_type);
+        let word = block.or_else(|| holders::family(kind).map(|family| family.search_type));
+        word.is_some_and(|word| found.resource_type.eq_ignore_ascii_case(word))
     };
-    let kind = match blocks::KINDS.iter().find(is_of) {
+    let kind = match blocks::KINDS.iter().chain(&holders::KINDS).find(is_of) {
         Some(kind) => kind.clone(),
         None if found.resource_type.eq_ignore_ascii_case("bucket") => Kind::Bucket,
         None => Kind::Other(found.resource_type.to_lowercase()),

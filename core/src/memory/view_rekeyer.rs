@@ -8,7 +8,7 @@ use async_trait::async_trait;
 
 use super::answer::{Call, Caller};
 use super::world::World;
-use super::{blocks, view_rekeyer_block, view_rekeyer_bucket};
+use super::{blocks, holders, view_rekeyer_block, view_rekeyer_bucket, view_rekeyer_holder, view_rekeyer_pool};
 use crate::error::{Error, Result};
 use crate::model::{Dependent, Kind, Timestamp};
 use crate::ports::{Begun, KindSpec, Observation, ReKeyer, Reply, StepRequest, Ticket, TicketReport};
@@ -29,7 +29,7 @@ impl World {
     /// Moves this World's dependents, as another principal.
     #[must_use]
     pub fn rekeyer_as(self: &Arc<Self>, caller: &Caller) -> Arc<dyn ReKeyer> {
-        self.rekeyer_view(caller, &Self::movable_kinds())
+        self.rekeyer_view(caller, &Self::kinds())
     }
 
     /// Moves dependents of these kinds only, as the principal `keywheel`: other kinds cost no listing then.
@@ -38,11 +38,19 @@ impl World {
         self.rekeyer_view(&Caller::keywheel(), kinds)
     }
 
-    /// Every kind that a World's dependents can be of.
+    /// Buckets and block storage: what most tests move.
     #[must_use]
     pub fn movable_kinds() -> Vec<Kind> {
         let mut kinds = vec![Kind::Bucket];
         kinds.extend(blocks::KINDS);
+        kinds
+    }
+
+    /// Every kind that a World's dependents can be of, sources and those that are only found and read included.
+    #[must_use]
+    pub fn kinds() -> Vec<Kind> {
+        let mut kinds = Self::movable_kinds();
+        kinds.extend(holders::KINDS);
         kinds
     }
 
@@ -55,6 +63,8 @@ impl World {
 enum Family {
     Block,
     Bucket,
+    Holder,
+    Pool,
 }
 
 impl ReKeyerView {
@@ -68,6 +78,8 @@ impl ReKeyerView {
                 Err(Error::refused(operation, "this port does not move the kind").with("kind", kind))
             }
             Kind::Bucket => Ok(Family::Bucket),
+            Kind::NodePool => Ok(Family::Pool),
+            kind if holders::family(kind).is_some() => Ok(Family::Holder),
             _ => Ok(Family::Block),
         }
     }
@@ -79,7 +91,8 @@ impl ReKeyer for ReKeyerView {
         match kind {
             kind if !self.kinds.contains(kind) => None,
             Kind::Bucket => Some(view_rekeyer_bucket::spec()),
-            kind => view_rekeyer_block::spec(kind),
+            Kind::NodePool => Some(view_rekeyer_pool::spec()),
+            kind => view_rekeyer_block::spec(kind).or_else(|| view_rekeyer_holder::spec(kind)),
         }
     }
 
@@ -91,6 +104,7 @@ impl ReKeyer for ReKeyerView {
         match self.family("observe", dependent)? {
             Family::Block => self.observe_block(dependent),
             Family::Bucket => self.observe_bucket(dependent),
+            Family::Holder | Family::Pool => self.observe_holder(dependent),
         }
     }
 
@@ -98,19 +112,33 @@ impl ReKeyer for ReKeyerView {
         match self.family("begin", &step.dependent)? {
             Family::Block => self.begin_block(step),
             Family::Bucket => self.begin_bucket(step),
+            Family::Holder => view_rekeyer_holder::refuse(step),
+            Family::Pool => self.begin_pool(step),
         }
     }
 
     async fn poll(&self, tickets: &[Ticket], dependents: &[Dependent]) -> Result<Reply<Vec<TicketReport>>> {
-        // Only buckets have work requests: every ticket there is names one.
-        self.poll_buckets(tickets, dependents)
+        // Only buckets and node pools have work requests: every ticket there is names one of them.
+        let pool =
+            |ticket: &Ticket| dependents.iter().find(|one| one.id == ticket.dependent && one.kind == Kind::NodePool);
+        let (pools, buckets): (Vec<_>, Vec<_>) = tickets.iter().cloned().partition(|ticket| pool(ticket).is_some());
+        let mut whole = self.poll_buckets(&buckets, dependents)?;
+        for ticket in pools {
+            let dependent = pool(&ticket).expect("it was found a moment ago");
+            let part = self.poll_pool(&ticket, dependent)?;
+            whole.value.push(part.value);
+            whole.server_date = whole.server_date.or(part.server_date);
+            whole.request_id = whole.request_id.or(part.request_id);
+        }
+        Ok(whole)
     }
 
     async fn find(&self, dependent: &Dependent, since: Timestamp) -> Result<Reply<Vec<TicketReport>>> {
         match self.family("find", dependent)? {
-            // Nothing about block storage goes on under a work request.
-            Family::Block => Ok(Reply::bare(Vec::new())),
+            // Nothing about these goes on under a work request.
+            Family::Block | Family::Holder => Ok(Reply::bare(Vec::new())),
             Family::Bucket => self.find_bucket(dependent, since),
+            Family::Pool => self.find_pool(dependent, since),
         }
     }
 }

@@ -1,9 +1,9 @@
 //! Block storage as the `ReKeyer` port sees it: one conditional call says which key, and that is all.
 //!
-//! Never a step under the same key: Oracle calls several versions of a block volume's key undefined
+//! Under the same key only volumes, and only where it is asked for: Oracle does not document it
 //! (oci-api §0 fact 3). Nothing here waits; the service answers when it is done.
 
-use super::blocks::{BlockAddress, BlockInfo, BlockState, family};
+use super::blocks::{BlockAddress, BlockInfo, BlockState, family, is_backup};
 use super::translate::reply;
 use super::view_rekeyer::ReKeyerView;
 use crate::error::{Error, Result};
@@ -25,9 +25,11 @@ pub(super) fn spec(kind: &Kind) -> Option<KindSpec> {
         class: RekeyClass::Forbids,
         steps_same_key: Vec::new(),
         steps_new_key: vec![StepKind::AssignKey],
+        steps_undocumented: (!is_backup(kind)).then_some(StepKind::Reassign).into_iter().collect(),
         best_grade: Grade::VersionSeen,
         scope: EvidenceScope::DataKey,
         permissions: permissions.into_iter().map(str::to_owned).collect(),
+        remedy: None,
     })
 }
 
@@ -48,7 +50,11 @@ impl ReKeyerView {
 
     pub(super) fn begin_block(&self, step: &StepRequest) -> Result<Reply<Begun>> {
         match step.step {
-            StepKind::AssignKey => {
+            StepKind::Reassign if is_backup(&step.dependent.kind) => {
+                Err(Error::refused("reassign", "the same key again does nothing to a backup")
+                    .with("kind", &step.dependent.kind))
+            }
+            StepKind::AssignKey | StepKind::Reassign => {
                 let etag = step
                     .if_match
                     .as_ref()

@@ -22,11 +22,13 @@ pub(super) fn spec() -> KindSpec {
         class: RekeyClass::Rewraps,
         steps_same_key: vec![StepKind::Rewrap],
         steps_new_key: vec![StepKind::AssignKey, StepKind::Rewrap],
+        steps_undocumented: Vec::new(),
         best_grade: Grade::ChangeSeen,
         scope: EvidenceScope::DataKey,
         permissions: ["BUCKET_INSPECT", "BUCKET_READ", "BUCKET_UPDATE", "OBJECT_READ", "OBJECT_INSPECT"]
             .map(str::to_owned)
             .to_vec(),
+        remedy: None,
     }
 }
 
@@ -88,6 +90,7 @@ impl ReKeyerView {
                 let call = self.call().if_match(etag.as_str());
                 Ok(reply("assign_key", self.world.update_bucket(&call, &address, change))?.map(|_| Begun::Done))
             }
+            StepKind::Reassign => Err(Error::refused("reassign", "a bucket is re-wrapped, not assigned its key again")),
             StepKind::Rewrap => {
                 let told = self.world.reencrypt_bucket(&self.call(), &address);
                 Ok(reply("rewrap", told)?.map(Begun::Working))

@@ -13,6 +13,7 @@ use super::blocks::Blocks;
 use super::buckets::Buckets;
 use super::clock::{Skew, WorldClock};
 use super::faults::{Fault, FaultPlan, Struck};
+use super::holders::Holders;
 use super::identity::Identity;
 use super::kms_state::Kms;
 use super::limits::KmsRates;
@@ -38,6 +39,7 @@ pub(super) struct State {
     pub(super) identity: Identity,
     pub(super) blocks: Blocks,
     pub(super) buckets: Buckets,
+    pub(super) holders: Holders,
     pub(super) index: Index,
     pub(super) topics: Topics,
     pub(super) faults: FaultPlan,
@@ -72,6 +74,7 @@ impl World {
             identity: Identity::default(),
             blocks: Blocks::default(),
             buckets: Buckets::default(),
+            holders: Holders::default(),
             index: Index::default(),
             topics: Topics::default(),
             faults: FaultPlan::default(),

@@ -19,6 +19,7 @@ pub const ASSUMPTIONS: &str = "assumptions";
 
 /// Everything one run of `doctor` found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Checkup {
     /// When it ended, by the local clock.
     pub at: Timestamp,
@@ -35,6 +36,7 @@ pub struct Checkup {
 
 /// Checks that belong together.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Section {
     /// Its name, such as [`ASSUMPTIONS`].
     pub name: String,
@@ -44,6 +46,7 @@ pub struct Section {
 
 /// One thing that was looked at.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Check {
     /// Its short name, such as `A1`.
     pub id: String,
@@ -64,6 +67,7 @@ pub struct Check {
 
 /// Who vouches for an assumption.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Source {
     /// What kind of word it is.
     pub standing: Standing,
@@ -73,6 +77,7 @@ pub struct Source {
 
 /// What kind of word an assumption rests on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Standing {
@@ -98,6 +103,7 @@ impl Standing {
 
 /// What came of a check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum CheckVerdict {
@@ -167,6 +173,7 @@ impl fmt::Display for Checkup {
 
 /// What `doctor --live` will cost, said before anything is sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Forecast {
     /// Versions it makes if every assumption holds.
     pub versions: u32,

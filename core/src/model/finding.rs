@@ -4,9 +4,12 @@ use serde::{Deserialize, Serialize};
 
 /// What rule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum FindingKind {
+    /// The owner says that a kind does something else with several versions of its key than its adapter says.
+    ClassOverridden,
     /// A compartment, region or kind could not be looked at.
     CoverageHole,
     /// A dependent ended blocked, manual or partial.
@@ -23,14 +26,18 @@ pub enum FindingKind {
     JournalBehind,
     /// A copy of the journal tells another history.
     JournalForked,
+    /// The owner does not want a kind looked at: what of it is under the key is not known.
+    KindLeftOut,
     /// The vault is close to its version limit.
     QuotaLow,
     /// The intent register held something else, was dated in the future, or was removed.
     RegisterUnreliable,
-    /// A promise of the key store is missing and the owner accepted that.
+    /// The owner accepted a risk: a promise of the key store that is missing, or a step that Oracle does not document.
     RiskAccepted,
     /// Margins are shorter than in production.
     ShortenedMargins,
+    /// A template that no call updates goes on creating what forbids several versions under a key that gets one.
+    SourceLeft,
     /// A tagged resource is not under our key.
     TaggedElsewhere,
     /// A dependent under the key does not carry the tag.
@@ -39,6 +46,7 @@ pub enum FindingKind {
 
 /// One rule not met.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Finding {
     /// What rule.
     pub kind: FindingKind,

@@ -37,6 +37,8 @@ macro_rules! name {
     ($(#[$doc:meta])* $name:ident, $check:expr, $expected:literal) => {
         $(#[$doc])*
         #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+        #[cfg_attr(feature = "schema", schemars(with = "String"))]
         #[serde(try_from = "String", into = "String")]
         pub struct $name(String);
 
@@ -143,6 +145,7 @@ name!(
 
 /// A compartment with what one needs to speak of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Compartment {
     /// Its OCID.
     pub id: CompartmentId,

@@ -10,6 +10,7 @@ use super::{CompartmentId, KeyId, KeyVersionId, Region, Timestamp, VaultId};
 
 /// Free-form and defined tags, the latter as namespace, key, value.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Tags {
     /// Free-form tags: anybody who may update the resource may write them.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -21,6 +22,7 @@ pub struct Tags {
 
 /// What kind of vault it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 #[non_exhaustive]
 pub enum VaultType {
@@ -37,6 +39,7 @@ pub enum VaultType {
 
 /// A vault's lifecycle, as far as it matters to us.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 #[non_exhaustive]
 pub enum VaultState {
@@ -51,6 +54,7 @@ pub enum VaultState {
 
 /// One vault of a listing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct VaultSummary {
     /// The vault's OCID.
     pub id: VaultId,
@@ -68,6 +72,7 @@ pub struct VaultSummary {
 
 /// A vault with what only GetVault tells.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Vault {
     /// The vault's OCID.
     pub id: VaultId,
@@ -91,6 +96,7 @@ pub struct Vault {
 
 /// How many versions a vault holds (GetVaultUsage); they count against its limit.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct VaultUsage {
     /// HSM keys.
     pub keys: u32,
@@ -104,6 +110,7 @@ pub struct VaultUsage {
 
 /// A key's or key version's lifecycle.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 #[non_exhaustive]
 #[allow(missing_docs, reason = "OCI's own words, oci-api §2.2")]
@@ -136,6 +143,7 @@ impl KeyState {
 
 /// Where the material is processed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 #[non_exhaustive]
 pub enum ProtectionMode {
@@ -152,6 +160,7 @@ pub enum ProtectionMode {
 
 /// Algorithm and length in bytes, e.g. `AES` 32.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct KeyShape {
     /// `AES`, `RSA` or `ECDSA`; kept as text because it is only compared.
     pub algorithm: String,
@@ -164,6 +173,7 @@ pub struct KeyShape {
 
 /// OCI's own rotation of a key in a private vault (oci-api §2.2).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct AutoRotation {
     /// Whether it is on.
     pub enabled: bool,
@@ -174,6 +184,7 @@ pub struct AutoRotation {
 
 /// A key as a listing shows it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct KeySummary {
     /// The key's OCID.
     pub id: KeyId,
@@ -194,6 +205,7 @@ pub struct KeySummary {
 
 /// A key as GetKey describes it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Key {
     /// The key's OCID.
     pub id: KeyId,
@@ -229,6 +241,7 @@ pub struct Key {
 
 /// Who made the material of a version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 #[non_exhaustive]
 pub enum Origin {
@@ -243,6 +256,7 @@ pub enum Origin {
 
 /// One version of a key. Versions carry no tags (oci-api §2.2).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct KeyVersion {
     /// The version's OCID.
     pub id: KeyVersionId,

@@ -11,6 +11,7 @@ use super::{KeyId, RotationId, VaultId};
 /// A stream's name: `registry`, `r/<rid>`, `r/<rid>/p/<n>`, `vault/<id>`, `key/<id>`, `meta` (design §7),
 /// and `doctor`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(transparent)]
 pub struct StreamId(String);
 
@@ -78,6 +79,7 @@ impl fmt::Display for StreamId {
 
 /// A SHA-256 in lower-case hex.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(transparent)]
 pub struct LineHash(String);
 
@@ -115,6 +117,7 @@ impl fmt::Debug for LineHash {
 
 /// Where a stream ends: the number the next line will get, and the hash it must name as `prev`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Head {
     /// Number of the next line; 0 for a stream that does not exist.
     pub next_seq: u64,

@@ -3,6 +3,7 @@
 //! Nothing here knows a port, a clock or an error of ours; it parses what comes from outside once
 //! and is trusted after that. Behaviour beyond reading oneself belongs elsewhere.
 
+mod classes;
 mod doctor;
 mod finding;
 mod ids;
@@ -10,12 +11,14 @@ mod key;
 mod line;
 mod plan;
 mod policy;
+mod rate;
 mod replica;
 mod report;
 mod request;
 mod resource;
 mod time;
 
+pub use classes::NAMED_KINDS;
 pub use doctor::{
     ASSUMPTIONS, Check, CheckVerdict, Checkup, Forecast, Section, Source, Standing, THROW_AWAY_TAG, THROW_AWAY_VALUE,
 };
@@ -33,6 +36,7 @@ pub use plan::Plan;
 pub use policy::{
     Ambiguity, Budgets, HistoryPolicy, Margins, Policy, Risk, Scope, Settings, StrategyPolicy, TagName, TagSelector,
 };
+pub use rate::LearnedRate;
 pub use replica::{ReplicaState, ReplicaStatus};
 pub use report::{Census, Counts, DependentReport, Report, RotationSummary, Tally, Verdict};
 pub use request::{Due, DueKey, DueState, Request, RotationName, When};

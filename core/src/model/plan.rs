@@ -9,6 +9,7 @@ use super::{Coverage, Due, Finding, KeyId, KeyVersionId, Kind, Region, Strategy,
 
 /// A plan. Made by reads alone; the numbers are those of the moment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Plan {
     /// Which key.
     pub key: KeyId,

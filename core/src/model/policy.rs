@@ -3,15 +3,16 @@
 //! `config` parses text into these; everybody else trusts them. Every assumption of protocol.md
 //! (A1 to A7) that is a number is here and nowhere else.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{CompartmentId, KeyId, Region, ResourceId, VaultId};
+use super::{CompartmentId, KeyId, Kind, Region, RekeyClass, ResourceId, VaultId};
 
 /// Waits and bounds that come from what OCI does or does not promise. One value for all of them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Margins {
     /// Δ of A3: how far a signature's date may be off before OCI refuses it (documented: 5 min).
@@ -38,6 +39,10 @@ pub struct Margins {
     pub work_request_deadline: Duration,
     /// How long Resource Search may lag behind the owning service (undocumented).
     pub search_lag: Duration,
+    /// How long after a first 404 a second one, with a full List of the place, means that a resource is gone (R10;
+    /// undocumented: permissions take minutes to spread, oci-api §7.2).
+    #[serde(default = "five_minutes")]
+    pub absence_settle: Duration,
     /// How long a claim on a rotation lasts without renewal.
     pub claim_ttl: Duration,
 }
@@ -60,6 +65,7 @@ impl Margins {
             replica_deadline: mins(24 * 60),
             work_request_deadline: mins(7 * 24 * 60),
             search_lag: mins(30),
+            absence_settle: mins(5),
             claim_ttl: secs(60),
         }
     }
@@ -81,6 +87,7 @@ impl Margins {
             replica_deadline: secs(60),
             work_request_deadline: secs(60),
             search_lag: secs(3),
+            absence_settle: secs(2),
             claim_ttl: secs(5),
         }
     }
@@ -100,11 +107,13 @@ impl Margins {
             || self.list_lag < production.list_lag
             || self.clock_error < production.clock_error
             || self.search_lag < production.search_lag
+            || self.absence_settle < production.absence_settle
     }
 }
 
 /// Limits with names (style §9).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Budgets {
     /// Tries of one effect before it is given up; counted in the journal, before the call.
@@ -142,6 +151,7 @@ impl Default for Budgets {
 
 /// A tag that says "this resource is meant to be under a managed key".
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct TagSelector {
     /// Namespace of a defined tag; `None` for a free-form tag.
@@ -155,6 +165,7 @@ pub struct TagSelector {
 
 /// What to do when an answer to a mint was lost.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Ambiguity {
@@ -169,6 +180,7 @@ pub enum Ambiguity {
 
 /// A promise that a key store does not make and that the owner accepts to do without (protocol.md).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Risk {
@@ -176,12 +188,15 @@ pub enum Risk {
     NoDateFence,
     /// Repeated sends are not recognised (A1): only the date fence guards against a second version.
     NoRetryToken,
+    /// Volumes are given the key again that they have; Oracle does not document what that does (oci-api §0 fact 3).
+    SameKeyVolumes,
     /// Parts of the scope could not be looked at for block storage, which forbids several versions of a key (R4).
     UnseenBlockStorage,
 }
 
 /// A defined tag's name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct TagName {
     /// Namespace; only keywheel may write it (IAM).
@@ -192,6 +207,7 @@ pub struct TagName {
 
 /// How new material is made.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum StrategyPolicy {
@@ -204,6 +220,7 @@ pub enum StrategyPolicy {
 
 /// What to make of a key that is first seen with several versions: nobody knows whether data hangs on earlier ones.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum HistoryPolicy {
@@ -218,6 +235,7 @@ pub enum HistoryPolicy {
 
 /// How keys are to be rotated.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Policy {
     /// How long a version may protect new data.
@@ -245,6 +263,9 @@ pub struct Policy {
     /// Promises of the key store that the owner does without, each by name; stated in every report.
     #[serde(default)]
     pub accept_risks: BTreeSet<Risk>,
+    /// What a kind does with several versions of its key, where the owner says otherwise than its adapter.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub classes: BTreeMap<Kind, RekeyClass>,
     /// Where deployments with journals of their own announce their mints to each other; `None`: nowhere.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub intent_register: Option<TagName>,
@@ -265,9 +286,14 @@ impl Policy {
             predecessor_look: a_day(),
             history: HistoryPolicy::default(),
             accept_risks: BTreeSet::new(),
+            classes: BTreeMap::new(),
             intent_register: None,
         }
     }
+}
+
+fn five_minutes() -> Duration {
+    Duration::from_secs(300)
 }
 
 fn a_day() -> Duration {
@@ -280,6 +306,7 @@ fn lineage_tag() -> TagName {
 
 /// Where to look.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Scope {
     /// Keys to manage; with `vaults` empty too: every AES key that can be seen is only reported, none rotated.
@@ -294,10 +321,25 @@ pub struct Scope {
     /// Compartments to search for dependents; empty: all that can be seen.
     #[serde(default)]
     pub compartments: BTreeSet<CompartmentId>,
+    /// Kinds to look at; empty: all that an adapter knows.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub kinds: BTreeSet<Kind>,
+    /// The owner's statement that nothing of these kinds, which `kinds` leaves out, is under keys in scope.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub nothing_under_keys: BTreeSet<Kind>,
+}
+
+impl Scope {
+    /// Whether a kind is to be looked at.
+    #[must_use]
+    pub fn wants(&self, kind: &Kind) -> bool {
+        self.kinds.is_empty() || self.kinds.contains(kind)
+    }
 }
 
 /// Everything `decide` may look at besides the state: checked, typed, from one config.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Settings {
     /// How keys are to be rotated.
     pub policy: Policy,

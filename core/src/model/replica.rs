@@ -6,6 +6,7 @@ use super::Region;
 
 /// How far one replica region is with one version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 #[non_exhaustive]
 pub enum ReplicaState {
@@ -20,6 +21,7 @@ pub enum ReplicaState {
 
 /// One replica region's answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ReplicaStatus {
     /// Where the replica is.
     pub region: Region,

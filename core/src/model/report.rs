@@ -11,6 +11,7 @@ use super::{Coverage, Dependent, Finding, Grade, KeyId, KeyVersionId, Kind, Outc
 
 /// How a completed rotation ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
     /// Every dependent that could be seen is on the new material and nothing was left out.
@@ -21,6 +22,7 @@ pub enum Verdict {
 
 /// Versions seen outside the baseline of our first intent (protocol.md, authorship).
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Census {
     /// Certainly ours: our 2xx or request id says so. 0 or 1, or we report a duplicate.
     pub ours: u32,
@@ -32,6 +34,7 @@ pub struct Census {
 
 /// Outcomes and grades of one kind.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Tally {
     /// Outcome word → how many.
     pub outcomes: BTreeMap<String, u64>,
@@ -67,6 +70,7 @@ impl Tally {
 
 /// Tallies by kind of resource.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(transparent)]
 pub struct Counts(pub BTreeMap<Kind, Tally>);
 
@@ -108,6 +112,7 @@ impl Counts {
 
 /// One dependent in a report.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct DependentReport {
     /// Which.
     pub dependent: Dependent,
@@ -117,6 +122,7 @@ pub struct DependentReport {
 
 /// One row of `list` and `status`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RotationSummary {
     /// Which rotation.
     pub rotation: RotationId,
@@ -148,6 +154,7 @@ pub struct RotationSummary {
 
 /// What a rotation did, as far as it was observed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Report {
     /// Where it stands.
     pub summary: RotationSummary,

@@ -6,6 +6,7 @@ use super::{Actor, KeyId, KeyVersionId, RotationId, Timestamp};
 
 /// A wish to rotate one key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Request {
     /// Which key.
     pub key: KeyId,
@@ -18,6 +19,7 @@ pub struct Request {
 
 /// When a rotation is wanted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum When {
@@ -36,6 +38,7 @@ pub enum When {
 
 /// What names a rotation: whoever means the same one computes the same name.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RotationName {
     /// The key.
     pub key: KeyId,
@@ -47,6 +50,7 @@ pub struct RotationName {
 
 /// What is owed to one key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Due {
     /// The verdict.
     pub state: DueState,
@@ -59,6 +63,7 @@ pub struct Due {
 
 /// The verdicts of rule R1.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum DueState {
@@ -108,6 +113,7 @@ impl std::fmt::Display for Due {
 
 /// One row of `due`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct DueKey {
     /// Which key.
     pub key: KeyId,

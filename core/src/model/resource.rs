@@ -6,6 +6,7 @@ use super::{CompartmentId, KeyId, KeyVersionId, NamespaceName, Region, RequestId
 
 /// A kind of resource, by the name Resource Search uses (compare without case, oci-api §4).
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Kind {
@@ -19,6 +20,12 @@ pub enum Kind {
     BootVolumeBackup,
     /// Object Storage bucket.
     Bucket,
+    /// OKE cluster: the key wraps what wraps its Kubernetes secrets, and is fixed at creation.
+    Cluster,
+    /// Compute instance configuration: a template that names the keys of what it launches.
+    InstanceConfiguration,
+    /// OKE node pool: its nodes' boot volumes are made under the key that it names.
+    NodePool,
     /// A kind no adapter of ours moves; named, reported, never touched.
     #[serde(untagged)]
     Other(String),
@@ -32,6 +39,9 @@ impl std::fmt::Display for Kind {
             Self::BootVolume => "boot volume",
             Self::BootVolumeBackup => "boot volume backup",
             Self::Bucket => "bucket",
+            Self::Cluster => "OKE cluster",
+            Self::InstanceConfiguration => "instance configuration",
+            Self::NodePool => "OKE node pool",
             Self::Other(name) => name,
         })
     }
@@ -39,32 +49,51 @@ impl std::fmt::Display for Kind {
 
 /// What a kind does with several versions of its key (design §3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum RekeyClass {
+    /// A source that no call updates: what it goes on creating is left to a person.
+    FixedSource,
     /// Undefined by Oracle: must move to another key before a version is minted (block storage).
     Forbids,
     /// Takes no notice of versions (Autonomous Database Serverless).
     Ignores,
     /// Re-wraps on request (bucket).
     Rewraps,
+    /// A template that would create dependents and can be told another key: it goes to the successor, and never holds a
+    /// version back.
+    Source,
     /// New wraps use the new version, old ones stay; harmless, no operation (OKE, secrets).
     Tolerates,
 }
 
 /// One step of moving a dependent. Each has its own intent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum StepKind {
     /// Say which key the resource uses. Conditional: if-match.
     AssignKey,
+    /// Say the key it uses once more, so that the service makes its data key anew: what Oracle's API text says of a
+    /// volume and its guide calls undefined (oci-api §0 fact 3). Conditional: if-match. In doubt it is done again.
+    Reassign,
     /// Wrap its data keys anew under the key's current version. Convergent: no token, no if-match.
     Rewrap,
 }
 
+impl StepKind {
+    /// Whether it takes the etag that was read, and is settled by reading.
+    #[must_use]
+    pub fn is_conditional(self) -> bool {
+        matches!(self, Self::AssignKey | Self::Reassign)
+    }
+}
+
 /// How new material is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Strategy {
@@ -76,6 +105,7 @@ pub enum Strategy {
 
 /// How we came to know a dependent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum FoundBy {
@@ -89,6 +119,7 @@ pub enum FoundBy {
 
 /// A resource that may be wrapped by a key, addressed well enough to read and move it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Dependent {
     /// Its OCID.
     pub id: ResourceId,
@@ -117,6 +148,7 @@ fn is_untagged(tags: &Tags) -> bool {
 
 /// What was seen, in falling order of strength (design §3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Grade {
@@ -132,6 +164,7 @@ pub enum Grade {
 
 /// What the evidence speaks of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum EvidenceScope {
@@ -147,6 +180,7 @@ pub enum EvidenceScope {
 
 /// A grade and a scope, with what one needs to look it up again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Evidence {
     /// How strong.
     pub grade: Grade,
@@ -167,10 +201,14 @@ pub struct Evidence {
     /// When the far end said so, by its clock.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seen_at: Option<Timestamp>,
+    /// What one must know before leaning on it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub caveat: Option<String>,
 }
 
 /// What became of one dependent (rule R10). An effect has a `Reply`; only a dependent has an outcome.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "outcome", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Outcome {
@@ -244,6 +282,7 @@ impl Outcome {
 
 /// How well one region, compartment and kind could be looked at.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Coverage {
     /// Region looked at.
     pub region: Region,
@@ -259,11 +298,14 @@ pub struct Coverage {
 
 /// The verdict on one part of a pass.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum CoverageState {
     /// We may not look; what is there is unknown. 404 means this too (oci-api §7.2).
     Denied,
+    /// The owner does not want this kind looked at (`scope.kinds`).
+    LeftOut,
     /// The owning service listed everything it shows us.
     Listed,
     /// It could not be reached now.

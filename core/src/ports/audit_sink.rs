@@ -9,6 +9,7 @@ use crate::model::{LineHash, StreamId, Timestamp};
 
 /// One fact, as it goes to a sink.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct AuditEntry {
     /// The fact's hash: the entry's identity.
     pub id: LineHash,
@@ -24,6 +25,7 @@ pub struct AuditEntry {
 
 /// What a sink holds last of one stream.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum LastHeld {
     /// It cannot be asked, or does not know.

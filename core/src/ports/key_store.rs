@@ -3,6 +3,7 @@
 //! There is no call to delete, export, disable or decrypt, in no adapter.
 
 use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
 
 use super::{Cursor, Page, Reply};
 use crate::error::Result;
@@ -13,7 +14,8 @@ use crate::model::{
 
 /// What an adapter can keep of the protocol. The engine acts on it (protocol.md):
 /// both token and date fence → full; one → only with a named risk; neither → it refuses to mint.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct KeyStorePromises {
     /// A repeated `create_version` with one token makes at most one version (A1).
     pub retry_token: bool,
@@ -24,7 +26,8 @@ pub struct KeyStorePromises {
 }
 
 /// A request to mint a version. Every field was journaled before; the adapter sends exactly this, once.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct VersionMint {
     /// The key that gets a version.
     pub key: KeyId,
@@ -37,7 +40,8 @@ pub struct VersionMint {
 }
 
 /// A request to mint a successor key.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct KeyMint {
     /// The vault that gets a key.
     pub vault: VaultId,

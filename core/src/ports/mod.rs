@@ -8,6 +8,7 @@ mod clock;
 mod journal;
 mod key_store;
 mod notifier;
+mod pace;
 mod random;
 mod rekeyer;
 mod reply;
@@ -21,6 +22,7 @@ pub use clock::Clock;
 pub use journal::{Append, Claim, Fence, Journal, JournalExt};
 pub use key_store::{KeyMint, KeyStore, KeyStoreExt, KeyStorePromises, VersionMint};
 pub use notifier::{Notice, Notifier, Severity};
+pub use pace::Pace;
 pub use random::Random;
 pub use rekeyer::{Begun, KindSpec, Observation, Presence, ReKeyer, StepRequest, Ticket, TicketReport, TicketState};
 pub use reply::{Cursor, Page, Reply};
@@ -56,6 +58,7 @@ pub struct Ports {
     pub journal: Arc<dyn Journal>,
     pub clock: Arc<dyn Clock>,
     pub random: Arc<dyn Random>,
+    pub pace: Option<Arc<dyn Pace>>,
 }
 
 impl Ports {

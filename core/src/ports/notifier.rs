@@ -9,6 +9,7 @@ use crate::model::{LineHash, RotationId};
 
 /// Whether somebody must act.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Severity {
     /// For the record.
@@ -21,6 +22,7 @@ pub enum Severity {
 
 /// One message.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Notice {
     /// The same message sent again has the same key.
     pub dedupe_key: String,

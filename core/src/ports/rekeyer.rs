@@ -15,6 +15,7 @@ use crate::model::{
 
 /// What a kind can do.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct KindSpec {
     /// What it does with several versions of its key.
     pub class: RekeyClass,
@@ -22,16 +23,64 @@ pub struct KindSpec {
     pub steps_same_key: Vec<StepKind>,
     /// Steps when another key takes over.
     pub steps_new_key: Vec<StepKind>,
+    /// Steps when the key stays whose effect Oracle does not document: taken only where the owner says so, by class
+    /// and by risk.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub steps_undocumented: Vec<StepKind>,
     /// The best grade its read-back can give.
     pub best_grade: Grade,
     /// What the evidence speaks of.
     pub scope: EvidenceScope,
     /// OCI permissions the steps and reads need.
     pub permissions: Vec<String>,
+    /// What a person does about a kind that is found and read but has no steps.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remedy: Option<String>,
+}
+
+impl KindSpec {
+    /// The same kind as its owner classes it; `None`: it has no step for that class.
+    #[must_use]
+    pub fn as_class(&self, class: RekeyClass) -> Option<Self> {
+        let mut spec = Self { class, ..self.clone() };
+        match class {
+            _ if class == self.class => {}
+            // Whether a call updates a source is the service's word, not the owner's.
+            RekeyClass::FixedSource | RekeyClass::Source => return None,
+            RekeyClass::Forbids | RekeyClass::Ignores if self.steps_new_key.is_empty() => return None,
+            RekeyClass::Forbids | RekeyClass::Ignores => {}
+            RekeyClass::Rewraps if !self.steps_same_key.is_empty() => {}
+            RekeyClass::Rewraps if self.steps_undocumented.is_empty() => return None,
+            RekeyClass::Rewraps => spec.steps_same_key.clone_from(&self.steps_undocumented),
+            // It stays where it is, by its owner's word.
+            RekeyClass::Tolerates => {
+                spec.steps_same_key.clear();
+                spec.steps_new_key.clear();
+            }
+        }
+        Some(spec)
+    }
+
+    /// Whether it would be moved by a step that Oracle does not document.
+    #[must_use]
+    pub fn is_undocumented(&self) -> bool {
+        !self.steps_undocumented.is_empty() && self.steps_same_key == self.steps_undocumented
+    }
+
+    /// Its steps to the successor, or under the same key, and what evidence of them speaks of.
+    #[must_use]
+    pub fn steps(&self, to_successor: bool) -> (Vec<StepKind>, EvidenceScope) {
+        match to_successor {
+            true => (self.steps_new_key.clone(), self.scope),
+            false if self.is_undocumented() => (self.steps_same_key.clone(), EvidenceScope::Unknown),
+            false => (self.steps_same_key.clone(), self.scope),
+        }
+    }
 }
 
 /// Whether the owning service shows the resource.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Presence {
     /// It may be changed now.
@@ -46,6 +95,7 @@ pub enum Presence {
 
 /// What the owning service says about a resource.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Observation {
     /// Whether it is there.
     pub presence: Presence,
@@ -59,6 +109,7 @@ pub struct Observation {
 
 /// One step to perform. What it changes was journaled before.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct StepRequest {
     /// Which resource.
     pub dependent: Dependent,
@@ -72,6 +123,7 @@ pub struct StepRequest {
 
 /// How a step began.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Begun {
     /// It is done; the reply's etag is its witness.
@@ -82,6 +134,7 @@ pub enum Begun {
 
 /// A work request of ours, with what one needs to ask for it again.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Ticket {
     /// The work request.
     pub work_request: WorkRequestId,
@@ -91,6 +144,7 @@ pub struct Ticket {
 
 /// Where a work request stands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum TicketState {
     /// The service says that it completed.
@@ -105,6 +159,7 @@ pub enum TicketState {
 
 /// What the service says about a work request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct TicketReport {
     /// Which.
     pub ticket: Ticket,
@@ -118,7 +173,7 @@ pub struct TicketReport {
 
 /// Moves dependents.
 ///
-/// 1. `describe` is constant for a kind; `None` means that this port does not move it. (`describe_is_constant`)
+/// 1. `describe` is constant for a kind; `None` means that this port does not know it. (`describe_is_constant`)
 /// 2. `observe` reads the owning service, never an index. (`observe_sees_the_owning_service`)
 /// 3. `begin` performs the step at most once per call; a conditional step with a stale etag is refused with
 ///    `Conflict` and changes nothing. (`a_stale_etag_changes_nothing`)
@@ -131,13 +186,17 @@ pub struct TicketReport {
 /// 8. `Begun::Done` means that the service has changed the resource, not that it will. (`done_is_done`)
 /// 9. What is being made is `Busy` and refuses a step; what the service calls terminated is `Terminated`.
 ///    (`what_is_being_made_is_busy`, `what_is_terminated_is_said_to_be`)
+/// 10. The key that a resource has is given to it again only where `steps_undocumented` says so, under the etag that
+///    was read, and never to another key. (`the_same_key_again_is_done_only_where_it_is_described`)
+/// 11. A kind without steps is found and read, says what a person does, and refuses every step before anything is sent.
+///     (`a_kind_without_steps_says_what_a_person_does`)
 #[cfg_attr(feature = "testkit", mockall::automock)]
 #[async_trait]
 pub trait ReKeyer: Send + Sync {
-    /// What a kind can do; `None` if this port does not move it.
+    /// What a kind can do; `None` if this port does not know it.
     fn describe(&self, kind: &Kind) -> Option<KindSpec>;
 
-    /// Kinds this port moves.
+    /// Kinds this port moves, or at least finds and reads.
     fn kinds(&self) -> Vec<Kind>;
 
     /// Reads a resource's key from the owning service.

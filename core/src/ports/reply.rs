@@ -6,6 +6,7 @@ use crate::model::{Etag, RequestId, Timestamp};
 
 /// A good answer. Bad ones are errors and carry the same two witnesses.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Reply<T> {
     /// What was asked for.
     pub value: T,
@@ -31,11 +32,13 @@ impl<T> Reply<T> {
 
 /// An opaque place to go on from. Only the port that made it may read it; it may be stored.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(transparent)]
 pub struct Cursor(pub String);
 
 /// A part of a listing. It may be short or empty and still have a next part (oci-api §1.5).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Page<T> {
     /// The items.
     pub items: Vec<T>,

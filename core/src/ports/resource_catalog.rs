@@ -11,6 +11,7 @@ use crate::model::{Compartment, Coverage, Dependent, FoundBy, KeyId, Kind, Regio
 
 /// A subscribed region.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ScopedRegion {
     /// Its identifier.
     pub region: Region,
@@ -20,6 +21,7 @@ pub struct ScopedRegion {
 
 /// What there is to look at.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Scopes {
     /// Regions the tenancy subscribes to.
     pub regions: Vec<ScopedRegion>,
@@ -29,6 +31,7 @@ pub struct Scopes {
 
 /// What to look for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Selector {
     /// The key whose dependents are wanted.
     pub key: KeyId,
@@ -42,6 +45,7 @@ pub struct Selector {
 
 /// What the catalog could say about a candidate's key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum KeyHint {
     /// The listing named this key.
@@ -54,6 +58,7 @@ pub enum KeyHint {
 
 /// A resource that may be a dependent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Candidate {
     /// The resource.
     pub dependent: Dependent,
@@ -65,6 +70,7 @@ pub struct Candidate {
 
 /// A part of one region's pass.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct CatalogPage {
     /// Candidates of one compartment and kind (List), or of one search page.
     pub candidates: Vec<Candidate>,

@@ -64,7 +64,8 @@ pub fn apply(state: Option<State>, recorded: &Recorded, fact: &Fact) -> Result<S
                 return Err(violation(&state, "page_opened", "pages are numbered without gaps"));
             }
             state.settled_pass = None;
-            let page = PageRef { opened: opened.clone(), closed: None, counts: Counts::default() };
+            let page =
+                PageRef { opened: opened.clone(), closed: None, counts: Counts::default(), is_looked_at_again: false };
             state.pages.insert(opened.page, page);
             let active = active_number(&state);
             if !state.open_pages_before(active).is_empty() {
@@ -141,7 +142,9 @@ pub fn apply(state: Option<State>, recorded: &Recorded, fact: &Fact) -> Result<S
             state.pass_open = None;
             state.again_from = *pass;
             state.counts = Counts::default();
-            for page in state.pages.values() {
+            for page in state.pages.values_mut() {
+                // One that is still open has no exceptions yet, and will have them once.
+                page.is_looked_at_again |= page.closed.is_some();
                 state.counts.merge(&page.counts.without(&UNMOVED));
             }
         }
@@ -266,7 +269,8 @@ fn apply_to_leg(state: &mut State, recorded: &Recorded, fact: &Fact) -> Result<(
         Some(leg) => state.open_pages(leg).len(),
         None => return refuse(state, "?", "no such leg"),
     };
-    let is_clear = state.leg_pass.is_some() && state.unmoved(number) == 0 || !is_on(Safeguard::FreshPass);
+    let is_looked_for = state.leg_pass.is_some() || !is_on(Safeguard::FreshPass);
+    let is_clear = is_looked_for && (state.unmoved(number) == 0 || !is_on(Safeguard::LegGate));
     let leg = &mut state.legs[number as usize - 1];
     match fact {
         Fact::MintIntended(_) if number > 1 && !is_clear => {

@@ -7,6 +7,7 @@ use super::effect::Effect;
 use super::fact::{Accounted, Completed, Fact, Paused};
 use super::legs::unseen_at;
 use super::mint::census;
+use super::scope::{is_answered_for, left_out_findings};
 use super::state::{LegPhase, Phase, State};
 use crate::model::{Coverage, CoverageState, Finding, FindingKind, Kind, Risk, Settings, Timestamp, Verdict};
 use crate::safeguard::{Safeguard, is_on};
@@ -59,7 +60,7 @@ pub fn decide(state: &State, settings: &Settings, now: Timestamp) -> Decision {
     }
     let decision = match state.phase {
         Phase::Opened if !state.passes.contains_key(&0) => Decision::Perform(Effect::Pass { pass: 0 }),
-        Phase::Opened => match blind_pass(state, |_| true) {
+        Phase::Opened => match blind_pass(state, |_, _| true) {
             // Somebody resumed: what could not be looked at then may be seen now.
             Some((next, _)) if is_owed_a_look(state) => Decision::Perform(Effect::Pass { pass: next }),
             _ => Decision::Perform(Effect::Preflight),
@@ -120,6 +121,7 @@ fn decide_next_leg(state: &State, number: u32, settings: &Settings) -> Decision 
     let with_pages = state.pages.values().map(|page| page.opened.pass);
     let next_pass = || with_pages.chain(state.passes.keys().copied()).max().map_or(0, |last| last + 1);
     let unmoved = state.unmoved(number);
+    let unmoved = if is_on(Safeguard::LegGate) { unmoved } else { 0 };
     if unmoved > 0 && state.is_resumed {
         return Decision::Record(vec![Fact::LookedAgain { pass: next_pass() }]);
     }
@@ -138,20 +140,31 @@ fn decide_next_leg(state: &State, number: u32, settings: &Settings) -> Decision 
         return Decision::Perform(Effect::Pass { pass: state.pass_open.unwrap_or_else(next_pass) });
     }
     let stays = |kind: &Kind| state.leg(number).is_some_and(|leg| leg.plan.kinds.contains(kind));
-    match blind_pass(state, |kind| !stays(kind)) {
+    let is_seen = |kind: &Kind| state.pages.values().any(|page| page.opened.kind == *kind);
+    let matters = |hole: &Coverage, kind: &Kind| match hole.state {
+        // Of what was left out only what forbids versions may not be left behind.
+        CoverageState::LeftOut => {
+            let forbids = state.legs.iter().any(|leg| leg.plan.forbids.contains(kind));
+            forbids && !is_answered_for(hole, settings, is_seen)
+        }
+        _ => !stays(kind),
+    };
+    match blind_pass(state, matters) {
         _ if settings.policy.accept_risks.contains(&Risk::UnseenBlockStorage) => {}
+        _ if !is_on(Safeguard::UnseenParts) => {}
         None => {}
         Some((next, _)) if is_owed_a_look(state) => return Decision::Perform(Effect::Pass { pass: next }),
-        Some((_, hole)) => return Decision::Record(vec![Fact::Paused(unseen_at(hole))]),
+        Some((_, hole)) => return Decision::Record(vec![Fact::Paused(unseen_at(hole, settings))]),
     }
     Decision::Perform(Effect::Survey { leg: number })
 }
 
 /// A hole that the last pass left where such a kind may be, and the number of the next pass.
-fn blind_pass(state: &State, matters: impl Fn(&Kind) -> bool) -> Option<(u32, &Coverage)> {
+fn blind_pass(state: &State, matters: impl Fn(&Coverage, &Kind) -> bool) -> Option<(u32, &Coverage)> {
     let (last, ended) = state.passes.iter().next_back()?;
-    let is_blind =
-        |hole: &&Coverage| hole.state != CoverageState::Unsupported && hole.kind.as_ref().is_some_and(&matters);
+    let is_blind = |hole: &&Coverage| {
+        hole.state != CoverageState::Unsupported && hole.kind.as_ref().is_some_and(|kind| matters(hole, kind))
+    };
     Some((state.pass_open.unwrap_or(last + 1), ended.holes.iter().find(is_blind)?))
 }
 
@@ -203,7 +216,9 @@ pub(super) fn closing_findings(state: &State) -> Vec<Finding> {
         }
     }
     if let Some(last) = state.passes.values().next_back() {
-        findings.extend(last.holes.iter().map(|hole| Finding {
+        findings.extend(left_out_findings(&last.holes));
+        let holes = last.holes.iter().filter(|hole| hole.state != CoverageState::LeftOut);
+        findings.extend(holes.map(|hole| Finding {
             kind: FindingKind::CoverageHole,
             subject: hole.compartment.as_ref().map_or_else(|| hole.region.to_string(), ToString::to_string),
             text: format!("{:?} in {}: what is there is not known", hole.state, hole.region),

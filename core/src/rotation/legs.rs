@@ -6,7 +6,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::fact::{LegPlan, PassEnded, Paused};
 use super::preflight::Purpose;
-use crate::model::{Coverage, CoverageState, Kind, RekeyClass, Risk, Settings, Strategy, StrategyPolicy};
+use super::scope::{is_answered_for, left_out_at};
+use crate::model::{
+    Coverage, CoverageState, Finding, FindingKind, Kind, RekeyClass, Risk, Settings, Strategy, StrategyPolicy,
+};
+use crate::safeguard::{Safeguard, is_on};
 
 /// What each kind does with several versions; `None`: no adapter moves it.
 pub type Classes = BTreeMap<Kind, Option<RekeyClass>>;
@@ -15,7 +19,7 @@ pub type Classes = BTreeMap<Kind, Option<RekeyClass>>;
 #[must_use]
 pub fn wants_successor(class: Option<RekeyClass>, purpose: Purpose, policy: StrategyPolicy) -> bool {
     match class {
-        Some(RekeyClass::Forbids | RekeyClass::Ignores) => true,
+        Some(RekeyClass::Forbids | RekeyClass::Ignores | RekeyClass::Source) => true,
         Some(RekeyClass::Rewraps) => purpose == Purpose::ToHead || policy == StrategyPolicy::NewKey,
         // Nothing moves these; what is said of them does not depend on the strategy.
         _ => false,
@@ -38,6 +42,9 @@ pub(super) fn legs(
         .iter()
         .cloned()
         .partition(|kind| may_have_successor && wants_successor(class(kind), purpose, settings.policy.strategy));
+    // A source that nothing updates goes with the others, whichever way, and never makes a leg alone.
+    let is_fixed = |kind: &&Kind| class(kind) == Some(RekeyClass::FixedSource);
+    let (fixed, stay): (BTreeSet<Kind>, BTreeSet<Kind>) = stay.into_iter().partition(|kind| is_fixed(&kind));
     let mut legs = Vec::new();
     if !leave.is_empty() {
         // What leaves but was not seen yet may come late, and must then have left before a version is minted.
@@ -53,24 +60,59 @@ pub(super) fn legs(
         // Kinds that nothing moves make no leg of their own: no version is minted for them alone.
         leg.kinds.extend(stay);
     }
+    if let Some(leg) = legs.first_mut() {
+        leg.kinds.extend(fixed);
+    }
     legs
+}
+
+/// Says which sources stay on a key that gets a version: what they create will be under several.
+#[must_use]
+pub(super) fn sources_left(legs: &[LegPlan], dependents: &BTreeMap<Kind, u64>, classes: &Classes) -> Vec<Finding> {
+    let gets_version = legs.iter().any(|leg| leg.strategy == Strategy::NewVersion);
+    let is_fixed = |kind: &Kind| classes.get(kind).copied().flatten() == Some(RekeyClass::FixedSource);
+    let left = dependents.iter().filter(|(kind, count)| gets_version && **count > 0 && is_fixed(kind));
+    let finding = |(kind, count): (&Kind, &u64)| Finding {
+        kind: FindingKind::SourceLeft,
+        subject: kind.to_string(),
+        text: format!(
+            "{count} name this key and no call updates them: the block storage they go on creating will be under a key with several versions, until a person replaces them"
+        ),
+    };
+    left.map(finding).collect()
 }
 
 /// Why no version may be minted on the key before its parts are better known (R4).
 #[must_use]
-pub(super) fn unseen(legs: &[LegPlan], pass: &PassEnded, classes: &Classes, settings: &Settings) -> Option<Paused> {
+pub(super) fn unseen(
+    legs: &[LegPlan],
+    pass: &PassEnded,
+    dependents: &BTreeMap<Kind, u64>,
+    classes: &Classes,
+    settings: &Settings,
+) -> Option<Paused> {
     let mints_version = legs.iter().any(|leg| leg.strategy == Strategy::NewVersion);
-    if !mints_version || settings.policy.accept_risks.contains(&Risk::UnseenBlockStorage) {
+    if !mints_version
+        || !is_on(Safeguard::UnseenParts)
+        || settings.policy.accept_risks.contains(&Risk::UnseenBlockStorage)
+    {
         return None;
     }
     let is_forbidden = |kind: &Kind| classes.get(kind).copied().flatten() == Some(RekeyClass::Forbids);
-    let mut holes = pass.holes.iter().filter(|hole| hole.state != CoverageState::Unsupported);
+    let is_seen = |kind: &Kind| dependents.contains_key(kind);
+    let mut holes = pass
+        .holes
+        .iter()
+        .filter(|hole| hole.state != CoverageState::Unsupported && !is_answered_for(hole, settings, is_seen));
     let hole = holes.find(|hole| hole.kind.as_ref().is_some_and(is_forbidden))?;
-    Some(unseen_at(hole))
+    Some(unseen_at(hole, settings))
 }
 
 /// Asks a person for what no pass could look at.
-pub(super) fn unseen_at(hole: &Coverage) -> Paused {
+pub(super) fn unseen_at(hole: &Coverage, settings: &Settings) -> Paused {
+    if let (CoverageState::LeftOut, Some(kind)) = (&hole.state, &hole.kind) {
+        return left_out_at(kind, settings);
+    }
     let kind = hole.kind.as_ref().map(ToString::to_string).unwrap_or_default();
     let place = hole.compartment.as_ref().map_or_else(|| hole.region.to_string(), ToString::to_string);
     Paused {

@@ -1,16 +1,18 @@
-//! Bookkeeping beside rotations, stream `meta`: how far each audit sink has been fed.
+//! Bookkeeping beside rotations, stream `meta`: how far each audit sink has been fed, and how fast services may be asked.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::StreamId;
+use crate::model::{LearnedRate, Region, StreamId};
 
 /// A fact of the meta stream.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "fact", content = "body", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum MetaFact {
+    /// A service refused more than this.
+    RateLearned(LearnedRate),
     /// A sink holds another history of a stream: it gets no more of it.
     SinkForked {
         /// The sink's name.
@@ -33,11 +35,12 @@ pub enum MetaFact {
     },
 }
 
-/// Cursors by sink and stream.
+/// Cursors by sink and stream, and rates by service and region.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Cursors {
     next: BTreeMap<(String, StreamId), u64>,
     forks: BTreeMap<(String, StreamId), Forked>,
+    rates: BTreeMap<(String, Region), u32>,
 }
 
 /// Where a sink's history of a stream parts from the journal's.
@@ -53,6 +56,9 @@ impl Cursors {
     /// Applies one fact.
     pub fn apply(&mut self, fact: &MetaFact) {
         match fact {
+            MetaFact::RateLearned(LearnedRate { service, region, per_minute }) => {
+                self.rates.insert((service.clone(), region.clone()), *per_minute);
+            }
             MetaFact::SinkAdvanced { sink, stream, next_seq } => {
                 self.next.insert((sink.clone(), stream.clone()), *next_seq);
             }
@@ -60,6 +66,17 @@ impl Cursors {
                 self.forks.insert((sink.clone(), stream.clone()), Forked { seq: *seq, why: why.clone() });
             }
         }
+    }
+
+    /// What was learned about services, newest.
+    #[must_use]
+    pub fn rates(&self) -> Vec<LearnedRate> {
+        let one = |((service, region), per_minute): (&(String, Region), &u32)| LearnedRate {
+            service: service.clone(),
+            region: region.clone(),
+            per_minute: *per_minute,
+        };
+        self.rates.iter().map(one).collect()
     }
 
     /// The first line of a stream that a sink has not.

@@ -14,7 +14,9 @@ use super::fast::{ask_again, unsettled};
 use super::register::{mark_of, objection, register_write};
 use super::state::{Leg, MintOutcome, State};
 use super::token::retry_token;
-use crate::model::{Census, KeyState, KeyVersion, KeyVersionId, RequestId, Settings, Timestamp, to_seconds};
+use crate::model::{
+    Census, KeyState, KeyVersion, KeyVersionId, RequestId, RetryToken, RotationName, Settings, Timestamp, to_seconds,
+};
 use crate::safeguard::{Safeguard, is_on};
 
 /// Reads a survey before a mint: adopt, mint, or ask for a person.
@@ -96,7 +98,7 @@ pub(super) fn intend(state: &State, number: u32, leg: &Leg, survey: &Survey, set
         leg: number,
         generation,
         token: if is_on(Safeguard::DeterministicToken) {
-            retry_token(&state.opened.name, number, &operation, generation)
+            token(&state.opened.name, number, &operation, generation)
         } else {
             retry_token(&state.opened.name, number, &date.to_string(), generation)
         },
@@ -108,6 +110,14 @@ pub(super) fn intend(state: &State, number: u32, leg: &Leg, survey: &Survey, set
     };
     let register = register_write(state, &intent, survey, settings);
     Conclusion { register, ..Conclusion::facts(vec![Fact::MintIntended(intent)]).then(Effect::Mint { leg: number }) }
+}
+
+/// The token of a leg's mint.
+pub(super) fn token(name: &RotationName, leg: u32, operation: &str, generation: u32) -> RetryToken {
+    match is_on(Safeguard::SeparateTokens) {
+        true => retry_token(name, leg, operation, generation),
+        false => retry_token(name, 1, "create", generation),
+    }
 }
 
 /// What speaks against journaling any mint now: one that this journal does not know may be on its way.

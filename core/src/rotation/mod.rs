@@ -5,6 +5,7 @@
 //! Rules R1 to R10 are those of the design; `core/docs/state-machine.md` walks through them.
 
 mod apply;
+mod classes;
 mod conclude;
 mod decide;
 pub mod doctor;
@@ -21,12 +22,14 @@ pub mod page;
 mod preflight;
 mod register;
 pub mod registry;
+mod scope;
 mod state;
 mod successor;
 mod token;
 pub mod vault;
 
 pub use apply::{Recorded, Violation, apply};
+pub use classes::{Override, override_findings};
 pub use conclude::{Conclusion, Survey, Witness, conclude_failure, conclude_flip, conclude_replicas};
 pub use decide::{Decision, Rest, decide};
 pub use due::{DueView, due, grant};

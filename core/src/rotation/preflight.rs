@@ -4,9 +4,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::classes::{Override, impossible, override_findings};
 use super::fact::{Checked, PassEnded, Paused};
 use super::fast::token_is_trusted;
-use super::legs::{Classes, legs, unseen};
+use super::legs::{Classes, legs, sources_left, unseen};
+use super::scope::left_out_findings;
 use super::vault::Ledger;
 use crate::Error;
 use crate::model::{
@@ -35,6 +37,8 @@ pub struct Seen {
     pub missing_promises: BTreeSet<Risk>,
     /// The head of the key's lineage, if that is another key.
     pub head: Option<KeyId>,
+    /// Classes that the settings name.
+    pub overrides: Vec<Override>,
     /// Whether the key store changes tags only under the etag that was read.
     pub keeps_if_match: bool,
 }
@@ -111,6 +115,9 @@ pub fn refusal(seen: &Seen, purpose: Purpose, settings: &Settings) -> Option<Err
             "version {} was imported; OCI cannot make its like: import new material by hand",
             version.id
         ));
+    }
+    if let Some(why) = impossible(&seen.overrides, settings) {
+        return refuse(why);
     }
     // What follows speaks against a mint only.
     if !mints {
@@ -209,10 +216,13 @@ pub fn preflight(
             "check scope and permissions, or cancel; a key without dependents gets no successor",
         );
     }
-    if let Some(paused) = unseen(&legs, pass, classes, settings).filter(|_| purpose == Purpose::Rotate) {
+    if let Some(paused) = unseen(&legs, pass, dependents, classes, settings).filter(|_| purpose == Purpose::Rotate) {
         return Preflight::Stop(paused);
     }
     let mut findings = pass.findings.clone();
+    findings.extend(override_findings(&seen.overrides));
+    findings.extend(left_out_findings(&pass.holes));
+    findings.extend(sources_left(&legs, dependents, classes));
     if seen.versions.len() > 1 && purpose == Purpose::Rotate {
         findings.push(Finding {
             kind: FindingKind::HistoryUnknown,

@@ -164,6 +164,8 @@ pub struct PageRef {
     pub closed: Option<Head>,
     /// Outcomes of its dependents, once it is closed.
     pub counts: Counts,
+    /// It was closed when somebody had exceptions looked at again: what stayed then stands in a later page too.
+    pub is_looked_at_again: bool,
 }
 
 /// How often an effect failed since anything else moved.
@@ -286,7 +288,7 @@ impl State {
     pub fn unmoved(&self, leg: u32) -> u64 {
         let earlier = self.legs.iter().take(leg.saturating_sub(1) as usize);
         let kinds: BTreeSet<&Kind> = earlier.flat_map(|leg| &leg.plan.forbids).collect();
-        let looked_at = self.pages.values().filter(|page| page.opened.pass >= self.again_from);
+        let looked_at = self.pages.values().filter(|page| !page.is_looked_at_again);
         looked_at
             .filter(|page| kinds.contains(&page.opened.kind))
             .flat_map(|page| UNMOVED.iter().map(|word| page.counts.with(word)))
@@ -335,7 +337,7 @@ impl State {
     pub fn dependents(&self) -> u64 {
         let all: u64 = self.pages.values().map(|page| u64::from(page.opened.dependents)).sum();
         // What was looked at again stands in a later page too, or was found to have left.
-        let earlier = self.pages.values().filter(|page| page.opened.pass < self.again_from);
+        let earlier = self.pages.values().filter(|page| page.is_looked_at_again);
         let again: u64 = earlier.flat_map(|page| UNMOVED.iter().map(|word| page.counts.with(word))).sum();
         all - again
     }

@@ -150,6 +150,7 @@ impl Lab {
             journal: Arc::clone(&self.journal) as _,
             clock: Arc::new(self.clock.clone()),
             random: Arc::new(SeededRandom::new(self.seed + 1)),
+            pace: None,
         }
     }
 

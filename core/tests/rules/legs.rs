@@ -1,9 +1,9 @@
 //! R5, R8 and R10 for what forbids several versions of its key: a successor first, then a version; one successor, ever.
 
-use keywheel::memory::{Caller, FaultPlan, Strikes, WorldSettings};
+use keywheel::memory::{Caller, FaultPlan, Strikes, World, WorldSettings};
 use keywheel::model::{
-    DueState, Grade, KeyId, KeyState, Kind, Outcome, Region, Request, Risk, RotationId, Settings, StrategyPolicy, Tags,
-    Verdict, When,
+    DueState, EvidenceScope, FindingKind, Grade, KeyId, KeyState, Kind, Outcome, Region, Request, Risk, RotationId,
+    Settings, StrategyPolicy, Tags, Verdict, When,
 };
 use keywheel::testkit::crash::{At, Points};
 use keywheel::testkit::{HOME, Lab};
@@ -368,4 +368,165 @@ fn a_crowd_of_planted_successors_neither_stops_the_look_nor_is_believed() {
     let Rotated::Paused { why, .. } = rotated else { panic!("{rotated:?}") };
     assert!(why.contains("claim to be the successor"), "{why}");
     assert_eq!(successors(&lab).len(), 0);
+}
+
+// ------------------------------------------------------------------------------------ what is found and only read
+
+fn add_cluster(lab: &Lab, name: &str) -> keywheel::model::ResourceId {
+    let home = Region::parse(HOME).expect("valid");
+    lab.world.add_cluster(&home, &lab.compartments[0], name).key(&lab.key).done()
+}
+
+#[test]
+fn a_cluster_is_left_to_a_person_with_what_to_do_and_holds_back_no_version() {
+    let lab = mixed().0.moving(World::kinds());
+    add_cluster(&lab, "c");
+    let report = completed(&lab);
+    assert_eq!(report.verdict, Some(Verdict::WithExceptions), "{report}");
+    assert_eq!((successors(&lab).len(), lab.world.minted_by_us(&lab.key)), (1, 1), "both legs ran");
+    let outcome = outcome_of(&lab, &report.summary.rotation, "c");
+    assert!(matches!(&outcome, Outcome::Manual { remedy } if remedy.contains("Kubernetes")), "{outcome:?}");
+    assert_eq!(report.summary.counts.0[&Kind::Cluster].outcomes["manual"], 1);
+    assert!(report.findings.iter().any(|finding| finding.subject == "OKE cluster"), "{report}");
+}
+
+#[test]
+fn a_key_that_only_a_cluster_uses_gets_its_version_and_no_successor() {
+    let lab = Lab::mixed(0, 0).moving(World::kinds());
+    add_cluster(&lab, "c");
+    let report = completed(&lab);
+    assert_eq!((successors(&lab).len(), lab.world.minted_by_us(&lab.key)), (0, 1), "{report}");
+    lab.clock.advance(lab.settings.policy.cryptoperiod);
+    completed(&lab);
+    assert_eq!(lab.world.minted_by_us(&lab.key), 2, "new secrets get new material every cryptoperiod");
+}
+
+#[test]
+fn what_was_still_open_when_exceptions_were_looked_at_again_is_counted_once() {
+    let lab = mixed().0.moving(World::kinds());
+    add_cluster(&lab, "c");
+    lab.world.faults(FaultPlan::new().silent_no_op_on("update_volume_backup", Strikes::Every));
+    let Rotated::Paused { rotation, .. } = rotate(&lab) else { panic!("it must not mint") };
+    lab.world.faults(FaultPlan::new());
+    let resumed = lab.run(lab.rotator().resume(&rotation)).expect("it is open");
+    let Rotated::Completed(report) = resumed else { panic!("{resumed:?}") };
+    assert_eq!(report.summary.counts.0[&Kind::Cluster].outcomes["manual"], 1, "{report}");
+    assert_eq!((report.summary.dependents, report.summary.counts.total()), (8, 8), "{report}");
+}
+
+// ------------------------------------------------------------------------------------------------------- sources
+
+fn home() -> Region {
+    Region::parse(HOME).expect("valid")
+}
+
+fn add_pool(lab: &Lab, name: &str) -> keywheel::model::ResourceId {
+    lab.world.add_node_pool(&home(), &lab.compartments[0], name).key(&lab.key).done()
+}
+
+fn add_configuration(lab: &Lab, name: &str) -> keywheel::model::ResourceId {
+    lab.world.add_instance_configuration(&home(), &lab.compartments[0], name).key(&lab.key).done()
+}
+
+fn named_by(lab: &Lab, source: &keywheel::model::ResourceId) -> Option<KeyId> {
+    lab.world.holder(source).expect("it is there").key
+}
+
+#[test]
+fn a_node_pool_goes_to_the_successor_with_the_volumes_and_speaks_of_new_data_only() {
+    let lab = mixed().0.moving(World::kinds());
+    let pool = add_pool(&lab, "pool");
+    let report = completed(&lab);
+    assert_eq!(report.verdict, Some(Verdict::Clean), "{report}");
+    let [successor] = successors(&lab).try_into().expect("one successor");
+    assert_eq!(named_by(&lab, &pool), Some(successor));
+    let outcome = outcome_of(&lab, &report.summary.rotation, "pool");
+    let evidence = outcome.evidence().unwrap_or_else(|| panic!("{outcome:?}"));
+    assert_eq!((evidence.grade, evidence.scope), (Grade::VersionSeen, EvidenceScope::NewDataOnly));
+    assert!(evidence.witness.as_ref().is_some_and(|witness| witness.starts_with("cewr")), "{evidence:?}");
+}
+
+#[test]
+fn a_node_pool_that_can_be_updated_makes_a_successor_of_its_own() {
+    let lab = Lab::mixed(1, 0).moving(World::kinds());
+    let pool = add_pool(&lab, "pool");
+    let report = completed(&lab);
+    let [successor] = successors(&lab).try_into().expect("one successor");
+    assert_eq!((named_by(&lab, &pool), report.verdict), (Some(successor), Some(Verdict::Clean)), "{report}");
+    assert_eq!(lab.world.minted_by_us(&lab.key), 1, "the bucket's version");
+}
+
+#[test]
+fn a_node_pool_that_cannot_be_moved_now_holds_back_no_version() {
+    let lab = Lab::mixed(1, 0).moving(World::kinds());
+    lab.world.add_node_pool(&home(), &lab.compartments[0], "busy").key(&lab.key).cycling().done();
+    let report = completed(&lab);
+    assert_eq!((lab.world.minted_by_us(&lab.key), report.verdict), (1, Some(Verdict::WithExceptions)), "{report}");
+    let outcome = outcome_of(&lab, &report.summary.rotation, "busy");
+    assert!(matches!(&outcome, Outcome::Blocked { why } if why.contains("replace its nodes")), "{outcome:?}");
+}
+
+#[test]
+fn what_goes_wrong_with_a_node_pool_is_settled_or_tried_again_and_nothing_else_of_it_changes() {
+    let plans = [
+        FaultPlan::new().lose_answer("update_node_pool", 1),
+        FaultPlan::new().lose_request("update_node_pool", 1),
+        FaultPlan::new().status_after("update_node_pool", 1, 503, "ServiceUnavailable"),
+        FaultPlan::new().status_before("update_node_pool", 1, 409, "IncorrectState"),
+        FaultPlan::new().throttle("update_node_pool", Strikes::First(3)),
+    ];
+    for plan in plans {
+        let lab = Lab::mixed(1, 1).moving(World::kinds());
+        let settings = r#"{"size":4,"nsgIds":["a"]}"#;
+        let seed = lab.world.add_node_pool(&home(), &lab.compartments[0], "pool").key(&lab.key).settings(settings);
+        let pool = seed.done();
+        lab.world.faults(plan);
+        let report = completed(&lab);
+        assert_eq!(report.verdict, Some(Verdict::Clean), "{report}");
+        assert_eq!(named_by(&lab, &pool).as_ref(), successors(&lab).first());
+        assert_eq!(lab.world.holder(&pool).expect("it is there").settings, settings);
+    }
+}
+
+#[test]
+fn a_configuration_that_nothing_updates_makes_no_leg_and_goes_with_the_successor_where_there_is_one() {
+    let lab = Lab::mixed(0, 1).moving(World::kinds());
+    add_configuration(&lab, "template");
+    let report = completed(&lab);
+    assert_eq!((successors(&lab).len(), lab.world.minted_by_us(&lab.key)), (1, 0), "no version for it: {report}");
+    let outcome = outcome_of(&lab, &report.summary.rotation, "template");
+    assert!(matches!(outcome, Outcome::Manual { .. }), "{outcome:?}");
+    assert!(!report.findings.iter().any(|finding| finding.kind == FindingKind::SourceLeft), "{report}");
+    // Only a person can move it, so it is no reason to sweep the predecessor again and again.
+    lab.clock.advance(lab.settings.policy.predecessor_look * 2);
+    let rows = lab.run(lab.rotator().rotate_due()).expect("a read");
+    assert!(rows.iter().all(|(_, rotated)| matches!(rotated, Ok(Rotated::NotDue { .. }))), "{rows:?}");
+}
+
+#[test]
+fn a_configuration_beside_buckets_gets_no_successor_and_a_finding_says_what_it_will_create() {
+    let lab = Lab::mixed(2, 0).moving(World::kinds());
+    add_configuration(&lab, "template");
+    let plan = lab.run(lab.rotator().plan(&lab.key)).expect("a read");
+    assert!(plan.findings.iter().any(|finding| finding.kind == FindingKind::SourceLeft), "{:?}", plan.findings);
+    let report = completed(&lab);
+    assert_eq!((successors(&lab).len(), lab.world.minted_by_us(&lab.key)), (0, 1), "{report}");
+    assert_eq!(report.verdict, Some(Verdict::WithExceptions));
+    assert!(report.findings.iter().any(|finding| finding.kind == FindingKind::SourceLeft), "{report}");
+    // What it creates is what the next rotation moves.
+    let created = lab.add_volume(&Kind::BlockVolume, HOME, 0, "made-by-the-template");
+    lab.clock.advance(lab.settings.policy.cryptoperiod);
+    completed(&lab);
+    assert_eq!(lab.wrapping_key(&created).as_ref(), successors(&lab).first());
+}
+
+#[test]
+fn a_configuration_is_found_under_each_key_that_it_names() {
+    let lab = Lab::mixed(1, 0).moving(World::kinds());
+    let created = lab.world.now() - lab.settings.policy.cryptoperiod;
+    let boot = lab.world.add_key(&lab.vault, &lab.compartments[0], "boot", created).done();
+    let seed = lab.world.add_instance_configuration(&home(), &lab.compartments[0], "template").key(&boot);
+    seed.more_key(&lab.key).done();
+    let report = completed(&lab);
+    assert_eq!(report.summary.counts.0[&Kind::InstanceConfiguration].outcomes["manual"], 1, "{report}");
 }

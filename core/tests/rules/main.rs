@@ -6,13 +6,16 @@
 mod story;
 
 mod behind;
+mod classes;
 mod due;
 mod fast;
+mod gone;
 mod legs;
 mod lineage;
 mod mint;
 mod register;
 mod restored;
+mod scope;
 mod settle;
 mod steer;
 mod target;

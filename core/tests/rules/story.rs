@@ -66,7 +66,11 @@ impl Story {
     }
 
     pub(crate) fn with(settings: Settings, world: WorldSettings) -> Self {
-        let lab = Lab::build(3, settings, world);
+        Self::of(Lab::build(3, settings, world))
+    }
+
+    /// The same of a lab of one's own.
+    pub(crate) fn of(lab: Lab) -> Self {
         let request = Request { key: lab.key.clone(), when: When::IfDue, actor: None };
         let started = lab.run(lab.rotator().start(&request)).expect("the lab's key is due");
         let Started::Open(rid) = started else { panic!("{started:?}") };

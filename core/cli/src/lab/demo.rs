@@ -27,6 +27,7 @@ use crate::render::{Colour, Output};
 
 const BUCKETS: u32 = 160;
 const VOLUMES: u32 = 16;
+const CLUSTERS: u32 = 1;
 const COMPARTMENTS: u32 = 8;
 /// The child dies once this share of the buckets, in percent, has been re-keyed.
 const KILL_AT_PERCENT: usize = 60;
@@ -42,6 +43,7 @@ pub(crate) async fn run(args: &DemoArgs, output: &Output) -> Result<Exit> {
         at: state.as_ref().map_or_else(Timestamp::now, |state| state.seeded_at),
         buckets: BUCKETS,
         volumes: if state.is_none() { VOLUMES } else { 0 },
+        clusters: CLUSTERS,
         compartments: COMPARTMENTS,
         minted: state.as_ref().map(|state| state.minted.clone()),
         successor: state.as_ref().map(|state| state.successor.clone()),
@@ -49,7 +51,8 @@ pub(crate) async fn run(args: &DemoArgs, output: &Output) -> Result<Exit> {
     };
     let seeded_at = seed.at;
     let lab = Lab::start(folder, seed.grow(Timestamp::now)).await?;
-    let demo = Demo { lab, output: *output };
+    let program = std::env::current_exe().map_err(|error| failed("this program does not know its own path", error))?;
+    let demo = Demo { lab, program, output: *output };
     match state {
         Some(state) => demo.again(&state).await,
         None => demo.first(seeded_at).await,
@@ -68,6 +71,7 @@ fn world() -> WorldSettings {
 
 struct Demo {
     lab: Lab,
+    program: std::path::PathBuf,
     output: Output,
 }
 
@@ -77,8 +81,9 @@ impl Demo {
         let superseded = tenancy.world.current_version(&tenancy.key);
         output.say(&format!(
             "An emulated tenancy: {} and {}, {COMPARTMENTS} compartments, a vault with a replica, and one key whose version is {}\n\
-             days old; the cryptoperiod is 90 days. It protects {BUCKETS} buckets, {VOLUMES} volumes and {} backups. Block storage forbids\n\
-             several versions of a key: volumes and backups move to a successor key first, then the key gets its version.\n",
+             days old; the cryptoperiod is 90 days. It protects {BUCKETS} buckets, {VOLUMES} volumes, {} backups and an OKE cluster.\n\
+             Block storage forbids several versions of a key: volumes and backups move to a successor key first, then the key gets\n\
+             its version. No call moves a cluster: it is reported for a person.\n",
             tenancy.home,
             tenancy.replica,
             KEY_AGE.as_secs() / 86_400,
@@ -116,11 +121,16 @@ impl Demo {
         self.step("keywheel resume");
         let status =
             self.child(&["resume"])?.wait().await.map_err(|error| failed("resume cannot be waited for", error))?;
-        if !status.success() {
+        if status.code() != Some(i32::from(Exit::Exceptions.code())) {
             output.failure(&format!(
                 "resume ended with {status}; the journal is {}",
                 self.lab.folder.journal().display()
             ));
+            return Ok(Exit::Failed);
+        }
+        let reported = self.reported().await?;
+        if reported.len() != tenancy.clusters.len() {
+            output.failure(&format!("{} of {CLUSTERS} clusters were reported for a person", reported.len()));
             return Ok(Exit::Failed);
         }
         let exit = self.verify(&superseded, &late, started)?;
@@ -204,6 +214,27 @@ impl Demo {
         Ok(if is_sound { Exit::Done } else { Exit::Failed })
     }
 
+    /// What the rotation left to people, asked of the program itself: the clusters' remedies.
+    async fn reported(&self) -> Result<Vec<String>> {
+        let asked = |args: &[&str]| self.command(args).arg("--json").stdout(Stdio::piped()).output();
+        let heard = |error| failed("the child cannot be heard", error);
+        let history = asked(&["history"]).await.map_err(heard)?.stdout;
+        let rotation = lines_of(&history, "rotation").pop().and_then(|row| Some(row["rotation"].as_str()?.to_owned()));
+        let rotation = rotation.ok_or_else(|| Error::bug("demo", "the journal knows no rotation"))?;
+        let status = asked(&["status", &rotation, "--dependents"]).await.map_err(heard)?.stdout;
+        let rows = lines_of(&status, "dependents").pop().unwrap_or_default();
+        let manual = rows["value"].as_array().into_iter().flatten().filter(|row| row["outcome"]["outcome"] == "manual");
+        let remedies: Vec<String> = manual
+            .filter(|row| self.lab.tenancy.clusters.iter().any(|id| row["dependent"]["id"] == id.as_str()))
+            .filter_map(|row| Some(row["outcome"]["remedy"].as_str()?.to_owned()))
+            .collect();
+        for remedy in &remedies {
+            let value = json!({ "kind": "cluster", "remedy": remedy });
+            self.output.show("manual", &value, || format!("\n-- One OKE cluster is left to a person: {remedy} --"));
+        }
+        Ok(remedies)
+    }
+
     async fn due(&self) -> Result<()> {
         let status = self.child(&["due", "--exit-code"])?.wait().await;
         let status = status.map_err(|error| failed("due cannot be waited for", error))?;
@@ -219,15 +250,18 @@ impl Demo {
 
     /// This very program as a child, against the emulator.
     fn child(&self, args: &[&str]) -> Result<Child> {
-        let program =
-            std::env::current_exe().map_err(|error| failed("this program does not know its own path", error))?;
-        let mut command = Command::new(program);
-        command.arg("--config").arg(self.lab.folder.config()).args(args);
+        let mut command = self.command(args);
         if self.output.json {
             command.arg("--json");
         }
-        command.stdin(Stdio::null()).kill_on_drop(true);
         command.spawn().map_err(|error| failed("the child cannot be started", error))
+    }
+
+    fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(&self.program);
+        command.arg("--config").arg(self.lab.folder.config()).args(args);
+        command.stdin(Stdio::null()).kill_on_drop(true);
+        command
     }
 
     fn step(&self, command: &str) {
@@ -255,6 +289,12 @@ impl Demo {
             format!("\njournal  {}\nconfig   {}", folder.journal().display(), folder.config().display())
         });
     }
+}
+
+/// The lines of a child's `--json` output that are of one type.
+fn lines_of(output: &[u8], name: &str) -> Vec<serde_json::Value> {
+    let lines = output.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok());
+    lines.filter(|line: &serde_json::Value| line["type"] == name).collect()
 }
 
 fn failed(message: &str, error: std::io::Error) -> Error {

@@ -56,6 +56,7 @@ pub(crate) async fn run(args: &EmulateArgs, output: &Output) -> Result<Exit> {
         at: Timestamp::now(),
         buckets: args.buckets,
         volumes: args.volumes,
+        clusters: 0,
         compartments: 8,
         minted: None,
         successor: None,

@@ -1,4 +1,4 @@
-//! A tenancy to rehearse in: two regions, some compartments, a replicated vault, one key that is due, buckets, volumes.
+//! A tenancy to rehearse in: two regions, some compartments, a replicated vault, one key that is due, buckets, volumes, clusters.
 //!
 //! Seeded in the same order with the same numbers it gets the same ids, so that a journal written
 //! against it yesterday still speaks of it today.
@@ -22,6 +22,8 @@ pub(crate) struct Seed {
     pub(crate) buckets: u32,
     /// How many volumes; one in three is a boot volume, one in two has a backup.
     pub(crate) volumes: u32,
+    /// How many OKE clusters.
+    pub(crate) clusters: u32,
     /// How many compartments below the root.
     pub(crate) compartments: u32,
     /// A version that was minted later, and when.
@@ -42,6 +44,7 @@ pub(crate) struct Tenancy {
     pub(crate) key: KeyId,
     pub(crate) buckets: Vec<ResourceId>,
     pub(crate) blocks: Vec<ResourceId>,
+    pub(crate) clusters: Vec<ResourceId>,
 }
 
 impl Seed {
@@ -89,6 +92,8 @@ impl Seed {
             }
             blocks.push(volume);
         }
+        let cluster = |number| world.add_cluster(&home, &compartment, &format!("cluster-{number}")).key(&key).done();
+        let clusters = (0..self.clusters).map(cluster).collect();
         // Last, so that everything before it has the ids it had the first time.
         if let Some((version, created)) = &self.minted {
             world.restore_version(&key, version, *created);
@@ -96,7 +101,7 @@ impl Seed {
         if let Some((successor, version, created)) = &self.successor {
             world.restore_successor(&key, successor, version, *created);
         }
-        Tenancy { world, home, replica, compartment, vault, key, buckets, blocks }
+        Tenancy { world, home, replica, compartment, vault, key, buckets, blocks, clusters }
     }
 }
 

@@ -23,6 +23,21 @@ impl fmt::Display for Foreign<'_> {
     }
 }
 
+/// What a person is told to do: of our own making or an adapter's, so it may be longer than a name, and is not cut short.
+pub(crate) struct Advice<'a>(pub(crate) &'a str);
+
+const ADVICE_MAX: usize = 1000;
+
+impl fmt::Display for Advice<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.chars().take(ADVICE_MAX).try_for_each(|c| {
+            let mut shown = String::new();
+            push(&mut shown, c);
+            f.write_str(&shown)
+        })
+    }
+}
+
 /// Several lines of our own making that embed foreign text: line breaks stay, the rest is escaped.
 pub(crate) fn lines(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
@@ -62,6 +77,13 @@ mod tests {
     #[test]
     fn a_name_cannot_fill_the_screen() {
         assert_eq!(Foreign(&"x".repeat(10_000)).to_string().chars().count(), LENGTH_MAX + 1);
+    }
+
+    #[test]
+    fn advice_is_told_whole_and_harmlessly() {
+        assert_eq!(Advice(&"x".repeat(500)).to_string().len(), 500);
+        assert_eq!(Advice(&"x".repeat(10_000)).to_string().len(), ADVICE_MAX);
+        assert_eq!(Advice("a\nb\u{1b}").to_string(), "a\\u{a}b\\u{1b}");
     }
 
     #[test]

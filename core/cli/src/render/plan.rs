@@ -37,7 +37,9 @@ pub(crate) fn text(plan: &Plan) -> String {
         row("replicas", format!("waits until {} has the new version", replicas.join(", ")));
     }
     for hole in &plan.holes {
-        row("not seen", format!("{:?} in {}", hole.state, hole.region));
+        let kind = hole.kind.as_ref().map(|kind| format!("{kind}s: ")).unwrap_or_default();
+        let place = hole.compartment.as_ref().map(|place| format!("{place}, ")).unwrap_or_default();
+        row("not seen", format!("{kind}{:?} in {place}{}", hole.state, hole.region));
     }
     for finding in tables::findings(&plan.findings) {
         row("finding", finding);

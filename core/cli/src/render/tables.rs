@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use comfy_table::{ContentArrangement, Table};
 use keywheel::model::{DependentReport, DueKey, DueState, Finding, FindingKind, Outcome, Report, RotationSummary};
 
-use super::escape::{Foreign, lines};
+use super::escape::{Advice, Foreign, lines};
 use crate::exit::Exit;
 
 pub(super) fn table<const N: usize>(header: [&str; N]) -> Table {
@@ -87,7 +87,7 @@ pub(crate) fn dependents(rows: &[DependentReport]) -> String {
             row.dependent.region.to_string(),
             Foreign(&row.dependent.name).to_string(),
             row.dependent.id.to_string(),
-            Foreign(why).to_string(),
+            Advice(why).to_string(),
         ]);
     }
     table.trim_fmt()

@@ -73,8 +73,16 @@ impl Rig {
         key: impl FnOnce(&Tenancy) -> KeyId,
     ) -> Self {
         let settings = WorldSettings { kms_per_second: None, ..settings };
-        let seed =
-            Seed { at: now(), buckets: BUCKETS, volumes, compartments: 3, minted: None, successor: None, settings };
+        let seed = Seed {
+            at: now(),
+            buckets: BUCKETS,
+            volumes,
+            clusters: 0,
+            compartments: 3,
+            minted: None,
+            successor: None,
+            settings,
+        };
         let tenancy = seed.grow(clock);
         let key = key(&tenancy);
         let dir = tempfile::tempdir().expect("a folder");

@@ -22,6 +22,15 @@ pub(crate) struct Recorder {
 
 impl Recorder {
     pub(crate) fn start() -> Self {
+        Self::answering(None)
+    }
+
+    /// One that answers every call which is no listing with 200 and this body.
+    pub(crate) fn with_body(body: &Value) -> Self {
+        Self::answering(Some(body.to_string()))
+    }
+
+    fn answering(body: Option<String>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = listener.local_addr().expect("it is bound");
         let seen = Arc::<Mutex<Vec<Value>>>::default();
@@ -29,7 +38,7 @@ impl Recorder {
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 // The last connection is made by whoever drops the recorder and says nothing.
-                match answer(stream) {
+                match answer(stream, body.as_deref()) {
                     Some(request) => kept.lock().unwrap_or_else(PoisonError::into_inner).push(request),
                     None => return,
                 }
@@ -56,7 +65,7 @@ impl Drop for Recorder {
 }
 
 /// Takes one request of a connection and answers it: a listing has a second page, everything else is not there.
-fn answer(mut stream: TcpStream) -> Option<Value> {
+fn answer(mut stream: TcpStream, known: Option<&str>) -> Option<Value> {
     let mut reader = BufReader::new(stream.try_clone().expect("a socket has a second handle"));
     let mut line = String::new();
     reader.read_line(&mut line).ok().filter(|length| *length > 0)?;
@@ -77,10 +86,10 @@ fn answer(mut stream: TcpStream) -> Option<Value> {
     let pairs = query.split('&').filter_map(|pair| pair.split_once('=')).map(|(n, v)| (decode(n), decode(v)));
     let query: BTreeMap<String, String> = pairs.collect();
     let is_first_page = query.contains_key("limit") && !query.contains_key("page");
-    let (head, text) = if is_first_page {
-        (format!("200 OK\r\nopc-next-page: {NEXT_PAGE}"), "[]")
-    } else {
-        ("404 Not Found".to_owned(), r#"{"code":"NotAuthorizedOrNotFound","message":"none"}"#)
+    let (head, text) = match known {
+        _ if is_first_page => (format!("200 OK\r\nopc-next-page: {NEXT_PAGE}"), "[]"),
+        Some(body) => ("200 OK".to_owned(), body),
+        None => ("404 Not Found".to_owned(), r#"{"code":"NotAuthorizedOrNotFound","message":"none"}"#),
     };
     let answer = format!(
         "HTTP/1.1 {head}\r\ncontent-type: application/json\r\nopc-request-id: R1\r\ncontent-length: {}\r\n\

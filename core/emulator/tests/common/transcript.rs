@@ -1,4 +1,4 @@
-//! What the official Python SDK (oci 2.189.0) sends for each call of block storage, as it was recorded.
+//! What the official Python SDK (oci 2.189.0) sends for each call of block storage and of what is only read, as it was recorded.
 //!
 //! Two tests compare with it: the SDK itself, where it is installed, and keywheel's own adapters, always.
 
@@ -15,4 +15,26 @@ pub(crate) fn facts() -> Value {
 /// Each request: method, path, query, body, conditions.
 pub(crate) fn block_storage() -> Value {
     serde_json::from_str(include_str!("../transcripts/block_storage.json")).expect("a transcript is JSON")
+}
+
+/// The same for clusters.
+pub(crate) fn holders() -> Value {
+    serde_json::from_str(include_str!("../transcripts/holders.json")).expect("a transcript is JSON")
+}
+
+/// A node pool as the recorder shows it, with a field that only reading knows and one that says nothing.
+pub(crate) fn node_pool() -> Value {
+    json!({
+        "id": facts()["id"], "compartmentId": facts()["compartment"], "lifecycleState": "ACTIVE",
+        "nodeConfigDetails": {
+            "size": 3, "kmsKeyId": "ocid1.key.oc1.iad.v.before", "computeClusterId": "ocid1.computecluster.oc1.c",
+            "nsgIds": ["ocid1.nsg.oc1.a"], "isPvEncryptionInTransitEnabled": true, "freeformTags": null,
+            "placementConfigs": [{ "availabilityDomain": "AD-1", "subnetId": "ocid1.subnet.oc1.a" }],
+        },
+    })
+}
+
+/// What the SDK sends for reading that pool and then naming another key in details that are otherwise the same.
+pub(crate) fn node_pool_update() -> Value {
+    serde_json::from_str(include_str!("../transcripts/node_pool_update.json")).expect("a transcript is JSON")
 }

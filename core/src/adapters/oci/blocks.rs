@@ -61,6 +61,11 @@ pub(crate) fn calls(kind: &Kind) -> Option<&'static Calls> {
     }
 }
 
+/// Whether a kind is a volume and not a backup.
+pub(crate) fn is_volume(kind: &Kind) -> bool {
+    matches!(kind, Kind::BlockVolume | Kind::BootVolume)
+}
+
 /// One page of a kind in a compartment. Without an availability domain all of them are listed (SDK 2.189.0).
 pub(crate) async fn page(
     client: &Client,

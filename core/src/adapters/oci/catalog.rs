@@ -15,7 +15,7 @@ use super::call::Call;
 use super::client::Client;
 use super::locate::is_hidden;
 use super::operation::Operation;
-use super::{blocks, search, wire};
+use super::{blocks, holders, search, wire};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{
     Compartment, CompartmentId, Coverage, CoverageState, Dependent, FoundBy, KeyId, Kind, NamespaceName, Region,
@@ -107,6 +107,9 @@ impl Catalog {
         if let Some(calls) = blocks::calls(&kind) {
             return self.list_blocks(pass, kind, calls, compartment, page).await;
         }
+        if let Some(calls) = holders::calls(&kind) {
+            return self.list_holders(pass, kind, calls, compartment, page).await;
+        }
         if kind != Kind::Bucket {
             let coverage = vec![pass.coverage(Some((&kind, &compartment)), CoverageState::Unsupported)];
             return Ok(Reply::bare(CatalogPage { candidates: Vec::new(), coverage, next }));
@@ -163,6 +166,32 @@ impl Catalog {
         let more =
             more.map(|page| Step::List { kind: kind.clone(), compartment, page: Some(page), hidden: false }.cursor());
         Ok(answer.reply(CatalogPage { candidates: candidates?, coverage, next: more.or(next) }))
+    }
+
+    /// A page of clusters and the like: most listings name no key, so whoever looks for one reads each.
+    async fn list_holders(
+        &self,
+        pass: &Pass<'_>,
+        kind: Kind,
+        calls: &holders::Calls,
+        compartment: CompartmentId,
+        page: Option<String>,
+    ) -> Result<Reply<CatalogPage>> {
+        let place = Some((&kind, &compartment));
+        let next = Step::after(pass.selector, place).map(|step| step.cursor());
+        let part = holders::page(&self.client, calls, &kind, pass.region, &compartment, page.as_deref()).await;
+        let (answer, candidates) = match part {
+            Ok(part) => part,
+            Err(error) => return pass.verdict(error, place, next),
+        };
+        let more = answer.witnesses.next_page.clone();
+        let coverage = match &more {
+            Some(_) => Vec::new(),
+            None => vec![pass.coverage(place, CoverageState::Listed)],
+        };
+        let more =
+            more.map(|page| Step::List { kind: kind.clone(), compartment, page: Some(page), hidden: false }.cursor());
+        Ok(answer.reply(CatalogPage { candidates, coverage, next: more.or(next) }))
     }
 
     /// Lists a page and reads each bucket in it.
@@ -330,6 +359,9 @@ fn searched(
         "volumebackup" => Kind::BlockVolumeBackup,
         "bootvolume" => Kind::BootVolume,
         "bootvolumebackup" => Kind::BootVolumeBackup,
+        "clusterscluster" | "cluster" => Kind::Cluster,
+        "clustersnodepool" | "nodepool" => Kind::NodePool,
+        "instanceconfiguration" => Kind::InstanceConfiguration,
         other => Kind::Other(other.to_owned()),
     };
     let tags = wire::tags(found.freeform_tags, found.defined_tags);

@@ -14,11 +14,11 @@ use super::endpoint::Endpoints;
 use super::operation::Operation;
 use super::transport::{Timeouts, Transport};
 use super::wire;
-use crate::adapters::layers::{Retrier, RetryPolicy};
+use crate::adapters::layers::{PacePolicy, Pacer, Retrier, RetryPolicy};
 use crate::adapters::system::{SystemClock, SystemRandom};
 use crate::error::{ErrorKind, Result};
 use crate::model::{CompartmentId, NamespaceName, Region};
-use crate::ports::{Clock, Random};
+use crate::ports::{Clock, Pace, Random};
 
 /// Listings ask for this many items at once.
 pub(crate) const PAGE_ITEMS_MAX: u32 = 1000;
@@ -38,6 +38,8 @@ pub struct ClientSettings {
     pub timeouts: Timeouts,
     /// How reads are retried within the transport.
     pub retry: RetryPolicy,
+    /// How fast services are asked.
+    pub pace: PacePolicy,
     /// What retries wait by.
     pub clock: Arc<dyn Clock>,
     /// What retries draw their jitter from.
@@ -53,6 +55,7 @@ impl Default for ClientSettings {
             endpoints: Endpoints::production(),
             timeouts: Timeouts::default(),
             retry: RetryPolicy::default(),
+            pace: PacePolicy::default(),
             clock: Arc::new(SystemClock),
             random: Arc::new(SystemRandom),
         }
@@ -79,13 +82,8 @@ impl Client {
     /// # Errors
     /// `Config`, with every problem of the profile in one message.
     pub fn from_config_file(settings: ClientSettings) -> Result<Arc<Self>> {
-        Self::from_profile(ProfileKind::Any, settings)
-    }
-
-    /// The same, when the profile must sign in a certain way.
-    pub(crate) fn from_profile(kind: ProfileKind, settings: ClientSettings) -> Result<Arc<Self>> {
         let (file, name) = (settings.config_file.as_deref(), settings.profile.as_deref());
-        let profile = Profile { file, name, passphrase: settings.passphrase.as_ref(), kind };
+        let profile = Profile { file, name, passphrase: settings.passphrase.as_ref(), kind: ProfileKind::Any };
         let file = ConfigFile::load(profile, &*settings.clock)?;
         Ok(Self::with_principal(file.into_principal(Arc::clone(&settings.clock)), settings))
     }
@@ -94,8 +92,9 @@ impl Client {
     #[must_use]
     pub fn with_principal(principal: Principal, settings: ClientSettings) -> Arc<Self> {
         let Principal { credentials, tenancy, region } = principal;
+        let pacer = Arc::new(Pacer::new(Arc::clone(&settings.clock), settings.pace));
         let retrier = Retrier::new(settings.clock, settings.random, settings.retry);
-        let transport = Transport::new(settings.endpoints, credentials, retrier, settings.timeouts);
+        let transport = Transport::new(settings.endpoints, credentials, retrier, pacer, settings.timeouts);
         Arc::new(Self { transport, tenancy, region, namespace: Mutex::new(None) })
     }
 
@@ -121,6 +120,12 @@ impl Client {
     #[must_use]
     pub fn calls(&self) -> BTreeMap<Operation, u64> {
         self.transport.counts()
+    }
+
+    /// What paces its requests: to keep what was learned from one run to the next.
+    #[must_use]
+    pub fn pace(&self) -> Arc<dyn Pace> {
+        Arc::clone(&self.transport.pacer) as _
     }
 
     #[cfg(test)]

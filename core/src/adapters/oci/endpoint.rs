@@ -59,7 +59,8 @@ impl Endpoints {
         }
         let domain = region::domain(region)?;
         let host = match service {
-            Service::BlockStorage => format!("iaas.{region}.{domain}"),
+            Service::BlockStorage | Service::Compute => format!("iaas.{region}.{domain}"),
+            Service::ContainerEngine => format!("containerengine.{region}.oci.{domain}"),
             Service::Identity => format!("identity.{region}.oci.{domain}"),
             Service::KmsVault => format!("kms.{region}.{domain}"),
             Service::Notifications => format!("notification.{region}.{domain}"),
@@ -195,6 +196,10 @@ mod tests {
         );
         assert_eq!(host(Service::KmsVault, "us-ashburn-1"), "https://kms.us-ashburn-1.oraclecloud.com/");
         assert_eq!(host(Service::Identity, "eu-madrid-2"), "https://identity.eu-madrid-2.oci.oraclecloud.eu/");
+        assert_eq!(
+            host(Service::ContainerEngine, "us-ashburn-1"),
+            "https://containerengine.us-ashburn-1.oci.oraclecloud.com/"
+        );
         assert_eq!(host(Service::Search, "uk-gov-london-1"), "https://query.uk-gov-london-1.oci.oraclegovcloud.uk/");
         assert_eq!(host(Service::ObjectStorage, "us-phoenix-1"), "https://objectstorage.us-phoenix-1.oraclecloud.com/");
         assert_eq!(host(Service::Notifications, "us-phoenix-1"), "https://notification.us-phoenix-1.oraclecloud.com/");

@@ -9,6 +9,7 @@ mod catalog;
 mod client;
 pub mod credentials;
 mod endpoint;
+mod holders;
 mod key_store;
 mod locate;
 #[cfg(test)]
@@ -27,5 +28,5 @@ pub use client::{Client, ClientSettings};
 pub use endpoint::Endpoints;
 pub use key_store::VaultKeyStore;
 pub use ons::Topic;
-pub use rekey::{BlockReKeyer, BucketReKeyer, Rekeyers};
+pub use rekey::{BlockReKeyer, BucketReKeyer, HolderReader, NodePoolReKeyer, Rekeyers};
 pub use transport::Timeouts;

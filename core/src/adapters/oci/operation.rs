@@ -10,6 +10,10 @@
 pub enum Service {
     /// Block storage, a part of OCI's core services.
     BlockStorage,
+    /// Instance configurations, a part of OCI's core services.
+    Compute,
+    /// Kubernetes clusters and their node pools.
+    ContainerEngine,
     /// Compartments, regions, availability domains.
     Identity,
     /// Keys and versions; its endpoint is the vault's own and comes from GetVault.
@@ -217,6 +221,34 @@ table! {
     UpdateBootVolumeBackup, "update_boot_volume_backup", BlockStorage, Put,
         "/20160918/bootVolumeBackups/{bootVolumeBackupId}",
         ["BOOT_VOLUME_BACKUP_UPDATE", "VOLUME_INSPECT", "KEY_ASSOCIATE", "KEY_DISASSOCIATE"], NO, YES, YES;
+
+    /// Lists the clusters of one compartment; the listing does not name the key.
+    ListClusters, "list_clusters", ContainerEngine, Get, "/20180222/clusters", ["CLUSTER_INSPECT"], NO, NO, NO;
+    /// Reads a cluster, its key included.
+    GetCluster, "get_cluster", ContainerEngine, Get, "/20180222/clusters/{clusterId}", ["CLUSTER_READ"], NO, NO, NO;
+
+    /// Lists the node pools of one compartment; the listing names the key.
+    ListNodePools, "list_node_pools", ContainerEngine, Get, "/20180222/nodePools", ["CLUSTER_NODE_POOL_INSPECT"],
+        NO, NO, NO;
+    /// Reads a node pool, with everything its nodes are made with.
+    GetNodePool, "get_node_pool", ContainerEngine, Get, "/20180222/nodePools/{nodePoolId}",
+        ["CLUSTER_NODE_POOL_READ"], NO, NO, NO;
+    /// Says which key the boot volumes of new nodes are under; the rest is sent back as it was read.
+    UpdateNodePool, "update_node_pool", ContainerEngine, Put, "/20180222/nodePools/{nodePoolId}",
+        ["CLUSTER_NODE_POOL_UPDATE", "KEY_ASSOCIATE", "KEY_DISASSOCIATE"], NO, YES, YES;
+    /// Lists the work requests of clusters and node pools in one compartment.
+    ListClusterWorkRequests, "list_cluster_work_requests", ContainerEngine, Get, "/20180222/workRequests",
+        ["CLUSTER_WORK_REQUEST_INSPECT"], NO, NO, NO;
+    /// Reads a work request of a cluster or node pool.
+    GetClusterWorkRequest, "get_cluster_work_request", ContainerEngine, Get, "/20180222/workRequests/{workRequestId}",
+        ["CLUSTER_WORK_REQUEST_READ"], NO, NO, NO;
+
+    /// Lists the instance configurations of one compartment; the listing does not name keys.
+    ListInstanceConfigurations, "list_instance_configurations", Compute, Get, "/20160918/instanceConfigurations",
+        ["INSTANCE_CONFIGURATION_INSPECT"], NO, NO, NO;
+    /// Reads an instance configuration, with the keys of what it launches.
+    GetInstanceConfiguration, "get_instance_configuration", Compute, Get,
+        "/20160918/instanceConfigurations/{instanceConfigurationId}", ["INSTANCE_CONFIGURATION_READ"], NO, NO, NO;
 
     /// Reads a topic.
     GetTopic, "get_topic", Notifications, Get, "/20181201/topics/{topicId}", ["ONS_TOPIC_READ"], NO, NO, NO;

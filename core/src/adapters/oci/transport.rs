@@ -21,7 +21,7 @@ use super::credentials::{Credentials, Refreshed};
 use super::endpoint::{Endpoints, is_loopback};
 use super::operation::{Method, Operation, Resend, Service};
 use super::sign::{BodyHeaders, Signable, authorization, content_sha256, http_date};
-use crate::adapters::layers::Retrier;
+use crate::adapters::layers::{Limit, Pacer, Retrier};
 use crate::adapters::system::SystemRandom;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::Timestamp;
@@ -35,6 +35,9 @@ const RENEWALS_MAX: usize = 3;
 const JSON: &str = "application/json";
 /// The `user-agent` of everything that is sent.
 pub(crate) const AGENT: &str = concat!("keywheel/", env!("CARGO_PKG_VERSION"));
+
+/// How long a dated request waits for its turn: far less than any margin of its date.
+const MINT_PATIENCE: Duration = Duration::from_secs(1);
 
 /// How long one attempt may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,6 +68,7 @@ pub(crate) struct Transport {
     pub endpoints: Endpoints,
     credentials: Arc<dyn Credentials>,
     retrier: Retrier,
+    pub(crate) pacer: Arc<Pacer>,
     timeouts: Timeouts,
     /// Built when first needed: a loopback lab needs no root certificates.
     clients: Mutex<Vec<((Wire, bool), reqwest::Client)>>,
@@ -76,12 +80,14 @@ impl Transport {
         endpoints: Endpoints,
         credentials: Arc<dyn Credentials>,
         retrier: Retrier,
+        pacer: Arc<Pacer>,
         timeouts: Timeouts,
     ) -> Self {
         Self {
             endpoints,
             credentials,
             retrier,
+            pacer,
             timeouts,
             clients: Mutex::new(Vec::new()),
             counts: Mutex::new(BTreeMap::new()),
@@ -102,11 +108,10 @@ impl Transport {
     /// renewed credentials can mend, which is no option for a mint.
     pub(crate) async fn send(&self, call: &Call) -> Result<Answer> {
         if call.operation.mints() {
-            let answer = self.attempt(call, Wire::Single).await;
-            if answer.as_ref().is_err_and(|error| error.status() == Some(401)) {
-                self.renew_for_the_next().await;
-            }
-            return answer;
+            return match self.attempt(call, Wire::Single).await {
+                Err(error) if error.status() == Some(401) => Err(self.renewed_for_the_next(error).await),
+                answer => answer,
+            };
         }
         match call.operation.resend() {
             Resend::Freely => self.retrier.read(|| self.refreshing(call)).await,
@@ -114,11 +119,16 @@ impl Transport {
         }
     }
 
-    /// After a mint was refused with 401: what is sent next, under a date that is journaled for it, is signed with
-    /// renewed credentials. The mint itself is not sent again (A7).
-    async fn renew_for_the_next(&self) {
-        if let Err(error) = self.credentials.refresh().await {
-            tracing::warn!(%error, "credentials could not be renewed after a 401");
+    /// After a mint was refused with 401. The mint itself is not sent again (A7); but if the credentials could be
+    /// renewed, another one makes sense, under a date that is journaled for it.
+    async fn renewed_for_the_next(&self, error: Error) -> Error {
+        match self.credentials.refresh().await {
+            Ok(Refreshed::Renewed) => error.retry_later(None),
+            Ok(Refreshed::Same) => error,
+            Err(cause) => {
+                tracing::warn!(error = %cause, "credentials could not be renewed after a 401");
+                error
+            }
         }
     }
 
@@ -142,10 +152,17 @@ impl Transport {
         };
         let url = call.url(&base)?;
         let client = self.client(wire, is_loopback(&url))?;
+        // Before it takes its turn: credentials that end may have to be fetched.
+        self.credentials.key_id().await.map_err(Error::cannot_have_landed)?;
+        // A mint is dated already: it does not wait for long, and is refused before it is sent.
+        let patience = (wire == Wire::Single).then_some(MINT_PATIENCE);
+        let (service, limit) = paced(call.operation.service());
+        let left = self.pacer.turn(service, limit, &call.region, patience).await?;
         let signed = call.date.unwrap_or_else(present);
         let request = self.request(call, url, signed).await?;
         *self.counts.lock().unwrap_or_else(PoisonError::into_inner).entry(call.operation).or_default() += 1;
         let answer = self.exchange(call, &client, request, signed).await;
+        self.pacer.answered(service, limit, &call.region, left, &answer);
         let status = answer.as_ref().map_or_else(Error::status, |_| Some(200));
         tracing::debug!(operation = call.operation.name(), region = %call.region, status, "call");
         answer
@@ -316,6 +333,21 @@ pub(crate) fn tls(trust: Trust) -> Result<ClientConfig> {
         }
     }
     Ok(builder.with_root_certificates(roots).with_no_client_auth())
+}
+
+/// The name that a service's rate is kept under, and whose its limit is.
+const fn paced(service: Service) -> (&'static str, Limit) {
+    match service {
+        Service::BlockStorage => ("iaas", Limit::Unknown),
+        Service::Compute => ("compute", Limit::Unknown),
+        Service::ContainerEngine => ("containerengine", Limit::Unknown),
+        Service::Identity => ("identity", Limit::Unknown),
+        Service::KmsManagement => ("kms", Limit::Shared),
+        Service::KmsVault => ("kms_vault", Limit::Shared),
+        Service::Notifications => ("ons", Limit::Unknown),
+        Service::ObjectStorage => ("objectstorage", Limit::Unknown),
+        Service::Search => ("search", Limit::Unknown),
+    }
 }
 
 fn method(method: Method) -> reqwest::Method {

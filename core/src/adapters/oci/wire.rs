@@ -324,6 +324,11 @@ pub(crate) struct UpdateBucket<'a> {
     pub kms_key_id: &'a KeyId,
 }
 
+/// A key as a body names it; none or the empty text is Oracle's own.
+pub(crate) fn key(id: Option<&str>) -> Result<Option<KeyId>, String> {
+    id.filter(|id| !id.is_empty()).map(KeyId::parse).transpose().map_err(|why| why.to_string())
+}
+
 /// What is read of Volume, BootVolume, VolumeBackup and BootVolumeBackup; listings send the same.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -341,14 +346,67 @@ pub(crate) struct Block {
 impl Block {
     /// The key; none or the empty text is Oracle's own.
     pub(crate) fn key(&self) -> Result<Option<KeyId>, String> {
-        let id = self.kms_key_id.as_deref().filter(|id| !id.is_empty());
-        id.map(KeyId::parse).transpose().map_err(|why| why.to_string())
+        key(self.kms_key_id.as_deref())
     }
 
     /// Whether the service shows it and it is gone.
     pub(crate) fn is_terminated(&self) -> bool {
         self.lifecycle_state == "TERMINATED"
     }
+}
+
+/// What is read of Cluster and ClusterSummary; the summary lacks the key.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Cluster {
+    pub id: ResourceId,
+    pub compartment_id: CompartmentId,
+    pub name: Option<String>,
+    pub lifecycle_state: Option<String>,
+    pub kms_key_id: Option<String>,
+    pub freeform_tags: Option<Freeform>,
+    pub defined_tags: Option<Defined>,
+}
+
+/// What is read of InstanceConfiguration and its summary; the summary lacks the details.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct InstanceConfiguration {
+    pub id: ResourceId,
+    pub compartment_id: CompartmentId,
+    pub display_name: Option<String>,
+    /// Read as it is: a configuration comes in two shapes, and the one with options nests the other.
+    pub instance_details: Option<serde_json::Value>,
+    pub freeform_tags: Option<Freeform>,
+    pub defined_tags: Option<Defined>,
+}
+
+/// What is read of NodePool and NodePoolSummary.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct NodePool {
+    pub id: ResourceId,
+    pub compartment_id: CompartmentId,
+    pub name: Option<String>,
+    pub lifecycle_state: Option<String>,
+    /// Kept whole, fields unknown to us included: an update sends it back.
+    pub node_config_details: Option<serde_json::Map<String, serde_json::Value>>,
+    pub node_pool_cycling_details: Option<NodePoolCycling>,
+    pub freeform_tags: Option<Freeform>,
+    pub defined_tags: Option<Defined>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct NodePoolCycling {
+    pub is_node_cycling_enabled: Option<bool>,
+}
+
+/// The part of UpdateNodePoolDetails that is sent.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct UpdateNodePool {
+    pub node_config_details: serde_json::Map<String, serde_json::Value>,
 }
 
 /// UpdateVolumeKmsKeyDetails, UpdateBootVolumeKmsKeyDetails, and the one field that is sent of

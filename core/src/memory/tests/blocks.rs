@@ -28,8 +28,22 @@ fn hangs_on(lab: &Lab, id: &ResourceId) -> (KeyId, String) {
 }
 
 #[test]
-fn the_same_key_again_leaves_the_data_key_on_the_superseded_version() {
+fn the_same_key_again_makes_the_data_key_of_a_volume_anew_and_does_nothing_to_a_backup() {
     let lab = lab(WorldSettings::instant());
+    let volume = volume(&lab, "v");
+    let backup = lab.world.others_back_up(&volume, "b");
+    let (old, new) = (lab.current(), lab.minted());
+    assign(&lab, &volume, lab.key.as_str()).expect("it is accepted");
+    assert_eq!(lab.world.wrapping_version(&volume), Some(new));
+    let before = lab.world.get_block(&us(), &at(&lab, &backup)).expect("it can be read");
+    let told = assign(&lab, &backup, lab.key.as_str()).expect("it is accepted");
+    assert_ne!(told.etag, before.etag);
+    assert_eq!(lab.world.wrapping_version(&backup), Some(old));
+}
+
+#[test]
+fn where_the_guide_is_right_the_same_key_again_leaves_the_data_key_on_the_superseded_version() {
+    let lab = lab(WorldSettings { same_key_regenerates: false, ..WorldSettings::instant() });
     let volume = volume(&lab, "v");
     let (old, before) = (lab.current(), lab.world.get_block(&us(), &at(&lab, &volume)).expect("it can be read"));
     let new = lab.minted();

@@ -27,7 +27,7 @@ pub fn apply(state: Option<State>, at: Timestamp, hash: &LineHash, fact: &PageFa
         PageFact::StepFailed(f) => f.item,
         PageFact::StepSettled(f) => f.item,
         PageFact::StepCompleted(f) => f.item,
-        PageFact::Outcome { item, .. } => *item,
+        PageFact::Outcome { item, .. } | PageFact::SeenAgain { item } => *item,
     };
     let steps = state.inventory.steps.len();
     let Some(progress) = state.progress.get_mut(item as usize) else {
@@ -66,6 +66,8 @@ fn apply_to_item(progress: &mut Progress, at: Timestamp, steps: usize, fact: &Pa
             progress.error = Some(failed.error.clone());
             progress.not_before = Some(failed.not_before);
             progress.busy_since = progress.busy_since.or(Some(at)).filter(|_| failed.is_busy);
+            progress.missing_since = progress.missing_since.or(Some(at)).filter(|_| failed.is_missing);
+            progress.missing_at = Some(at).filter(|_| failed.is_missing);
             match (&progress.step, failed.in_doubt) {
                 // A read failed, or a doubt stays one: the step keeps its place.
                 (StepState::Intended, true) | (StepState::Completed(..), _) => {
@@ -121,6 +123,16 @@ fn apply_to_item(progress: &mut Progress, at: Timestamp, steps: usize, fact: &Pa
             } else {
                 StepState::Completed(begun.clone(), completed.clone())
             };
+        }
+        PageFact::SeenAgain { .. } => {
+            if progress.missing_since.take().is_none() {
+                return Err(PageViolation("it was not missing"));
+            }
+            progress.missing_at = None;
+            progress.is_seen_again = true;
+            progress.not_before = None;
+            // Counted: what comes and goes is not waited for without end.
+            progress.failures += 1;
         }
         PageFact::Outcome { outcome, .. } => progress.outcome = Some(outcome.clone()),
         PageFact::PageInventory(_) => return Err(PageViolation("it has its inventory already")),

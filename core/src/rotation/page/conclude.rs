@@ -3,6 +3,9 @@
 //! For a kind with a re-wrap step, key-id equality alone is never `already` (R10): it takes a work request
 //! of ours that was accepted after the new version was in use, and the key read back.
 
+use std::time::Duration;
+
+use super::absence::{Answered, missing};
 use super::fact::{PageFact, StepBegun, StepCompleted, StepFailed, StepSettled};
 use super::state::{State, StepState};
 use crate::model::{
@@ -22,32 +25,44 @@ pub fn conclude_begun(
     vec![PageFact::StepBegun(StepBegun { item, work_request, etag, request_id })]
 }
 
+/// When to try again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Later {
+    /// After a failure.
+    pub retry: Timestamp,
+    /// The local clock now.
+    pub now: Timestamp,
+    /// How far two 404s must lie apart to mean anything (R10).
+    pub absence_settle: Duration,
+}
+
 /// A call about a dependent failed: try again later, settle, or give up.
 #[must_use]
-pub fn conclude_failure(state: &State, item: u32, error: &Error, not_before: Timestamp) -> Vec<PageFact> {
+pub fn conclude_failure(state: &State, item: u32, error: &Error, later: &Later) -> Vec<PageFact> {
     let was_intended = state.at(item).is_some_and(|progress| matches!(progress.step, StepState::Intended));
     let in_doubt = was_intended && error.landed() != Landed::No;
     if error.retry() == Retry::Never && !in_doubt {
         return match error.kind() {
-            ErrorKind::NotFound if state.at(item).is_some_and(|progress| progress.attempts <= 1) => {
-                failed(item, error, false, not_before)
+            // Gone, or not permitted: whoever can still read it afterwards may not change it.
+            ErrorKind::NotFound if !state.at(item).is_some_and(|progress| progress.is_seen_again) => {
+                missing(state, item, false, Answered::Change, later)
             }
             _ => vec![PageFact::Outcome { item, outcome: Outcome::Blocked { why: error.to_string() } }],
         };
     }
-    failed(item, error, in_doubt, not_before)
+    failed(item, error, in_doubt, later)
 }
 
 /// A read that should settle a step or judge its effect failed: what was in doubt stays so.
 #[must_use]
-pub fn conclude_unread(state: &State, item: u32, error: &Error, not_before: Timestamp) -> Vec<PageFact> {
+pub fn conclude_unread(state: &State, item: u32, error: &Error, later: &Later) -> Vec<PageFact> {
     match state.at(item).map(|progress| &progress.step) {
-        Some(StepState::Intended) => failed(item, error, true, not_before),
-        _ => conclude_failure(state, item, error, not_before),
+        Some(StepState::Intended) => failed(item, error, true, later),
+        _ => conclude_failure(state, item, error, later),
     }
 }
 
-fn failed(item: u32, error: &Error, in_doubt: bool, not_before: Timestamp) -> Vec<PageFact> {
+fn failed(item: u32, error: &Error, in_doubt: bool, later: &Later) -> Vec<PageFact> {
     let counted = error.kind() != ErrorKind::Throttled;
     vec![PageFact::StepFailed(StepFailed {
         item,
@@ -55,7 +70,8 @@ fn failed(item: u32, error: &Error, in_doubt: bool, not_before: Timestamp) -> Ve
         in_doubt,
         counted,
         is_busy: false,
-        not_before,
+        is_missing: false,
+        not_before: later.retry,
     })]
 }
 
@@ -83,7 +99,7 @@ pub enum Polled {
 
 /// A work request was looked at. One accepted before the new version was in use does not count.
 #[must_use]
-pub fn conclude_polled(item: u32, polled: &Polled, in_use_since: Timestamp, not_before: Timestamp) -> Vec<PageFact> {
+pub fn conclude_polled(item: u32, polled: &Polled, in_use_since: Timestamp, later: &Later) -> Vec<PageFact> {
     match polled {
         Polled::Working => Vec::new(),
         Polled::Completed { accepted_at: Some(accepted), .. } if *accepted < in_use_since => {
@@ -93,7 +109,8 @@ pub fn conclude_polled(item: u32, polled: &Polled, in_use_since: Timestamp, not_
                 in_doubt: false,
                 counted: true,
                 is_busy: false,
-                not_before,
+                is_missing: false,
+                not_before: later.retry,
             })]
         }
         Polled::Completed { accepted_at, finished_at } => {
@@ -105,7 +122,8 @@ pub fn conclude_polled(item: u32, polled: &Polled, in_use_since: Timestamp, not_
             in_doubt: false,
             counted: true,
             is_busy: false,
-            not_before,
+            is_missing: false,
+            not_before: later.retry,
         })],
     }
 }
@@ -138,6 +156,12 @@ pub struct Goal {
     pub is_only_version: bool,
 }
 
+/// The owning service's own word for gone.
+pub(super) fn terminated(item: u32) -> Vec<PageFact> {
+    let how = "the owning service says it is terminated".to_owned();
+    vec![PageFact::Outcome { item, outcome: Outcome::Gone { how } }]
+}
+
 /// What a look before a conditional step means.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Looked {
@@ -156,31 +180,45 @@ pub fn conclude_looked(
     seen: &ReadBack,
     etag: Option<Etag>,
     goal: &Goal,
-    not_before: Timestamp,
+    later: &Later,
 ) -> Looked {
     let was_intended = state.at(item).is_some_and(|progress| matches!(progress.step, StepState::Intended));
     let outcome = |outcome| Looked::Facts(vec![PageFact::Outcome { item, outcome }]);
     if seen.is_terminated {
-        return outcome(Outcome::Gone { how: "the owning service says it is terminated".to_owned() });
+        return Looked::Facts(terminated(item));
     }
-    if seen.is_invisible || seen.is_busy {
-        let error = match seen.is_busy {
-            true => "it is in a state that refuses changes",
-            false => "404: it is gone, or no longer visible to us",
-        };
+    if seen.is_invisible {
+        return Looked::Facts(missing(state, item, was_intended, Answered::Read, later));
+    }
+    if seen.is_busy {
         // Not counted while it is busy: what is being created becomes ready by itself, within a deadline.
-        let counted = !seen.is_busy;
-        let (error, is_busy) = (error.to_owned(), seen.is_busy);
-        let failed = StepFailed { item, error, in_doubt: was_intended, counted, is_busy, not_before };
-        return Looked::Facts(vec![PageFact::StepFailed(failed)]);
+        return Looked::Facts(vec![PageFact::StepFailed(StepFailed {
+            item,
+            error: "it is in a state that refuses changes".to_owned(),
+            in_doubt: was_intended,
+            counted: false,
+            is_busy: true,
+            is_missing: false,
+            not_before: later.retry,
+        })]);
     }
     let source = &state.inventory.key;
-    if goal.key == *source {
+    let is_again = state.step_of(item) == Some(StepKind::Reassign);
+    if is_again && goal.key != *source {
+        let why = "its kind was classed otherwise when it was recorded; resume, and it is looked at again";
+        return outcome(Outcome::Blocked { why: why.to_owned() });
+    }
+    if goal.key == *source && !is_again {
         let remedy = "it wants a key of its own version history, and no successor was made for it by this rotation; \
                       rotate the key again, or move it by hand";
         return outcome(Outcome::Manual { remedy: remedy.to_owned() });
     }
     match &seen.key {
+        // Reading cannot tell whether the same key again took effect. Each time makes the data key anew, so once more.
+        Some(key) if *key == goal.key && is_again => match was_intended {
+            true => Looked::Facts(conclude_found(item, None)),
+            false => Looked::Go(etag),
+        },
         Some(key) if *key == goal.key && was_intended => {
             Looked::Facts(vec![PageFact::StepSettled(StepSettled { item, adopted: None, is_done: true })])
         }
@@ -195,6 +233,9 @@ pub fn conclude_looked(
         None => outcome(Outcome::Blocked { why: "somebody moved it to Oracle's own key meanwhile".to_owned() }),
     }
 }
+
+/// What evidence of [`StepKind::Reassign`] says beside its grade.
+const SAME_KEY: &str = "it was given the key again that it has; Oracle does not document what that does";
 
 fn evidence(state: &State, seen: &ReadBack, goal: &Goal, witness: Option<&(StepBegun, StepCompleted)>) -> Evidence {
     // A re-wrap in place is not seen in the key's id, even if the key has one version.
@@ -216,18 +257,13 @@ fn evidence(state: &State, seen: &ReadBack, goal: &Goal, witness: Option<&(StepB
         request_id: witness.and_then(|(begun, _)| begun.request_id.clone()),
         witness: witness.and_then(shown),
         seen_at: witness.and_then(|(_, completed)| completed.finished_at).or(seen.server_date),
+        caveat: state.inventory.steps.contains(&StepKind::Reassign).then(|| SAME_KEY.to_owned()),
     }
 }
 
 /// Reads a dependent back: the last thing before its outcome.
 #[must_use]
-pub fn conclude_observed(
-    state: &State,
-    item: u32,
-    seen: &ReadBack,
-    goal: &Goal,
-    not_before: Timestamp,
-) -> Vec<PageFact> {
+pub fn conclude_observed(state: &State, item: u32, seen: &ReadBack, goal: &Goal, later: &Later) -> Vec<PageFact> {
     let outcome = |outcome| vec![PageFact::Outcome { item, outcome }];
     let again = |error: String| {
         vec![PageFact::StepFailed(StepFailed {
@@ -236,14 +272,15 @@ pub fn conclude_observed(
             in_doubt: false,
             counted: true,
             is_busy: false,
-            not_before,
+            is_missing: false,
+            not_before: later.retry,
         })]
     };
     if seen.is_terminated {
-        return outcome(Outcome::Gone { how: "the owning service says it is terminated".to_owned() });
+        return terminated(item);
     }
     if seen.is_invisible {
-        return again("404: it is gone, or no longer visible to us".to_owned());
+        return missing(state, item, false, Answered::Read, later);
     }
     match &seen.key {
         Some(key) if *key == goal.key => {}

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::fact::{PageFact, StepIntended};
 use super::state::{Progress, State, StepState};
-use crate::model::{Etag, Outcome, ResourceId, Settings, StepKind, Timestamp, WorkRequestId};
+use crate::model::{Etag, Outcome, RekeyClass, ResourceId, Settings, StepKind, Timestamp, WorkRequestId};
 use crate::safeguard::{Safeguard, is_on};
 
 /// What to ask of the world about dependents, by index.
@@ -22,6 +22,16 @@ pub enum PageEffect {
         item: u32,
         /// Which step.
         step: StepKind,
+    },
+    /// Read a resource again that the last answer did not show.
+    Seek {
+        /// Index.
+        item: u32,
+    },
+    /// List the place of resources that stayed unseen for as long as absence takes to settle (R10).
+    List {
+        /// Indexes.
+        items: Vec<u32>,
     },
     /// Settle a step in doubt: look for its work request, or re-read the resource.
     Find {
@@ -47,7 +57,7 @@ pub enum PageEffect {
 pub struct PageDecision {
     /// Facts that follow from facts alone.
     pub record: Vec<PageFact>,
-    /// Effects, at most as many as may be in flight. `Poll` comes alone at the end and is paced by the driver.
+    /// Effects, at most as many as may be in flight. `List` and `Poll` come at the end, one of each, and are paced by the driver.
     pub effects: Vec<PageEffect>,
     /// The earliest time at which something held back may be tried again.
     pub next: Option<Timestamp>,
@@ -57,7 +67,7 @@ pub struct PageDecision {
 #[must_use]
 pub fn decide(state: &State, in_flight: &BTreeSet<u32>, settings: &Settings, now: Timestamp) -> PageDecision {
     let mut decision = PageDecision::default();
-    let mut tickets = Vec::new();
+    let (mut tickets, mut unseen) = (Vec::new(), Vec::new());
     let room = settings.budgets.in_flight.saturating_sub(in_flight.len());
     for (item, progress) in (0..).zip(&state.progress) {
         if progress.outcome.is_some() || in_flight.contains(&item) {
@@ -69,6 +79,14 @@ pub fn decide(state: &State, in_flight: &BTreeSet<u32>, settings: &Settings, now
         }
         if let Some(held) = progress.not_before.filter(|held| *held > now) {
             decision.next = Some(decision.next.map_or(held, |next| next.min(held)));
+            continue;
+        }
+        if progress.missing_since.is_some() {
+            match is_absent(progress, settings) {
+                true => unseen.push(item),
+                false if decision.effects.len() < room => decision.effects.push(PageEffect::Seek { item }),
+                false => {}
+            }
             continue;
         }
         if let StepState::Begun(begun) = &progress.step {
@@ -89,21 +107,30 @@ pub fn decide(state: &State, in_flight: &BTreeSet<u32>, settings: &Settings, now
             decision.effects.push(next_effect(state, item, progress));
         }
     }
+    if !unseen.is_empty() {
+        decision.effects.push(PageEffect::List { items: unseen });
+    }
     if !tickets.is_empty() {
         decision.effects.push(PageEffect::Poll { tickets });
     }
     decision
 }
 
+/// Whether two 404s lie far enough apart. They alone prove nothing: what is not ours to see answers so for ever.
+fn is_absent(progress: &Progress, settings: &Settings) -> bool {
+    let apart = progress.missing_since.zip(progress.missing_at).map(|(first, last)| last.duration_since(first));
+    apart.is_some_and(|apart| apart.unsigned_abs() >= settings.margins.absence_settle && apart.is_positive())
+}
+
 fn next_effect(state: &State, item: u32, progress: &Progress) -> PageEffect {
     match &progress.step {
         // A conditional step in doubt is settled by reading the resource, which has no work request for it.
-        StepState::Intended if state.step_of(item) == Some(StepKind::AssignKey) => PageEffect::Look { item },
+        StepState::Intended if state.step_of(item).is_some_and(StepKind::is_conditional) => PageEffect::Look { item },
         StepState::Intended => PageEffect::Find { item, since: progress.intended_at.unwrap_or(Timestamp::UNIX_EPOCH) },
         StepState::Completed(..) => PageEffect::Observe { item },
         StepState::Idle if !is_on(Safeguard::WitnessedRewrap) => PageEffect::Observe { item },
         StepState::Idle | StepState::Begun(_) => match state.inventory.steps.get(progress.steps_done) {
-            Some(StepKind::AssignKey) => PageEffect::Look { item },
+            Some(step) if step.is_conditional() => PageEffect::Look { item },
             Some(step) => PageEffect::Begin { item, step: *step },
             None => PageEffect::Observe { item },
         },
@@ -116,14 +143,17 @@ fn given_up(state: &State, item: u32, progress: &Progress, settings: &Settings, 
     if progress.attempts == 0 && settings.policy.exclude.contains(&dependent.id) {
         return Some(Outcome::Excluded { policy: "policy.exclude".to_owned() });
     }
+    let kind = &state.inventory.kind;
+    if state.inventory.steps.is_empty() && settings.policy.classes.get(kind) == Some(&RekeyClass::Tolerates) {
+        return Some(Outcome::Excluded { policy: format!("kinds.{} = \"tolerates\"", kind.word()) });
+    }
     if state.inventory.steps.is_empty() {
-        return Some(Outcome::Manual {
-            remedy: format!("no adapter moves a {}; move it with its own service", state.inventory.kind),
-        });
+        let unknown = || format!("no adapter moves a {kind}; move it with its own service");
+        return Some(Outcome::Manual { remedy: state.inventory.remedy.clone().unwrap_or_else(unknown) });
     }
     let said = || progress.error.clone().unwrap_or_else(|| "no answer".to_owned());
     let is_idle = matches!(progress.step, StepState::Idle);
-    if is_idle && progress.attempts >= settings.budgets.attempts {
+    if is_idle && progress.missing_since.is_none() && progress.attempts >= settings.budgets.attempts {
         return Some(Outcome::Blocked { why: format!("{} tries, last: {}", progress.attempts, said()) });
     }
     if progress.failures >= settings.budgets.attempts {

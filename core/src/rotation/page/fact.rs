@@ -24,6 +24,11 @@ pub enum PageFact {
     StepSettled(StepSettled),
     /// The service says the step is done.
     StepCompleted(StepCompleted),
+    /// It was not shown, and now it is again.
+    SeenAgain {
+        /// Index in the inventory.
+        item: u32,
+    },
     /// What became of a dependent.
     Outcome {
         /// Index in the inventory.
@@ -68,6 +73,9 @@ pub struct Inventory {
     pub key: KeyId,
     /// Steps to take, in order; empty: no adapter moves this kind.
     pub steps: Vec<StepKind>,
+    /// What a person does about a kind without steps.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remedy: Option<String>,
     /// What evidence of this kind speaks of.
     pub scope: EvidenceScope,
     /// The dependents.
@@ -121,6 +129,9 @@ pub struct StepFailed {
     /// The resource was in a state that refuses changes.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub is_busy: bool,
+    /// 404: it is gone, or not ours to see (oci-api §7.2).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_missing: bool,
     /// No other try before this, by the runner's clock.
     pub not_before: Timestamp,
 }

@@ -31,6 +31,12 @@ pub struct Progress {
     pub attempts: u32,
     /// Since when it has been in a state that refuses changes.
     pub busy_since: Option<Timestamp>,
+    /// Since when every answer about it was a 404.
+    pub missing_since: Option<Timestamp>,
+    /// The last of these answers.
+    pub missing_at: Option<Timestamp>,
+    /// It was shown again after a 404.
+    pub is_seen_again: bool,
     /// Failed reads since anything else moved.
     pub failures: u32,
     /// Nothing before this.
@@ -53,6 +59,9 @@ impl Progress {
             intended_at: None,
             begun_at: None,
             busy_since: None,
+            missing_since: None,
+            missing_at: None,
+            is_seen_again: false,
             attempts: 0,
             failures: 0,
             not_before: None,

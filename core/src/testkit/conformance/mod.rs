@@ -10,6 +10,8 @@ pub mod key_store;
 pub mod notifier;
 pub mod rekeyer;
 pub mod rekeyer_assign;
+pub mod rekeyer_read;
+pub mod rekeyer_source;
 pub mod world;
 
 use std::time::Duration;

@@ -38,6 +38,9 @@ pub trait AssignFixture: Passage {
     /// The far end will act on the next assignment and its answer will not arrive.
     async fn lose_next_assign_answer(&self);
 
+    /// Somebody mints a version on the key; it is current when this returns.
+    async fn mint(&self, key: &KeyId);
+
     /// Whether the data key really hangs on this key's current version; `None` if nobody can know.
     async fn hangs_on_current(&self, dependent: &Dependent, key: &KeyId) -> Option<bool>;
 }
@@ -58,6 +61,7 @@ pub async fn describe_is_constant(fixture: &dyn AssignFixture) {
     assert_eq!(before.class, RekeyClass::Forbids);
     assert!(before.steps_same_key.is_empty(), "nothing may be done under the same key");
     assert_eq!(before.steps_new_key, [StepKind::AssignKey]);
+    assert!(before.steps_undocumented.is_empty() || before.steps_undocumented == [StepKind::Reassign]);
     assert!(before.permissions.contains(&"KEY_ASSOCIATE".to_owned()));
     let (first, second) = (fixture.new_key().await, fixture.new_key().await);
     let dependent = fixture.new_dependent(&first).await;
@@ -134,6 +138,33 @@ pub async fn done_is_done(fixture: &dyn AssignFixture) {
     assert_eq!(begun.value, Begun::Done);
     assert_ne!(fixture.hangs_on_current(&dependent, &second).await, Some(false));
     assert_ne!(fixture.hangs_on_current(&dependent, &first).await, Some(true));
+}
+
+/// Promise 10: the key that it has is given to it again only where the description says so, under the etag that was
+/// read; and then the data key is wrapped anew, under the version that is current.
+pub async fn the_same_key_again_is_done_only_where_it_is_described(fixture: &dyn AssignFixture) {
+    let (port, key) = (fixture.port(), fixture.new_key().await);
+    let dependent = fixture.new_dependent(&key).await;
+    let spec = port.describe(&fixture.kind()).expect("it describes what it says it moves");
+    fixture.mint(&key).await;
+    assert_ne!(fixture.hangs_on_current(&dependent, &key).await, Some(true), "a mint moves nothing");
+    let before = observe(fixture, &dependent).await.etag;
+    let again = |etag| StepRequest { step: StepKind::Reassign, ..step(&dependent, &key, etag) };
+    if spec.steps_undocumented.is_empty() {
+        let error = port.begin(&again(before.clone())).await.expect_err("the kind has no such step");
+        assert_eq!(error.landed(), Landed::No, "{error}");
+        assert_eq!(observe(fixture, &dependent).await.etag, before, "nothing was changed");
+        return;
+    }
+    let error = port.begin(&again(None)).await.expect_err("a conditional step has an etag");
+    assert_eq!(error.landed(), Landed::No, "{error}");
+    let begun = port.begin(&again(before.clone())).await.expect("it is accepted");
+    assert_eq!(begun.value, Begun::Done);
+    assert_ne!(fixture.hangs_on_current(&dependent, &key).await, Some(false), "it was wrapped anew");
+    let after = observe(fixture, &dependent).await;
+    assert_eq!((after.value.key.as_ref(), &after.etag), (Some(&key), &begun.etag));
+    let error = port.begin(&again(before)).await.expect_err("the etag is stale");
+    assert_eq!((error.kind(), error.landed()), (ErrorKind::Conflict, Landed::No), "{error}");
 }
 
 /// Promise 9: what is being made refuses, is busy until it is ready, and takes a key then.

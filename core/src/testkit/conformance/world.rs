@@ -16,7 +16,9 @@ use super::key_store::KeyStoreFixture;
 use super::notifier::NotifierFixture;
 use super::rekeyer::ReKeyerFixture;
 use super::rekeyer_assign::AssignFixture;
-use crate::memory::{BlockSeed, BucketSeed, Caller, FaultPlan, World};
+use super::rekeyer_read::ReadFixture;
+use super::rekeyer_source::{Cycling, SourceFixture};
+use crate::memory::{BlockSeed, BucketSeed, Caller, FaultPlan, HolderSeed, World};
 use crate::model::{
     Compartment, CompartmentId, Dependent, KeyId, KeyState, Kind, Margins, Region, ResourceId, Tags, Timestamp,
     TopicId, VaultId,
@@ -157,7 +159,31 @@ impl WorldFixture {
         }
     }
 
+    /// A resource that only names a key; `None` if the kind is another.
+    fn holder(&self, compartment: &CompartmentId, name: &str) -> Option<HolderSeed<'_>> {
+        match &self.kind {
+            Kind::Cluster => Some(self.world.add_cluster(&self.place.region, compartment, name)),
+            Kind::InstanceConfiguration => {
+                Some(self.world.add_instance_configuration(&self.place.region, compartment, name))
+            }
+            Kind::NodePool => Some(self.world.add_node_pool(&self.place.region, compartment, name)),
+            _ => None,
+        }
+    }
+
     fn dependent(&self, id: ResourceId) -> Dependent {
+        if let Some(info) = self.world.holder(&id) {
+            return Dependent {
+                id,
+                kind: info.kind,
+                region: info.region,
+                compartment: info.compartment,
+                name: info.name,
+                namespace: None,
+                availability_domain: None,
+                tags: info.tags,
+            };
+        }
         let info = self.world.block(&id).expect("it was made just now");
         Dependent {
             id,
@@ -258,12 +284,23 @@ impl CatalogFixture for WorldFixture {
             let seed = wanted.key.iter().fold(seed, BucketSeed::key);
             return wanted.tags.iter().fold(seed, |seed, (key, value)| seed.tag(key, value)).done();
         }
+        if let Some(seed) = self.holder(&wanted.compartment, &wanted.name) {
+            let seed = wanted.key.iter().fold(seed.created(now), HolderSeed::key);
+            return wanted.tags.iter().fold(seed, |seed, (key, value)| seed.tag(key, value)).done();
+        }
         let seed = self.block(&wanted.compartment, &wanted.name).created(now);
         let seed = wanted.key.iter().fold(seed, BlockSeed::key);
         wanted.tags.iter().fold(seed, |seed, (key, value)| seed.tag(key, value)).done()
     }
 
     async fn terminate(&self, id: &ResourceId) -> bool {
+        if let Some(info) = self.world.holder(id) {
+            if info.kind == Kind::InstanceConfiguration {
+                return false;
+            }
+            self.world.others_delete_holder(id);
+            return true;
+        }
         let is_block = self.world.block(id).is_some();
         if is_block {
             self.world.others_terminate(id);
@@ -361,8 +398,90 @@ impl AssignFixture for WorldFixture {
         self.world.faults(FaultPlan::new().lose_answer(operation, 1));
     }
 
+    async fn mint(&self, key: &KeyId) {
+        let minted = self.world.foreign_mint(key);
+        let settings = self.world.settings();
+        self.pass(settings.flip_delay.max(settings.enabled_delay) + Duration::from_millis(50)).await;
+        assert_eq!(self.world.current_version(key), minted, "the version is current by now");
+    }
+
     async fn hangs_on_current(&self, dependent: &Dependent, key: &KeyId) -> Option<bool> {
         Some(self.world.wrapping_version(&dependent.id) == Some(self.world.current_version(key)))
+    }
+}
+
+#[async_trait]
+impl ReadFixture for WorldFixture {
+    fn port(&self) -> &dyn ReKeyer {
+        &*self.rekeyer
+    }
+
+    fn kind(&self) -> Kind {
+        self.kind.clone()
+    }
+
+    async fn new_key(&self) -> KeyId {
+        self.key_in(&self.place.vault)
+    }
+
+    async fn new_dependent(&self, key: Option<&KeyId>) -> Dependent {
+        let name = self.name("holder");
+        let seed = self.holder(&self.place.compartment, &name).expect("a kind that only names a key");
+        self.dependent(key.into_iter().fold(seed, HolderSeed::key).done())
+    }
+
+    async fn unfinished_dependent(&self, key: &KeyId, within: Duration) -> Option<Dependent> {
+        if self.kind == Kind::InstanceConfiguration {
+            return None;
+        }
+        let (name, now) = (self.name("holder"), self.world.now());
+        let seed = self.holder(&self.place.compartment, &name).expect("a kind that only names a key");
+        Some(self.dependent(seed.key(key).created(now).ready(now + within).done()))
+    }
+
+    async fn terminate(&self, dependent: &Dependent) -> bool {
+        self.kind != Kind::InstanceConfiguration && {
+            self.world.others_delete_holder(&dependent.id);
+            true
+        }
+    }
+
+    async fn forget(&self, dependent: &Dependent) {
+        self.world.others_forget_holder(&dependent.id);
+    }
+
+    async fn writes_arrived(&self) -> u64 {
+        self.world.writes()
+    }
+}
+
+#[async_trait]
+impl SourceFixture for WorldFixture {
+    fn port(&self) -> &dyn ReKeyer {
+        &*self.rekeyer
+    }
+
+    fn work_request_deadline(&self) -> Duration {
+        self.margins.work_request_deadline.min(Duration::from_secs(600))
+    }
+
+    async fn new_key(&self) -> KeyId {
+        self.key_in(&self.place.vault)
+    }
+
+    async fn new_pool(&self, key: &KeyId, settings: &str, cycles: Cycling) -> Dependent {
+        let name = self.name("pool");
+        let Place { region, compartment, .. } = &self.place;
+        let seed = self.world.add_node_pool(region, compartment, &name).key(key).settings(settings);
+        self.dependent(if cycles == Cycling::On { seed.cycling() } else { seed }.done())
+    }
+
+    async fn settings_of(&self, pool: &Dependent) -> String {
+        self.world.holder(&pool.id).expect("a pool of this World").settings
+    }
+
+    async fn lose_next_update_answer(&self) {
+        self.world.faults(FaultPlan::new().lose_answer("update_node_pool", 1));
     }
 }
 

@@ -1,7 +1,7 @@
 //! Volumes, boot volumes and their backups: one conditional call says which key, and it is done when it answers.
 //!
-//! Never a step under the same key: Oracle calls several versions of a block volume's key undefined (oci-api §0
-//! fact 3). Never back to Oracle's key: no call for that exists here. The data key is wrapped anew, the content is not
+//! Under the same key only by the owner's word, and only volumes: Oracle calls several versions of a block volume's key
+//! undefined, and says elsewhere that naming the same key makes its data key anew (oci-api §0 fact 3). Never back to Oracle's key: no call for that exists here. The data key is wrapped anew, the content is not
 //! written anew (oci-api §5.2); the read-back names the key, not the version.
 
 use std::sync::Arc;
@@ -64,9 +64,11 @@ impl ReKeyer for BlockReKeyer {
             class: RekeyClass::Forbids,
             steps_same_key: Vec::new(),
             steps_new_key: vec![StepKind::AssignKey],
+            steps_undocumented: blocks::is_volume(kind).then_some(StepKind::Reassign).into_iter().collect(),
             best_grade: Grade::VersionSeen,
             scope: EvidenceScope::DataKey,
             permissions,
+            remedy: None,
         })
     }
 
@@ -101,7 +103,8 @@ impl ReKeyer for BlockReKeyer {
         let calls = calls_of("begin", &step.dependent.kind)?;
         match step.step {
             StepKind::AssignKey => self.assign(step, calls).await,
-            StepKind::Rewrap => Err(Error::refused(
+            StepKind::Reassign if blocks::is_volume(&step.dependent.kind) => self.assign(step, calls).await,
+            StepKind::Reassign | StepKind::Rewrap => Err(Error::refused(
                 calls.update.name(),
                 "block storage has no re-wrap under the same key; assign another key",
             )

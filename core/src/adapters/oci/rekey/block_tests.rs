@@ -101,7 +101,8 @@ async fn without_an_etag_or_for_a_rewrap_nothing_is_sent() {
     let rekeyers = Rekeyers::new(far.client());
     let bare = StepRequest { if_match: None, ..assign(&Kind::BootVolume) };
     let rewrap = StepRequest { step: StepKind::Rewrap, ..assign(&Kind::BlockVolumeBackup) };
-    for (step, kind) in [(bare, ErrorKind::Bug), (rewrap, ErrorKind::Refused)] {
+    let again = StepRequest { step: StepKind::Reassign, ..assign(&Kind::BootVolumeBackup) };
+    for (step, kind) in [(bare, ErrorKind::Bug), (rewrap, ErrorKind::Refused), (again, ErrorKind::Refused)] {
         let error = rekeyers.begin(&step).await.expect_err("nothing to send");
         assert_eq!((error.kind(), error.landed()), (kind, Landed::No), "{error}");
     }
@@ -144,4 +145,35 @@ async fn a_ticket_of_block_storage_is_lost_because_nobody_made_it() {
     assert_eq!(reports.value[0].state, TicketState::Lost);
     let found = rekeyers.find(&volume, Timestamp::UNIX_EPOCH).await.expect("answered").value;
     assert_eq!((found, far.seen().len()), (Vec::new(), 0));
+}
+
+#[tokio::test]
+async fn the_same_key_again_is_the_same_put_under_the_etag_for_volumes() {
+    let far = FarEnd::start(|_, _| ok_with(&[("etag", "e2")], &format!("{{\"kmsKeyId\":\"{KEY}\"}}"))).await;
+    let rekeyers = Rekeyers::new(far.client());
+    for kind in [Kind::BlockVolume, Kind::BootVolume] {
+        let again = StepRequest { step: StepKind::Reassign, ..assign(&kind) };
+        assert_eq!(rekeyers.begin(&again).await.expect("accepted").value, Begun::Done);
+        let bare = StepRequest { if_match: None, ..again };
+        assert_eq!(rekeyers.begin(&bare).await.expect_err("it needs an etag").landed(), Landed::No);
+    }
+    let seen = far.seen();
+    assert_eq!(seen.len(), 2);
+    assert!(seen.iter().all(|seen| seen.method == "PUT" && seen.headers["if-match"] == "e1"));
+}
+
+#[tokio::test]
+async fn the_table_of_classes_that_a_config_may_name_is_what_the_adapters_have_steps_for() {
+    use crate::model::{NAMED_KINDS, RekeyClass};
+    let far = FarEnd::start(|_, _| ok("{}")).await;
+    let rekeyers = Rekeyers::new(far.client());
+    for (name, kind) in NAMED_KINDS {
+        let spec = rekeyers.describe(&kind).unwrap_or_else(|| panic!("nothing moves a {name}"));
+        for class in [RekeyClass::Forbids, RekeyClass::Ignores, RekeyClass::Rewraps, RekeyClass::Tolerates] {
+            let is_possible = kind.possible_classes().contains(&class);
+            assert_eq!(spec.as_class(class).is_some(), is_possible, "{name} {class:?}");
+        }
+        let is_undocumented = spec.as_class(RekeyClass::Rewraps).is_some_and(|spec| spec.is_undocumented());
+        assert_eq!(is_undocumented, kind.is_rewrap_undocumented(), "{name}");
+    }
 }

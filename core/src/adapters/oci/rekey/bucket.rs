@@ -207,9 +207,11 @@ impl ReKeyer for BucketReKeyer {
             class: RekeyClass::Rewraps,
             steps_same_key: vec![StepKind::Rewrap],
             steps_new_key: vec![StepKind::AssignKey, StepKind::Rewrap],
+            steps_undocumented: Vec::new(),
             best_grade: Grade::ChangeSeen,
             scope: EvidenceScope::DataKey,
             permissions,
+            remedy: None,
         })
     }
 
@@ -251,6 +253,9 @@ impl ReKeyer for BucketReKeyer {
     async fn begin(&self, step: &StepRequest) -> Result<Reply<Begun>> {
         match step.step {
             StepKind::AssignKey => self.assign(step).await,
+            StepKind::Reassign => {
+                Err(Error::refused("update_bucket", "a bucket is re-wrapped, not assigned its key again"))
+            }
             StepKind::Rewrap => self.rewrap(step).await,
         }
     }

@@ -1,9 +1,11 @@
 //! The `ReKeyer` port: hands each dependent to the adapter of its kind.
 //!
-//! One file per kind, or per family of kinds that are moved alike, same sections in each. A kind without a file here is described as `None` and never touched.
+//! One file per kind, or per family of kinds that are moved alike, same sections in each. A kind without a file here is described as `None` and never touched; one that is only read (`holder`) has no steps and says what a person does.
 
 mod block;
 mod bucket;
+mod holder;
+mod node_pool;
 
 use std::sync::Arc;
 
@@ -11,6 +13,8 @@ use async_trait::async_trait;
 
 pub use block::BlockReKeyer;
 pub use bucket::BucketReKeyer;
+pub use holder::HolderReader;
+pub use node_pool::NodePoolReKeyer;
 
 use super::client::Client;
 use crate::error::{Error, Result};
@@ -26,7 +30,14 @@ impl Rekeyers {
     /// Adapters for all kinds there are.
     #[must_use]
     pub fn new(client: Arc<Client>) -> Self {
-        Self { adapters: vec![Box::new(BucketReKeyer::new(Arc::clone(&client))), Box::new(BlockReKeyer::new(client))] }
+        Self {
+            adapters: vec![
+                Box::new(BucketReKeyer::new(Arc::clone(&client))),
+                Box::new(BlockReKeyer::new(Arc::clone(&client))),
+                Box::new(HolderReader::new(Arc::clone(&client))),
+                Box::new(NodePoolReKeyer::new(client)),
+            ],
+        }
     }
 
     fn adapter(&self, operation: &'static str, kind: &Kind) -> Result<&dyn ReKeyer> {

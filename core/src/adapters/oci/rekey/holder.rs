@@ -1,0 +1,109 @@
+//! Kinds that are found and read and that no call of Oracle's moves: what they are, and what a person does about them.
+//!
+//! Nothing here sends anything but reads. A kind that gets a call which changes its key moves to a file of its own.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use crate::adapters::oci::client::Client;
+use crate::adapters::oci::holders;
+use crate::error::{Error, ErrorKind, Result};
+use crate::model::{Dependent, EvidenceScope, Grade, Kind, RekeyClass, Timestamp};
+use crate::ports::{
+    Begun, KindSpec, Observation, Presence, ReKeyer, Reply, StepRequest, Ticket, TicketReport, TicketState,
+};
+
+/// UpdateCluster has no key (SDK 2.189.0); Oracle's guide has the secrets written anew by the annotation.
+const CLUSTER: &str = "new secrets use the key's current version; write existing ones anew inside Kubernetes: kubectl \
+    annotate secrets --all --all-namespaces --overwrite encryption-key-rotation-time=\"$(date +%s)\"; the key was fixed \
+    when the cluster was made: if it gets a successor, the cluster stays on this one, which must stay enabled";
+
+/// UpdateInstanceConfiguration changes names and tags (SDK 2.189.0).
+const INSTANCE_CONFIGURATION: &str = "the details of a configuration cannot be changed: make a new one that names the \
+    key that took over, point its instance pools at it, and remove this one; until then what it launches is under this \
+    key, and is moved to the successor, if there is one, whenever it is found";
+
+/// Reads what it never moves.
+pub struct HolderReader {
+    client: Arc<Client>,
+}
+
+impl HolderReader {
+    /// Resources that a client may read.
+    #[must_use]
+    pub fn new(client: Arc<Client>) -> Self {
+        Self { client }
+    }
+}
+
+/// Reads the keys that such a resource names.
+pub(super) async fn observe(client: &Client, dependent: &Dependent) -> Result<Reply<Observation>> {
+    let calls = holders::calls(&dependent.kind).ok_or_else(|| {
+        Error::refused("observe", "this adapter does not read the kind").with("kind", &dependent.kind)
+    })?;
+    let seen = |presence, key, held| Observation { presence, key, version: None, held };
+    match holders::get(client, calls, dependent).await {
+        Ok((answer, read)) => Ok(answer.reply(seen(read.presence, read.key, read.more_keys))),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(Reply {
+            value: seen(Presence::NotVisible, None, Vec::new()),
+            etag: None,
+            server_date: error.server_date(),
+            request_id: error.request_id().cloned(),
+        }),
+        Err(error) => Err(error),
+    }
+}
+
+#[async_trait]
+impl ReKeyer for HolderReader {
+    fn describe(&self, kind: &Kind) -> Option<KindSpec> {
+        let (class, remedy) = match kind {
+            Kind::Cluster => (RekeyClass::Tolerates, CLUSTER),
+            Kind::InstanceConfiguration => (RekeyClass::FixedSource, INSTANCE_CONFIGURATION),
+            _ => return None,
+        };
+        let calls = holders::calls(kind)?;
+        let mut permissions: Vec<_> =
+            [calls.list, calls.get].iter().flat_map(|call| call.permissions()).map(|name| (*name).to_owned()).collect();
+        permissions.sort();
+        permissions.dedup();
+        Some(KindSpec {
+            class,
+            steps_same_key: Vec::new(),
+            steps_new_key: Vec::new(),
+            steps_undocumented: Vec::new(),
+            best_grade: Grade::Unseen,
+            scope: EvidenceScope::NewDataOnly,
+            permissions,
+            remedy: Some(remedy.to_owned()),
+        })
+    }
+
+    fn kinds(&self) -> Vec<Kind> {
+        holders::ONLY_READ.to_vec()
+    }
+
+    async fn observe(&self, dependent: &Dependent) -> Result<Reply<Observation>> {
+        observe(&self.client, dependent).await
+    }
+
+    async fn begin(&self, step: &StepRequest) -> Result<Reply<Begun>> {
+        Err(Error::refused("begin", "this kind has no steps; a person acts on it").with("kind", &step.dependent.kind))
+    }
+
+    async fn poll(&self, tickets: &[Ticket], _: &[Dependent]) -> Result<Reply<Vec<TicketReport>>> {
+        // Nothing was ever begun here, so nobody knows a ticket.
+        let lost = tickets.iter().map(|ticket| TicketReport {
+            ticket: ticket.clone(),
+            state: TicketState::Lost,
+            accepted_at: None,
+            finished_at: None,
+        });
+        Ok(Reply::bare(lost.collect()))
+    }
+
+    async fn find(&self, _: &Dependent, _: Timestamp) -> Result<Reply<Vec<TicketReport>>> {
+        Ok(Reply::bare(Vec::new()))
+    }
+}
