@@ -152,7 +152,7 @@ impl Door {
         let (config, runtime) = (config.to_owned(), Runtime::current()?);
         let make = async move {
             let config = Config::load(&config)?;
-            let ports = Ports::from_config_and(&config, own.met(&Arc::default()).await?)?;
+            let ports = Ports::from_config_and(&config, own.met(&Arc::default()).await?).await?;
             Ok(Rotator::with_ports(config.settings, ports))
         };
         let rotator = runtime.wait("open", make)?;

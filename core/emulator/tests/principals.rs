@@ -198,6 +198,20 @@ async fn an_ended_token_costs_a_read_one_resend() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_mint_that_is_refused_with_401_is_followed_by_another_under_a_new_date() {
+    let far = Far::new().await;
+    let instance = far.lab.emulator.new_instance().expect("a port");
+    let principal = far.of_instance(&instance.metadata_url).await;
+    far.lab.emulator.end_sessions_at_the_next_mint();
+    far.rotates(principal, instance.principal()).await;
+    let mints = far.lab.emulator.arrived_mints();
+    let [refused, made] = mints.as_slice() else { panic!("{mints:?}") };
+    assert_eq!(refused.token, made.token);
+    assert_ne!(refused.date, made.date);
+    assert_eq!(far.lab.emulator.tokens_issued(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_certificate_that_was_replaced_serves_the_next_token() {
     let far = Far::new().await;
     let instance = far.lab.emulator.new_instance().expect("a port");

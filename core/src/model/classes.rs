@@ -48,8 +48,6 @@ impl Kind {
             Self::NodePool => &[Forbids, Ignores, Tolerates],
             // No call updates these; their owner may only say that they stay.
             Self::Cluster | Self::InstanceConfiguration => &[Tolerates],
-            // Undocumented, so they hold a version back until their owner says that they need not.
-            Self::BlockVolumeReplica | Self::BootVolumeReplica => &[Forbids, Tolerates],
             Self::Other(_) => &[],
         }
     }
