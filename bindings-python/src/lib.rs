@@ -3,7 +3,9 @@
 //! Strings in, strings out; exceptions, classes and documentation are made in `python/keywheel`.
 //! No logic lives here.
 
-use keywheel_bridge::Answer;
+use std::sync::Arc;
+
+use keywheel_bridge::{Answer, Failure};
 use pyo3::prelude::*;
 
 /// An answer as Python gets it: whether it went well, and JSON either way.
@@ -24,13 +26,37 @@ fn tell(callback: &Py<PyAny>, arguments: impl for<'py> pyo3::call::PyCallArgs<'p
     });
 }
 
+/// Something that Python implements: called as `host(method, arguments, reply)`.
+struct Host(Py<PyAny>);
+
+impl keywheel_bridge::Foreign for Host {
+    fn invoke(&self, method: &str, arguments: &str, reply: keywheel_bridge::Reply) {
+        // Without an interpreter nobody answers, and the reply says so by being dropped.
+        Python::try_attach(|py| {
+            let reply = Bound::new(py, _keywheel::Reply::new(reply))?;
+            if let Err(error) = self.0.call1(py, (method, arguments, &reply)) {
+                reply.get().answer(false, &error.to_string())?;
+            }
+            PyResult::Ok(())
+        });
+    }
+}
+
+fn host(host: Py<PyAny>) -> Arc<dyn keywheel_bridge::Foreign> {
+    Arc::new(Host(host))
+}
+
 /// The native module; private, its names may change at any time.
 #[pymodule]
 mod _keywheel {
     use std::path::PathBuf;
+    use std::sync::Mutex;
     use std::sync::atomic::{AtomicBool, Ordering};
     use std::sync::mpsc::{self, RecvTimeoutError};
     use std::time::Duration;
+
+    use keywheel_bridge::Thrown;
+    use pyo3::exceptions::PyRuntimeError;
 
     use super::*;
 
@@ -66,20 +92,112 @@ mod _keywheel {
         }
     }
 
+    /// Where a host's answer goes, once.
+    #[pyclass(frozen)]
+    pub(super) struct Reply(Mutex<Option<keywheel_bridge::Reply>>);
+
+    impl Reply {
+        pub(super) fn new(reply: keywheel_bridge::Reply) -> Self {
+            Self(Mutex::new(Some(reply)))
+        }
+    }
+
+    #[pymethods]
+    impl Reply {
+        /// The answer as JSON; or, if it did not go well, a failure as JSON or an exception in words.
+        pub(super) fn answer(&self, went_well: bool, text: &str) -> PyResult<()> {
+            let reply = self.0.lock().map_err(|_| PyRuntimeError::new_err("a reply is answered once"))?.take();
+            let reply = reply.ok_or_else(|| PyRuntimeError::new_err("a reply is answered once"))?;
+            reply.answer(match (went_well, serde_json::from_str::<Failure>(text)) {
+                (true, _) => Ok(text.to_owned()),
+                (false, Ok(failure)) => Err(Thrown::Error(Box::new(failure))),
+                (false, Err(_)) => Err(Thrown::Other(text.to_owned())),
+            });
+            Ok(())
+        }
+    }
+
+    /// Tries every promise of a port that Python implements.
+    #[pyfunction]
+    fn check(py: Python<'_>, suite: &str, port: Py<PyAny>) -> (bool, String) {
+        py.detach(|| landed(keywheel_bridge::check(suite, host(port))))
+    }
+
+    /// Ports that Python implements itself.
+    #[derive(FromPyObject)]
+    #[pyo3(from_item_all)]
+    struct Guests {
+        key_store: Option<Py<PyAny>>,
+        catalog: Option<Py<PyAny>>,
+        rekeyer: Option<Py<PyAny>>,
+        audit_sinks: Vec<Py<PyAny>>,
+        notifiers: Vec<Py<PyAny>>,
+    }
+
+    impl From<Guests> for keywheel_bridge::Guests {
+        fn from(guests: Guests) -> Self {
+            Self {
+                key_store: guests.key_store.map(host),
+                catalog: guests.catalog.map(host),
+                rekeyer: guests.rekeyer.map(host),
+                audit_sinks: guests.audit_sinks.into_iter().map(host).collect(),
+                notifiers: guests.notifiers.into_iter().map(host).collect(),
+            }
+        }
+    }
+
+    /// What opening a door gives: the door, or the failure as JSON.
+    type Opened = (Option<Door>, Option<String>);
+
+    fn opened(opened: Result<keywheel_bridge::Door, Box<Failure>>) -> Opened {
+        match opened {
+            Ok(door) => (Some(Door(door)), None),
+            Err(failure) => (None, Some(failure.to_json())),
+        }
+    }
+
+    /// A cloud in memory behind strings.
+    #[pyclass(frozen)]
+    struct World(keywheel_bridge::World);
+
+    #[pymethods]
+    impl World {
+        /// A new World, or the failure as JSON.
+        #[staticmethod]
+        fn make(py: Python<'_>, arguments: &str) -> (Option<Self>, Option<String>) {
+            match py.detach(|| keywheel_bridge::World::new(arguments)) {
+                Ok(world) => (Some(Self(world)), None),
+                Err(failure) => (None, Some(failure.to_json())),
+            }
+        }
+
+        /// Does something to it or asks something of it.
+        fn call(&self, py: Python<'_>, method: &str, arguments: &str) -> (bool, String) {
+            py.detach(|| landed(self.0.call(method, arguments)))
+        }
+
+        /// Calls one of its ports.
+        fn port(&self, py: Python<'_>, port: &str, method: &str, arguments: &str) -> (bool, String) {
+            py.detach(|| landed(self.0.port(port, method, arguments)))
+        }
+
+        /// Opens the door of a rotator over it.
+        fn open(&self, py: Python<'_>, settings: &str, guests: Guests) -> Opened {
+            py.detach(|| opened(self.0.open(settings, guests.into())))
+        }
+    }
+
     /// A rotator behind strings.
     #[pyclass(frozen)]
     struct Door(keywheel_bridge::Door);
 
     #[pymethods]
     impl Door {
-        /// Opens the door of a config file: the door, or the failure as JSON.
+        /// Opens the door of a config file.
         #[staticmethod]
         #[allow(clippy::needless_pass_by_value, reason = "arguments come out of Python by value")]
-        fn open(py: Python<'_>, config: PathBuf) -> (Option<Self>, Option<String>) {
-            match py.detach(|| keywheel_bridge::Door::open(&config)) {
-                Ok(door) => (Some(Self(door)), None),
-                Err(failure) => (None, Some(failure.to_json())),
-            }
+        fn open(py: Python<'_>, config: PathBuf, guests: Guests) -> Opened {
+            py.detach(|| opened(keywheel_bridge::Door::open_with(&config, guests.into())))
         }
 
         /// Calls a method and waits for its answer; Ctrl-C gives the call up. `tick` is called now and then meanwhile,
@@ -96,7 +214,7 @@ mod _keywheel {
             let (sender, receiver) = mpsc::channel();
             let call = self.0.start(method, arguments, move |answer| drop(sender.send(landed(answer))));
             // A receiver may be lent to one thread only; while we wait without the GIL, this one has it.
-            let receiver = std::sync::Mutex::new(receiver);
+            let receiver = Mutex::new(receiver);
             let wait = |within| {
                 py.detach(|| receiver.lock().map_or(Err(RecvTimeoutError::Disconnected), |r| r.recv_timeout(within)))
             };
@@ -120,7 +238,7 @@ mod _keywheel {
                     }
                 }
             }
-            Err(pyo3::exceptions::PyRuntimeError::new_err("the call ended without an answer"))
+            Err(PyRuntimeError::new_err("the call ended without an answer"))
         }
 
         /// Starts a call; `done(ok, json)` is called once, in a thread of ours.

@@ -37,17 +37,64 @@ impl Rotator {
     }
 }
 
+/// Ports that an application brings itself. What it brings, the config's adapters are not made for.
+#[derive(Clone, Default)]
+pub struct Brought {
+    /// In place of the vault adapter.
+    pub key_store: Option<Arc<dyn KeyStore>>,
+    /// In place of the catalog.
+    pub catalog: Option<Arc<dyn ResourceCatalog>>,
+    /// In place of the adapters of all kinds.
+    pub rekeyer: Option<Arc<dyn ReKeyer>>,
+    /// Besides the config's.
+    pub audit: Vec<Arc<dyn AuditSink>>,
+    /// Besides the config's.
+    pub notifiers: Vec<Arc<dyn Notifier>>,
+}
+
+impl Brought {
+    /// These ports with what was brought in place of theirs, or besides them.
+    #[must_use]
+    pub fn over(self, mut ports: Ports) -> Ports {
+        ports.key_store = self.key_store.unwrap_or(ports.key_store);
+        ports.catalog = self.catalog.unwrap_or(ports.catalog);
+        ports.rekeyer = self.rekeyer.unwrap_or(ports.rekeyer);
+        ports.audit.extend(self.audit);
+        ports.notifiers.extend(self.notifiers);
+        ports
+    }
+}
+
 impl Ports {
     /// Every adapter that a config asks for, ready to be used or decorated. Sends what [`Tenancy::connect`] sends.
     ///
     /// # Errors
     /// As [`Rotator::from_config`].
     pub async fn from_config(config: &Config) -> Result<Self> {
-        let Tenancy { client, key_store, catalog, rekeyer } = Tenancy::connect(config).await?;
-        let pace = Some(client.pace());
+        Self::from_config_and(config, Brought::default()).await
+    }
+
+    /// The same with ports of the application's own. With all three that face a tenancy and no topic to tell, no
+    /// credentials are read.
+    ///
+    /// # Errors
+    /// As [`Rotator::from_config`].
+    pub async fn from_config_and(config: &Config, brought: Brought) -> Result<Self> {
+        let (key_store, catalog, rekeyer, client) = match brought.clone() {
+            Brought { key_store: Some(key_store), catalog: Some(catalog), rekeyer: Some(rekeyer), .. }
+                if config.notices.topic.is_none() =>
+            {
+                (key_store, catalog, rekeyer, None)
+            }
+            _ => {
+                let Tenancy { client, key_store, catalog, rekeyer } = Tenancy::connect(config).await?;
+                (key_store, catalog, rekeyer, Some(client))
+            }
+        };
+        let pace = client.as_ref().map(|client| client.pace());
         let journal = SqliteJournal::open(&config.journal)?;
         let mut notifiers: Vec<Arc<dyn Notifier>> = Vec::new();
-        if let Some((topic, region)) = &config.notices.topic {
+        if let (Some((topic, region)), Some(client)) = (&config.notices.topic, client) {
             notifiers.push(Arc::new(oci::Topic::new(client, topic.clone()).in_region(region.clone())));
         }
         if config.notices.stderr {
@@ -58,7 +105,7 @@ impl Ports {
             audit.push(Arc::new(FileSink::open(file)?));
         }
         let (clock, random) = (Arc::new(SystemClock), Arc::new(SystemRandom));
-        Ok(Self { key_store, catalog, rekeyer, audit, notifiers, journal, clock, random, pace })
+        Ok(brought.over(Self { key_store, catalog, rekeyer, audit, notifiers, journal, clock, random, pace }))
     }
 }
 

@@ -25,7 +25,7 @@ mod rotator;
 mod safeguard;
 #[cfg(keywheel_mutants)]
 pub mod safeguard;
-#[cfg(feature = "testkit")]
+#[cfg(feature = "conformance")]
 pub mod testkit;
 
 pub use engine::{Progress, ProgressStream};

@@ -95,7 +95,9 @@ promises!(catalog of [&BLOCK_STORAGE[..], &ONLY_READ, &[Kind::Bucket, Kind::Node
     tags_are_checked_again
     pages_are_homogeneous
     what_is_terminated_is_left_out
-    a_hint_is_the_services_word);
+    a_hint_is_the_services_word
+    policies_are_read_up_to_the_root
+    policies_that_may_not_be_listed_are_named);
 
 promises!(rekeyer of [Kind::Bucket] =>
     describe_is_constant

@@ -222,6 +222,15 @@ def _check(hint: Any) -> Check:
             return [item(one, f"{name}[{number}]") for number, one in enumerate(value)]
 
         return check_list
+    if origin is tuple:
+        parts = [_check(part) for part in arguments]
+
+        def check_tuple(value: Any, name: str) -> Any:
+            if not isinstance(value, tuple) or len(value) != len(parts):
+                raise refuse(value, name)
+            return tuple(part(one, f"{name}[{number}]") for number, (part, one) in enumerate(zip(parts, value, strict=True)))
+
+        return check_tuple
     if origin is dict:
         inner = _check(arguments[1])
 
@@ -301,7 +310,8 @@ def _filled(hint: Any, filled: dict[Any, Any]) -> Any:
     if isinstance(hint, TypeVar):
         return filled.get(hint, Any)
     if typing.get_origin(hint) is list:
-        return list[_filled(typing.get_args(hint)[0], filled)]  # type: ignore[misc]
+        (item,) = typing.get_args(hint)
+        return list[_filled(item, filled)]  # type: ignore[misc]
     return hint
 
 

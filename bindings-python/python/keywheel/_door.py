@@ -2,22 +2,31 @@
 
 import json
 from os import PathLike, fspath
+from typing import TypeVar
 
 from ._data import decoder
+from ._hosts import Guests
 from ._keywheel import Door
 from .errors import KeywheelError
 from .types import Progress
 
+T = TypeVar("T")
 
-def open_door(config: str | PathLike[str]) -> Door:
+
+def open_door(config: str | PathLike[str], guests: Guests) -> Door:
     """Reads the config and opens the journal; sends nothing."""
     if not isinstance(config, (str, PathLike)):
         raise TypeError(f"config must be a path, not {type(config).__name__}")
-    door, failure = Door.open(fspath(config))
+    return opened(Door.open(fspath(config), guests.hosts))
+
+
+def opened(made: tuple[T | None, str | None]) -> T:
+    """What was made, or what was refused as an exception."""
+    thing, failure = made
     if failure is not None:
         raise KeywheelError(**json.loads(failure))
-    assert door is not None, "a door or a failure"
-    return door
+    assert thing is not None, "a thing or a failure"
+    return thing
 
 
 def read_event(text: str) -> Progress:

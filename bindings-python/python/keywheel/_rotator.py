@@ -1,7 +1,7 @@
 """The rotator that blocks. No logic: it hands over a call and waits for its answer."""
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from os import PathLike
 from types import TracebackType
@@ -10,7 +10,9 @@ from typing import TypeVar
 from . import _calls
 from ._calls import Ask
 from ._door import open_door, read_event
+from ._hosts import Guests
 from ._keywheel import Door
+from .ports import AuditSink, KeyStore, Notifier, ReKeyer, ResourceCatalog
 from .rows import RecoveredRotation, RotatedKey, Started
 from .types import Checkup, DependentReport, DueKey, Plan, Progress, Report, Rotated, RotationSummary
 
@@ -32,9 +34,28 @@ class Rotator:
     `resume` goes on where the journal ends.
     """
 
-    def __init__(self, config: str | PathLike[str]) -> None:
-        """Reads the config and opens the journal; sends nothing."""
-        self._door: Door | None = open_door(config)
+    def __init__(
+        self,
+        config: str | PathLike[str],
+        *,
+        key_store: KeyStore | None = None,
+        catalog: ResourceCatalog | None = None,
+        rekeyer: ReKeyer | None = None,
+        audit_sinks: Sequence[AuditSink] = (),
+        notifiers: Sequence[Notifier] = (),
+    ) -> None:
+        """Reads the config and opens the journal; sends nothing.
+
+        Ports of your own (`keywheel.ports`) take the place of the config's; sinks and notifiers stand beside them.
+        """
+        guests = Guests(key_store, catalog, rekeyer, audit_sinks, notifiers)
+        self._door: Door | None = open_door(config, guests)
+
+    @classmethod
+    def _over(cls, door: Door) -> "Rotator":
+        rotator = object.__new__(cls)
+        rotator._door = door
+        return rotator
 
     def __enter__(self) -> "Rotator":
         return self

@@ -6,7 +6,7 @@ the next.
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from os import PathLike
 from types import TracebackType
@@ -15,7 +15,9 @@ from typing import TypeVar
 from . import _calls
 from ._calls import Ask
 from ._door import open_door, read_event
+from ._hosts import Guests
 from ._keywheel import Call, Door
+from .ports import AuditSink, KeyStore, Notifier, ReKeyer, ResourceCatalog
 from .rows import RecoveredRotation, RotatedKey, Started
 from .types import Checkup, DependentReport, DueKey, Plan, Progress, Report, Rotated, RotationSummary
 
@@ -39,14 +41,37 @@ class Rotator:
     the journal ends.
     """
 
-    def __init__(self, config: str | PathLike[str]) -> None:
-        """Remembers the config; nothing is read yet."""
-        self._config = config
+    def __init__(
+        self,
+        config: str | PathLike[str],
+        *,
+        key_store: KeyStore | None = None,
+        catalog: ResourceCatalog | None = None,
+        rekeyer: ReKeyer | None = None,
+        audit_sinks: Sequence[AuditSink] = (),
+        notifiers: Sequence[Notifier] = (),
+    ) -> None:
+        """Remembers the config; nothing is read yet.
+
+        Ports of your own (`keywheel.ports`) take the place of the config's; sinks and notifiers stand beside them.
+        """
+        guests = Guests(key_store, catalog, rekeyer, audit_sinks, notifiers)
+        self._set_up(guests, lambda: open_door(config, guests))
+
+    def _set_up(self, guests: Guests, make: Callable[[], Door]) -> None:
+        self._loops, self._make = guests.loops, make
         self._door: Door | None = None
         self._is_closed = False
         self._opening = threading.Lock()
 
+    @classmethod
+    def _over(cls, guests: Guests, make: Callable[[], Door]) -> "Rotator":
+        rotator = object.__new__(cls)
+        rotator._set_up(guests, make)
+        return rotator
+
     async def __aenter__(self) -> "Rotator":
+        self._loops.awaiting = asyncio.get_running_loop()
         await asyncio.to_thread(self._opened)
         return self
 
@@ -66,14 +91,14 @@ class Rotator:
                 raise ValueError("this rotator was closed")
             door = self._door
             if door is None:
-                door = self._door = open_door(self._config)
+                door = self._door = self._make()
             return door
 
     async def _do(self, ask: Ask[T], on_progress: Listener | None = None) -> T:
+        loop = self._loops.awaiting = asyncio.get_running_loop()
         door = self._door
         if door is None:
             door = await asyncio.to_thread(self._opened)
-        loop = asyncio.get_running_loop()
         answer: asyncio.Future[tuple[bool, str]] = loop.create_future()
 
         def done(went_well: bool, text: str) -> None:

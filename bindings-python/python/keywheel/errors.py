@@ -1,6 +1,6 @@
 """The one exception of keywheel. It answers three questions: what, may I retry, did it land."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from ._data import OpenWord
 
 
@@ -76,6 +76,8 @@ class KeywheelError(Exception):
     """The HTTP status, where there was one."""
     request_id: str | None
     """What the service called our request."""
+    server_date: datetime | None
+    """The far end's clock, if it answered."""
     context: dict[str, str]
     """Named values: OCIDs, regions, counts, paths. Never a secret."""
 
@@ -91,6 +93,7 @@ class KeywheelError(Exception):
         code: str | None = None,
         status: int | None = None,
         request_id: str | None = None,
+        server_date: datetime | str | None = None,
         context: dict[str, str] | None = None,
     ) -> None:
         """For ports of your own: raise it with `kind` and `landed="no"` to say that nothing happened, and why."""
@@ -103,6 +106,7 @@ class KeywheelError(Exception):
         self.code = code
         self.status = status
         self.request_id = request_id
+        self.server_date = datetime.fromisoformat(server_date) if isinstance(server_date, str) else server_date
         self.context = context or {}
 
     @property

@@ -158,6 +158,8 @@ class CoverageState(StrEnum):
 
     DENIED = "denied"
     """We may not look; what is there is unknown. 404 means this too (oci-api §7.2)."""
+    LEFT_OUT = "left_out"
+    """The owner does not want this kind looked at (`scope.kinds`)."""
     LISTED = "listed"
     """The owning service listed everything it shows us."""
     UNREACHABLE = "unreachable"
@@ -203,6 +205,8 @@ class EvidenceScope(StrEnum):
 class FindingKind(StrEnum):
     """What rule."""
 
+    CLASS_OVERRIDDEN = "class_overridden"
+    """The owner says that a kind does something else with several versions of its key than its adapter says."""
     COVERAGE_HOLE = "coverage_hole"
     """A compartment, region or kind could not be looked at."""
     DEPENDENT_NOT_MOVED = "dependent_not_moved"
@@ -221,14 +225,20 @@ class FindingKind(StrEnum):
     """The journal ends before a copy of it: it was restored from a backup."""
     JOURNAL_FORKED = "journal_forked"
     """A copy of the journal tells another history."""
+    KIND_LEFT_OUT = "kind_left_out"
+    """The owner does not want a kind looked at: what of it is under the key is not known."""
     QUOTA_LOW = "quota_low"
     """The vault is close to its version limit."""
     REGISTER_UNRELIABLE = "register_unreliable"
     """The intent register held something else, was dated in the future, or was removed."""
     RISK_ACCEPTED = "risk_accepted"
-    """A promise of the key store is missing and the owner accepted that."""
+    """The owner accepted a risk: a promise of the key store that is missing, or a step that Oracle does not
+    document.
+    """
     SHORTENED_MARGINS = "shortened_margins"
     """Margins are shorter than in production."""
+    SOURCE_LEFT = "source_left"
+    """A template that no call updates goes on creating what forbids several versions under a key that gets one."""
     TAGGED_ELSEWHERE = "tagged_elsewhere"
     """A tagged resource is not under our key."""
     UNTAGGED = "untagged"
@@ -301,6 +311,12 @@ class Kind(OpenWord):
     """Boot volume backup."""
     BUCKET = "bucket"
     """Object Storage bucket."""
+    CLUSTER = "cluster"
+    """OKE cluster: the key wraps what wraps its Kubernetes secrets, and is fixed at creation."""
+    INSTANCE_CONFIGURATION = "instance_configuration"
+    """Compute instance configuration: a template that names the keys of what it launches."""
+    NODE_POOL = "node_pool"
+    """OKE node pool: its nodes' boot volumes are made under the key that it names."""
 
 
 class LastHeld(StrEnum):
@@ -352,12 +368,18 @@ class ProtectionMode(StrEnum):
 class RekeyClass(StrEnum):
     """What a kind does with several versions of its key (design §3)."""
 
+    FIXED_SOURCE = "fixed_source"
+    """A source that no call updates: what it goes on creating is left to a person."""
     FORBIDS = "forbids"
     """Undefined by Oracle: must move to another key before a version is minted (block storage)."""
     IGNORES = "ignores"
     """Takes no notice of versions (Autonomous Database Serverless)."""
     REWRAPS = "rewraps"
     """Re-wraps on request (bucket)."""
+    SOURCE = "source"
+    """A template that would create dependents and can be told another key: it goes to the successor, and never holds
+    a version back.
+    """
     TOLERATES = "tolerates"
     """New wraps use the new version, old ones stay; harmless, no operation (OKE, secrets)."""
 
@@ -400,6 +422,10 @@ class StepKind(StrEnum):
 
     ASSIGN_KEY = "assign_key"
     """Say which key the resource uses. Conditional: if-match."""
+    REASSIGN = "reassign"
+    """Say the key it uses once more, so that the service makes its data key anew: what Oracle's API text says of a
+    volume and its guide calls undefined (oci-api §0 fact 3). Conditional: if-match. In doubt it is done again.
+    """
     REWRAP = "rewrap"
     """Wrap its data keys anew under the key's current version. Convergent: no token, no if-match."""
 
@@ -654,6 +680,8 @@ class Evidence(Data):
     """How strong."""
     scope: EvidenceScope
     """About what."""
+    caveat: str | None = None
+    """What one must know before leaning on it."""
     key: KeyId | None = None
     """Key read back from the owning service."""
     request_id: RequestId | None = None
@@ -812,6 +840,12 @@ class KindSpec(Data):
     """What the evidence speaks of."""
     permissions: list[str]
     """OCI permissions the steps and reads need."""
+    remedy: str | None = None
+    """What a person does about a kind that is found and read but has no steps."""
+    steps_undocumented: list[StepKind] = field(default_factory=list)
+    """Steps when the key stays whose effect Oracle does not document: taken only where the owner says so, by class
+    and by risk.
+    """
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -844,6 +878,10 @@ class Margins(Data):
     """How long Resource Search may lag behind the owning service (undocumented)."""
     claim_ttl: timedelta
     """How long a claim on a rotation lasts without renewal."""
+    absence_settle: timedelta = field(default_factory=lambda: timedelta())
+    """How long after a first 404 a second one, with a full List of the place, means that a resource is gone (R10;
+    undocumented: permissions take minutes to spread, oci-api §7.2).
+    """
 
 
 @dataclass(frozen=True, kw_only=True)

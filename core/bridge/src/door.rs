@@ -7,14 +7,20 @@ use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
+use keywheel::compose::Brought;
+use keywheel::config::Config;
 use keywheel::model::{KeyId, Request, RotationId, Timestamp};
+use keywheel::ports::Ports;
 use keywheel::{Rotated, Rotator, Started};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use crate::foreign::{Abroad, Guest};
 use crate::free::{Nothing, read, write};
+use crate::guests::{GuestCatalog, GuestKeyStore, GuestNotifier, GuestReKeyer, GuestSink};
 use crate::runtime::Runtime;
-use crate::{Answer, Call, Failure};
+use crate::time::Time;
+use crate::{Answer, Call, Failure, Foreign};
 
 /// The methods that [`Door::call`] knows.
 pub const METHODS: &[&str] = &[
@@ -42,6 +48,47 @@ pub const METHODS: &[&str] = &[
 pub struct Door {
     rotator: Rotator,
     runtime: Arc<Runtime>,
+    /// The time it lives by, if that is a World's.
+    time: Option<Arc<Time>>,
+}
+
+/// Ports that a host language implements itself, in place of those that a config names.
+#[derive(Default)]
+#[allow(missing_docs, reason = "each field is named after its port")]
+pub struct Guests {
+    pub key_store: Option<Arc<dyn Foreign>>,
+    pub catalog: Option<Arc<dyn Foreign>>,
+    pub rekeyer: Option<Arc<dyn Foreign>>,
+    /// Besides the config's.
+    pub audit_sinks: Vec<Arc<dyn Foreign>>,
+    /// Besides the config's.
+    pub notifiers: Vec<Arc<dyn Foreign>>,
+}
+
+impl Guests {
+    /// Meets each of them once, in an order that does not change.
+    pub(crate) async fn met(self, abroad: &Arc<Abroad>) -> keywheel::Result<Brought> {
+        let guest = |foreign| Guest::new(foreign, Arc::clone(abroad));
+        let mut brought = Brought::default();
+        if let Some(foreign) = self.key_store {
+            brought.key_store = Some(GuestKeyStore::meet(guest(foreign)).await?);
+        }
+        brought.catalog = self.catalog.map(|foreign| GuestCatalog::meet(guest(foreign)));
+        if let Some(foreign) = self.rekeyer {
+            brought.rekeyer = Some(GuestReKeyer::meet(guest(foreign)).await?);
+        }
+        for foreign in self.audit_sinks {
+            brought.audit.push(GuestSink::meet(guest(foreign)).await?);
+        }
+        for foreign in self.notifiers {
+            brought.notifiers.push(GuestNotifier::meet(guest(foreign)).await?);
+        }
+        Ok(brought)
+    }
+
+    pub(crate) async fn over(self, ports: Ports, abroad: &Arc<Abroad>) -> keywheel::Result<Ports> {
+        Ok(self.met(abroad).await?.over(ports))
+    }
 }
 
 #[derive(Deserialize)]
@@ -95,16 +142,31 @@ struct RunFor {
 impl Door {
     /// A door to the rotator that a config file describes.
     ///
-    /// Reads files and opens the journal; sends nothing.
+    /// Reads files and opens the journal; OCI is not asked, only an instance asks its metadata service who it is, and a pod
+    /// its cluster.
     pub fn open(config: &Path) -> Result<Self, Box<Failure>> {
+        Self::open_with(config, Guests::default())
+    }
+
+    /// The same with ports of the host's.
+    pub fn open_with(config: &Path, own: Guests) -> Result<Self, Box<Failure>> {
         let (config, runtime) = (config.to_owned(), Runtime::current()?);
-        let rotator = runtime.wait("open", async move { Ok(Rotator::from_config(config).await?) })?;
-        Ok(Self { rotator, runtime })
+        let make = async move {
+            let config = Config::load(&config)?;
+            let ports = Ports::from_config_and(&config, own.met(&Arc::default()).await?).await?;
+            Ok(Rotator::with_ports(config.settings, ports))
+        };
+        let rotator = runtime.wait("open", make)?;
+        Ok(Self::new(rotator, runtime, None))
+    }
+
+    pub(crate) fn new(rotator: Rotator, runtime: Arc<Runtime>, time: Option<Arc<Time>>) -> Self {
+        Self { rotator, runtime, time }
     }
 
     /// A door to a rotator that somebody else made.
     pub fn over(rotator: Rotator) -> Result<Self, Box<Failure>> {
-        Ok(Self { rotator, runtime: Runtime::current()? })
+        Ok(Self::new(rotator, Runtime::current()?, None))
     }
 
     /// Calls a method and waits; see [`METHODS`].
@@ -118,7 +180,10 @@ impl Door {
     pub fn start(&self, method: &str, arguments: &str, done: impl FnOnce(Answer) + Send + 'static) -> Call {
         let (door, name, arguments) = (self.clone(), method.to_owned(), arguments.to_owned());
         let work = async move { door.dispatch(&name, &arguments).await };
-        self.runtime.start(method, work, done)
+        match &self.time {
+            Some(time) => self.runtime.start(method, time.passing(work), done),
+            None => self.runtime.start(method, work, done),
+        }
     }
 
     /// Hears every event from now on, one JSON text each, on a thread of ours, until the call is cancelled.

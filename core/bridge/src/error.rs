@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 
+use keywheel::model::Timestamp;
 use keywheel::{Error, ErrorKind, Landed, Retry};
 use serde::{Deserialize, Serialize};
 
@@ -15,10 +16,12 @@ pub struct Failure {
     /// Whether trying again makes sense: `never`, `now`, `later`.
     pub retry: String,
     /// How long to wait first, if the service said so.
+    #[serde(default)]
     pub retry_after_ms: Option<u64>,
     /// Whether the effect may have happened: `no`, `maybe`, `yes`.
     pub landed: String,
     /// Which operation failed.
+    #[serde(default)]
     pub operation: String,
     /// What happened, to what, and what to do.
     pub message: String,
@@ -28,6 +31,9 @@ pub struct Failure {
     pub status: Option<u16>,
     /// What the service called our request.
     pub request_id: Option<String>,
+    /// The far end's clock, where it answered; a port of the host's may say so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub server_date: Option<Timestamp>,
     /// Named values: OCIDs, regions, counts, paths.
     pub context: BTreeMap<String, String>,
 }
@@ -61,6 +67,7 @@ impl Failure {
             code: None,
             status: None,
             request_id: None,
+            server_date: None,
             context: BTreeMap::new(),
         }
     }
@@ -96,6 +103,7 @@ impl From<Error> for Box<Failure> {
             code: error.code().map(str::to_owned),
             status: error.status(),
             request_id: error.request_id().map(ToString::to_string),
+            server_date: error.server_date(),
             context: error.context().iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect(),
         })
     }

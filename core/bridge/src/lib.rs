@@ -3,15 +3,23 @@
 //! Nothing is decided here and nothing waits here that the rotator does not wait for. A binding adds its
 //! language's manners (exceptions, promises) and no logic; whatever needs logic belongs in core.
 
+mod conformance;
 mod door;
 mod error;
+mod foreign;
 mod free;
+mod guests;
 mod runtime;
+mod time;
+mod world;
 
-pub use door::{Door, METHODS};
+pub use conformance::{SUITES, check};
+pub use door::{Door, Guests, METHODS};
 pub use error::Failure;
+pub use foreign::{Foreign, Reply, Thrown};
 pub use free::METHODS as FREE_METHODS;
 pub use runtime::{Call, shutdown};
+pub use world::World;
 
 /// What a call gives back: JSON either way.
 pub type Answer = Result<String, Box<Failure>>;

@@ -46,6 +46,17 @@ impl Runtime {
         Ok(made)
     }
 
+    pub(crate) fn handle(&self) -> &tokio::runtime::Handle {
+        &self.handle
+    }
+
+    /// Runs `work` in this thread, as a guest of ours: for what must not be moved between threads.
+    pub(crate) fn enter<T>(&self, method: &str, work: impl Future<Output = T>) -> Result<T, Box<Failure>> {
+        self.check(method)?;
+        let run = AssertUnwindSafe(|| self.handle.block_on(work));
+        std::panic::catch_unwind(run).map_err(|panic| panicked(method, &*panic))
+    }
+
     fn check(&self, method: &str) -> Result<(), Box<Failure>> {
         if self.process != std::process::id() {
             let why = "this rotator was made before a fork; its threads did not come along: make one in this process \

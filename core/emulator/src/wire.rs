@@ -28,6 +28,7 @@ pub(crate) fn answer(shared: &Arc<Shared>, call: Call, asked: &Asked<'_>) -> Ans
         Call::Table(operation) => match operation {
             Operation::GetTenancy => wire_identity::get_tenancy(world, asked),
             Operation::ListCompartments => wire_identity::list_compartments(world, asked),
+            Operation::ListPolicies => wire_identity::list_policies(world, asked),
             Operation::ListAvailabilityDomains => wire_identity::list_availability_domains(world, asked),
             Operation::ListRegionSubscriptions => wire_identity::list_region_subscriptions(world, asked),
             Operation::ListVaults => wire_kms::list_vaults(shared, asked),

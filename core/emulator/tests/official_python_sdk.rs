@@ -117,7 +117,13 @@ async fn the_official_python_sdk_finds_what_there_is() {
     };
     let tagged: Vec<_> = (0..5).map(|n| bucket(n, "true")).collect();
     let _untagged = bucket(5, "false");
-    let facts = lab.facts(json!({ "compartments": [lab.compartment, inner], "tagged": tagged }));
+    let statements = [format!(
+        "Allow service objectstorage-us-ashburn-1 to use keys in tenancy where target.key.id = '{}'",
+        lab.key
+    )];
+    let policy = |name: &str| lab.world.add_policy(&lab.compartment, name, &[statements[0].as_str()]);
+    let policies = ["one", "two"].map(|name| json!([policy(name), statements]));
+    let facts = lab.facts(json!({ "compartments": [lab.compartment, inner], "tagged": tagged, "policies": policies }));
     let _ = holds("identity_and_search.py", facts).await;
 }
 
@@ -191,6 +197,19 @@ async fn the_official_python_sdk_sends_what_the_transcript_of_block_storage_says
         let seen = recorder.seen();
         // What a newer SDK sends is put into the file from here, once it has been looked at.
         assert_eq!(seen, transcript::block_storage(), "recorded:\n{seen:#}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_official_python_sdk_lists_policies_as_the_transcript_says() {
+    let lab = Lab::new(unhurried()).await;
+    let recorder = Recorder::start();
+    let mut facts = transcript::facts();
+    facts["region"] = json!(recorder.url());
+    let ran = holds("policies_transcript.py", lab.facts(facts)).await;
+    if ran {
+        let seen = recorder.seen();
+        assert_eq!(seen, transcript::policies(), "recorded:\n{seen:#}");
     }
 }
 

@@ -225,6 +225,7 @@ fn policy(mut table: Table<'_>, is_test: bool, found: &mut Found) -> Policy {
     let risks = |text: &str| match text {
         "no_date_fence" => Ok(Risk::NoDateFence),
         "no_retry_token" => Ok(Risk::NoRetryToken),
+        "pinned_policies" => Ok(Risk::PinnedPolicies),
         "same_key_volumes" => Ok(Risk::SameKeyVolumes),
         "unseen_block_storage" => Ok(Risk::UnseenBlockStorage),
         _ => Err("it is not a risk that can be accepted"),
@@ -232,7 +233,7 @@ fn policy(mut table: Table<'_>, is_test: bool, found: &mut Found) -> Policy {
     policy.accept_risks = table.list(
         "accept_risks",
         risks,
-        "write \"no_date_fence\", \"no_retry_token\", \"same_key_volumes\" or \"unseen_block_storage\"",
+        "write \"no_date_fence\", \"no_retry_token\", \"pinned_policies\", \"same_key_volumes\" or \"unseen_block_storage\"",
         found,
     );
     policy.intent_register = tag_name(table.table("intent_register", found), found);

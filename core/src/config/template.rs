@@ -198,8 +198,8 @@ exclude = []                  # OCIDs of resources to leave on the version they 
 ambiguity = \"standard\"        # \"strict\": also after a refusal, wait as after a lost answer
                               # \"fast\": after a lost answer ask again at once; trusts retry tokens, and reports say so
 history = \"report\"            # a key first seen with several versions: \"sweep\" moves everything to the current one, \"assume_moved\" trusts it
-accept_risks = []             # risks that you take, by name: \"no_date_fence\", \"no_retry_token\", \"same_key_volumes\",
-                              # \"unseen_block_storage\"
+accept_risks = []             # risks that you take, by name: \"no_date_fence\", \"no_retry_token\", \"pinned_policies\",
+                              # \"same_key_volumes\", \"unseen_block_storage\"
 strategy = \"auto\"             # what forbids several versions of its key moves to a successor key; \"new_key\": everything does
 # predecessor_look = \"1d\"     # how often `rotate` looks whether something hangs on a key that a successor took over from
 # The defined tag on a successor that names its rotation. Its namespace must exist, and nobody else may use it.

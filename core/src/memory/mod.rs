@@ -51,7 +51,7 @@ pub use buckets::{BucketAddress, BucketInfo, BucketSummary, BucketUpdate};
 pub use clock::{ManualClock, Skew, SkewedClock, WorldClock};
 pub use faults::{FaultPlan, Strikes};
 pub use holders::{HolderAddress, HolderInfo, HolderSeed, HolderState};
-pub use identity::{CompartmentInfo, Depth, Subscription, Tenancy};
+pub use identity::{CompartmentInfo, Depth, PolicyInfo, Subscription, Tenancy};
 pub use journal::{Failure, FailureHook, Marker, MemoryJournal};
 pub use kms::{VaultInfo, VaultReplica, VersionInfo};
 pub use kms_mint::{KeyUpdate, NewKey};

@@ -73,6 +73,7 @@ operations! {
     GET_COMPARTMENT = "get_compartment" "identity" read None;
     LIST_COMPARTMENTS = "list_compartments" "identity" read None;
     LIST_AVAILABILITY_DOMAINS = "list_availability_domains" "identity" read None;
+    LIST_POLICIES = "list_policies" "identity" read None;
     LIST_REGION_SUBSCRIPTIONS = "list_region_subscriptions" "identity" read None;
     GET_TOPIC = "get_topic" "ons" read None;
     PUBLISH_MESSAGE = "publish_message" "ons" write None;

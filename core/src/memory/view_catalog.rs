@@ -17,8 +17,8 @@ use super::translate::reply;
 use super::world::World;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{
-    Compartment, Coverage, CoverageState, Dependent, FoundBy, Kind, NamespaceName, Region, ResourceId, TagSelector,
-    Tags,
+    Compartment, CompartmentId, Coverage, CoverageState, Dependent, FoundBy, Kind, NamespaceName, PoliciesRead, Region,
+    ResourceId, TagSelector, Tags,
 };
 use crate::ports::{Candidate, CatalogPage, Cursor, KeyHint, Reply, ResourceCatalog, ScopedRegion, Scopes, Selector};
 
@@ -184,6 +184,56 @@ impl ResourceCatalog for CatalogView {
             (Some(Step::Search { page }), Some(tag)) => self.search_part(selector, tag, region, page.as_deref()),
             (None, _) => Ok(Reply::bare(CatalogPage { candidates: Vec::new(), coverage: Vec::new(), next: None })),
             _ => Err(Error::new(ErrorKind::Refused, "dependents", "the cursor belongs to another selector")),
+        }
+    }
+
+    async fn policies(&self, places: &[CompartmentId]) -> Result<Reply<Option<PoliciesRead>>> {
+        let mut read = PoliciesRead::default();
+        for place in self.with_those_above(places)? {
+            self.policies_of(&place, &mut read)?;
+        }
+        Ok(Reply::bare(Some(read)))
+    }
+}
+
+impl CatalogView {
+    /// The compartments above these, these included, and the root.
+    fn with_those_above(&self, places: &[CompartmentId]) -> Result<Vec<CompartmentId>> {
+        let home = self.world.regions().swap_remove(0);
+        let mut all = vec![self.world.tenancy_id()];
+        for place in places {
+            let mut next = Some(place.clone());
+            while let Some(id) = next.take().filter(|id| !all.contains(id)) {
+                all.push(id.clone());
+                next = match self.world.get_compartment(&self.call(), &home, &id) {
+                    Ok(answer) => answer.value.parent,
+                    // What is above a place that we may not see is not known; its own policies will be unread.
+                    Err(refusal) if refusal.status == 404 => None,
+                    Err(refusal) => return reply("policies", Err(refusal)).map(|_: Reply<()>| Vec::new()),
+                };
+            }
+        }
+        Ok(all)
+    }
+
+    fn policies_of(&self, place: &CompartmentId, read: &mut PoliciesRead) -> Result<()> {
+        let home = self.world.regions().swap_remove(0);
+        let mut page = PageQuery::default();
+        loop {
+            match self.world.list_policies(&self.call(), &home, place, None, &page) {
+                Ok(answer) => {
+                    read.policies.extend(answer.value.items.into_iter().map(|info| info.policy));
+                    match answer.value.next {
+                        Some(next) => page.page = Some(next),
+                        None => return Ok(()),
+                    }
+                }
+                Err(refusal) if refusal.status == 404 => {
+                    read.unread.push(place.clone());
+                    return Ok(());
+                }
+                Err(refusal) => return reply("policies", Err(refusal)).map(|_: Reply<()>| ()),
+            }
         }
     }
 }

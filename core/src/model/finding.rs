@@ -28,6 +28,8 @@ pub enum FindingKind {
     JournalForked,
     /// The owner does not want a kind looked at: what of it is under the key is not known.
     KindLeftOut,
+    /// IAM policies could not be read: whether one names the key by its OCID, and would deny its successor, is not known.
+    PoliciesUnread,
     /// The vault is close to its version limit.
     QuotaLow,
     /// The intent register held something else, was dated in the future, or was removed.

@@ -162,6 +162,19 @@ pub enum Grade {
     VersionSeen,
 }
 
+impl Grade {
+    /// The glossary's word.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Unseen => "unseen",
+            Self::KeySeen => "key-seen",
+            Self::ChangeSeen => "change-seen",
+            Self::VersionSeen => "version-seen",
+        }
+    }
+}
+
 /// What the evidence speaks of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -176,6 +189,19 @@ pub enum EvidenceScope {
     NewDataOnly,
     /// Oracle does not say.
     Unknown,
+}
+
+impl EvidenceScope {
+    /// In words, after "of".
+    #[must_use]
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::AllData => "all data",
+            Self::DataKey => "the data key",
+            Self::NewDataOnly => "new data only",
+            Self::Unknown => "what Oracle does not document",
+        }
+    }
 }
 
 /// A grade and a scope, with what one needs to look it up again.

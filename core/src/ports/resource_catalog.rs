@@ -7,7 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{Cursor, Reply};
 use crate::error::Result;
-use crate::model::{Compartment, Coverage, Dependent, FoundBy, KeyId, Kind, Region, TagSelector};
+use crate::model::{
+    Compartment, CompartmentId, Coverage, Dependent, FoundBy, KeyId, Kind, PoliciesRead, Region, TagSelector,
+};
 
 /// A subscribed region.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -91,6 +93,9 @@ pub struct CatalogPage {
 /// 5. Tags are compared exactly, although Search does not (oci-api §4). (`tags_are_checked_again`)
 /// 6. Within one page all candidates found by List are of one kind and compartment. (`pages_are_homogeneous`)
 /// 7. A hint about a candidate's key is the owning service's word, never a guess. (`a_hint_is_the_services_word`)
+/// 8. `policies` reads, word for word, what is in force in the named compartments, in those above them and in the root; a
+///    compartment whose policies we may not list is named. (`policies_are_read_up_to_the_root`,
+///    `policies_that_may_not_be_listed_are_named`)
 #[cfg_attr(feature = "testkit", mockall::automock)]
 #[async_trait]
 pub trait ResourceCatalog: Send + Sync {
@@ -104,4 +109,10 @@ pub trait ResourceCatalog: Send + Sync {
         region: &Region,
         cursor: Option<Cursor>,
     ) -> Result<Reply<CatalogPage>>;
+
+    /// The IAM policies that govern these compartments; `None`: this catalog reads none.
+    async fn policies(&self, places: &[CompartmentId]) -> Result<Reply<Option<PoliciesRead>>> {
+        let _ = places;
+        Ok(Reply::bare(None))
+    }
 }

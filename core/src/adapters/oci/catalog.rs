@@ -15,11 +15,11 @@ use super::call::Call;
 use super::client::Client;
 use super::locate::is_hidden;
 use super::operation::Operation;
-use super::{blocks, holders, search, wire};
+use super::{blocks, holders, policies, search, wire};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{
-    Compartment, CompartmentId, Coverage, CoverageState, Dependent, FoundBy, KeyId, Kind, NamespaceName, Region,
-    ResourceId, TagSelector,
+    Compartment, CompartmentId, Coverage, CoverageState, Dependent, FoundBy, KeyId, Kind, NamespaceName, PoliciesRead,
+    Region, ResourceId, TagSelector,
 };
 use crate::ports::{Candidate, CatalogPage, Cursor, KeyHint, Reply, ResourceCatalog, ScopedRegion, Scopes, Selector};
 
@@ -433,6 +433,10 @@ impl ResourceCatalog for Catalog {
             (Some(Step::Search { .. }), None) => Err(stranger()),
             (None, _) => Ok(Reply::bare(CatalogPage { candidates: Vec::new(), coverage: Vec::new(), next: None })),
         }
+    }
+
+    async fn policies(&self, places: &[CompartmentId]) -> Result<Reply<Option<PoliciesRead>>> {
+        Ok(Reply::bare(Some(policies::read(&self.client, places).await?)))
     }
 }
 

@@ -114,6 +114,8 @@ table! {
     GetTenancy, "get_tenancy", Identity, Get, "/20160918/tenancies/{tenancyId}", ["TENANCY_INSPECT"], NO, NO, NO;
     /// Lists compartments; with the subtree only from the root.
     ListCompartments, "list_compartments", Identity, Get, "/20160918/compartments", ["COMPARTMENT_INSPECT"], NO, NO, NO;
+    /// Lists the IAM policies attached to one compartment, their statements included.
+    ListPolicies, "list_policies", Identity, Get, "/20160918/policies", ["POLICY_READ"], NO, NO, NO;
     /// Lists availability domains.
     ListAvailabilityDomains, "list_availability_domains", Identity, Get, "/20160918/availabilityDomains",
         ["COMPARTMENT_INSPECT"], NO, NO, NO;

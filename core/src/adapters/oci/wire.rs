@@ -47,7 +47,19 @@ pub(crate) struct RegionSubscription {
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Compartment {
     pub id: CompartmentId,
+    /// The one that holds it.
+    pub compartment_id: Option<CompartmentId>,
     pub name: String,
+    pub lifecycle_state: Option<String>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Policy {
+    pub id: ResourceId,
+    pub compartment_id: CompartmentId,
+    pub name: String,
+    pub statements: Vec<String>,
     pub lifecycle_state: Option<String>,
 }
 

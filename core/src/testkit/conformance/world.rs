@@ -308,6 +308,16 @@ impl CatalogFixture for WorldFixture {
         is_block
     }
 
+    async fn compartment_below(&self, above: &CompartmentId) -> Compartment {
+        let name = self.name("compartment");
+        Compartment { id: self.world.add_compartment(&name, above), name }
+    }
+
+    async fn add_policy(&self, compartment: Option<&CompartmentId>, name: &str, statement: &str) -> ResourceId {
+        let root = self.world.tenancy_id();
+        self.world.add_policy(compartment.unwrap_or(&root), name, &[statement])
+    }
+
     async fn deny(&self, compartment: &CompartmentId) {
         self.world.deny_compartment(&self.caller, compartment);
     }
