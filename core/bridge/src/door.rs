@@ -142,7 +142,8 @@ struct RunFor {
 impl Door {
     /// A door to the rotator that a config file describes.
     ///
-    /// Reads files and opens the journal; sends nothing.
+    /// Reads files and opens the journal; OCI is not asked, only an instance asks its metadata service who it is, and a pod
+    /// its cluster.
     pub fn open(config: &Path) -> Result<Self, Box<Failure>> {
         Self::open_with(config, Guests::default())
     }
