@@ -3,7 +3,6 @@
 //! Builds and connects, decides nothing. Whatever can be refused without the network is refused first:
 //! the config, the credentials, the journal, in this order.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -12,10 +11,13 @@ use zeroize::Zeroizing;
 
 use crate::adapters::layers::PacePolicy;
 use crate::adapters::oci;
+use crate::adapters::oci::credentials::{
+    ConfigFile, InstancePrincipal, Principal, Profile, ProfileKind, ResourcePrincipal, WorkloadIdentity,
+    WorkloadSettings,
+};
 use crate::adapters::sqlite::SqliteJournal;
 use crate::adapters::system::{FileSink, StderrNotifier, SystemClock, SystemRandom};
-use crate::config::Config;
-use crate::model::{CompartmentId, Region};
+use crate::config::{Config, CredentialKind};
 use crate::ports::{AuditSink, KeyStore, Notifier, Ports, ReKeyer, ResourceCatalog};
 use crate::rotator::Rotator;
 use crate::{Error, ErrorKind, Result};
@@ -23,46 +25,23 @@ use crate::{Error, ErrorKind, Result};
 impl Rotator {
     /// A rotator for the tenancy and the journal that a config file names.
     ///
-    /// Its calls need the caller's tokio runtime. Reads files and opens the journal here; the network is not
-    /// touched before the first call.
+    /// Its calls need the caller's tokio runtime. Reads files and opens the journal here; OCI is not asked before the
+    /// first call, only an instance asks its metadata service who it is, and a pod its cluster.
     ///
     /// # Errors
-    /// `Config` with all problems of the file or of the OCI profile at once; the journal's own refusals.
+    /// `Config` with all problems of the file or of the credentials at once; the journal's own refusals.
     pub async fn from_config(path: impl AsRef<Path>) -> Result<Self> {
         let config = Config::load(path.as_ref())?;
-        let ports = Ports::from_config(&config)?;
+        let ports = Ports::from_config(&config).await?;
         Ok(Self::with_ports(config.settings, ports))
-    }
-}
-
-/// Who one is, where an application knows it better than the config.
-#[derive(Clone)]
-pub struct Identity {
-    /// What signs.
-    pub credentials: Arc<dyn oci::credentials::Credentials>,
-    /// The tenancy, which is the root compartment.
-    pub tenancy: CompartmentId,
-    /// Where calls go that name no region.
-    pub region: Region,
-}
-
-impl Identity {
-    /// The principal that a config describes which a program holds in memory: names and values as in `~/.oci/config`.
-    ///
-    /// # Errors
-    /// `Config` with all problems at once.
-    pub fn from_map(values: &BTreeMap<String, String>) -> Result<Self> {
-        let file = oci::credentials::ConfigFile::from_map(values)?;
-        let (tenancy, region) = (file.tenancy.clone(), file.region.clone());
-        Ok(Self { credentials: Arc::new(file.into_credentials()), tenancy, region })
     }
 }
 
 /// Ports that an application brings itself. What it brings, the config's adapters are not made for.
 #[derive(Clone, Default)]
 pub struct Brought {
-    /// In place of the OCI profile.
-    pub identity: Option<Identity>,
+    /// In place of the config's credentials.
+    pub principal: Option<Principal>,
     /// In place of the vault adapter.
     pub key_store: Option<Arc<dyn KeyStore>>,
     /// In place of the catalog.
@@ -89,12 +68,12 @@ impl Brought {
 }
 
 impl Ports {
-    /// Every adapter that a config asks for, ready to be used or decorated. Sends nothing.
+    /// Every adapter that a config asks for, ready to be used or decorated. Sends what [`Tenancy::connect`] sends.
     ///
     /// # Errors
     /// As [`Rotator::from_config`].
-    pub fn from_config(config: &Config) -> Result<Self> {
-        Self::from_config_and(config, Brought::default())
+    pub async fn from_config(config: &Config) -> Result<Self> {
+        Self::from_config_and(config, Brought::default()).await
     }
 
     /// The same with ports of the application's own. With all three that face a tenancy and no topic to tell, no
@@ -102,7 +81,7 @@ impl Ports {
     ///
     /// # Errors
     /// As [`Rotator::from_config`].
-    pub fn from_config_and(config: &Config, brought: Brought) -> Result<Self> {
+    pub async fn from_config_and(config: &Config, brought: Brought) -> Result<Self> {
         let (key_store, catalog, rekeyer, client) = match brought.clone() {
             Brought { key_store: Some(key_store), catalog: Some(catalog), rekeyer: Some(rekeyer), .. }
                 if config.notices.topic.is_none() =>
@@ -111,7 +90,7 @@ impl Ports {
             }
             _ => {
                 let Tenancy { client, key_store, catalog, rekeyer } =
-                    Tenancy::connect_as(config, brought.identity.clone())?;
+                    Tenancy::connect_as(config, brought.principal.clone()).await?;
                 (key_store, catalog, rekeyer, Some(client))
             }
         };
@@ -144,36 +123,34 @@ pub struct Tenancy {
 }
 
 impl Tenancy {
-    /// Reads the credentials that a config names. Sends nothing.
+    /// Reads the credentials that a config names. Asks nothing of OCI; an instance asks its metadata service who it
+    /// is, and a pod its cluster.
     ///
     /// # Errors
-    /// `Config` with all problems of the OCI profile at once.
-    pub fn connect(config: &Config) -> Result<Self> {
-        Self::connect_as(config, None)
+    /// `Config` with all problems of the credentials at once; of an instance or a pod, that nobody answers.
+    pub async fn connect(config: &Config) -> Result<Self> {
+        Self::connect_as(config, None).await
     }
 
-    /// The same as somebody else than the config names.
+    /// The same as somebody whom the application knows; the config's credentials are not read then.
     ///
     /// # Errors
     /// As [`Tenancy::connect`].
-    pub fn connect_as(config: &Config, identity: Option<Identity>) -> Result<Self> {
+    pub async fn connect_as(config: &Config, known: Option<Principal>) -> Result<Self> {
         let mut endpoints = oci::Endpoints::production();
         for (region, base) in &config.endpoints {
             endpoints = endpoints.with_override(region.clone(), base)?;
         }
-        let pace = PacePolicy { kms_max: f64::from(config.oci.kms_requests_per_second), ..PacePolicy::default() };
-        let settings = oci::ClientSettings { endpoints, pace, ..oci::ClientSettings::default() };
-        let client = match identity {
-            Some(Identity { credentials, tenancy, region }) => {
-                oci::Client::with_credentials(credentials, tenancy, region, settings)
-            }
-            None => oci::Client::from_config_file(oci::ClientSettings {
-                config_file: Some(config.oci.config_file.clone()),
-                profile: Some(config.oci.profile.clone()),
-                passphrase: config.oci.passphrase_file.as_deref().map(read_passphrase).transpose()?,
-                ..settings
-            })?,
+        let settings = oci::ClientSettings {
+            endpoints,
+            pace: PacePolicy { kms_max: f64::from(config.oci.kms_requests_per_second), ..PacePolicy::default() },
+            ..oci::ClientSettings::default()
         };
+        let principal = match known {
+            Some(known) => known,
+            None => principal(config, &settings).await?,
+        };
+        let client = oci::Client::with_principal(principal, settings);
         Ok(Self {
             key_store: Arc::new(oci::VaultKeyStore::new(Arc::clone(&client))),
             catalog: Arc::new(oci::Catalog::new(Arc::clone(&client))),
@@ -181,6 +158,40 @@ impl Tenancy {
             client,
         })
     }
+}
+
+/// Who signs, as the config says.
+async fn principal(config: &Config, settings: &oci::ClientSettings) -> Result<Principal> {
+    let clock = Arc::clone(&settings.clock);
+    let kind = match &config.credentials {
+        CredentialKind::InstancePrincipal { metadata } => {
+            let instance = InstancePrincipal::discover(settings, metadata.as_deref()).await?;
+            return Ok(instance.into_principal(clock));
+        }
+        CredentialKind::ResourcePrincipal => {
+            return Ok(ResourcePrincipal::from_environment(&*clock)?.into_principal(clock));
+        }
+        CredentialKind::WorkloadIdentity(access) => {
+            let workload = WorkloadSettings {
+                region: access.region.clone(),
+                tenancy: access.tenancy.clone(),
+                token_file: access.token_file.clone(),
+                ca_file: access.ca_file.clone(),
+                proxymux: access.proxymux.clone(),
+            };
+            return Ok(WorkloadIdentity::from_environment(settings, &workload).await?.into_principal(settings));
+        }
+        CredentialKind::SessionToken => ProfileKind::SessionToken,
+        CredentialKind::Profile => ProfileKind::Any,
+    };
+    let passphrase = config.oci.passphrase_file.as_deref().map(read_passphrase).transpose()?;
+    let profile = Profile {
+        file: Some(&config.oci.config_file),
+        name: Some(&config.oci.profile),
+        passphrase: passphrase.as_ref(),
+        kind,
+    };
+    Ok(ConfigFile::load(profile, &*clock)?.into_principal(clock))
 }
 
 /// Reads the first line of a passphrase file; the rest of the world never sees it.

@@ -17,9 +17,9 @@ use keywheel::model::{
 };
 use keywheel::ports::{AuditSink, KeyStore, Notifier, ReKeyer, ResourceCatalog};
 use keywheel::testkit::conformance::{
-    Passage, audit_sink, audit_sink::AuditSinkFixture, catalog, catalog::CatalogFixture, catalog::Wanted, key_store,
-    key_store::KeyStoreFixture, notifier, notifier::NotifierFixture, rekeyer, rekeyer::ReKeyerFixture, rekeyer_assign,
-    rekeyer_assign::AssignFixture,
+    Passage, audit_sink, audit_sink::AuditSinkFixture, catalog, catalog::CatalogFixture, catalog::Copied,
+    catalog::Wanted, key_store, key_store::KeyStoreFixture, notifier, notifier::NotifierFixture, rekeyer,
+    rekeyer::ReKeyerFixture, rekeyer_assign, rekeyer_assign::AssignFixture,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -249,6 +249,21 @@ impl CatalogFixture for With<dyn ResourceCatalog> {
 
     async fn new_compartment(&self) -> Compartment {
         self.host.fixture("fixture.new_compartment", json!({})).await
+    }
+
+    // A catalog of the host's reads no policies (`ResourceCatalog::policies` has its default there), and the law is
+    // silent about one that says so: the host has nothing to build for it.
+    async fn compartment_below(&self, _: &CompartmentId) -> Compartment {
+        self.new_compartment().await
+    }
+
+    async fn add_policy(&self, _: Option<&CompartmentId>, _: &str, _: &str) -> ResourceId {
+        ResourceId::parse("ocid1.policy.oc1..unread").expect("an OCID")
+    }
+
+    // A fixture of the host's makes one kind of resource, without copies elsewhere.
+    async fn make_copied(&self, _: &CompartmentId, _: &KeyId) -> Option<Copied> {
+        None
     }
 
     async fn make(&self, wanted: &Wanted) -> ResourceId {

@@ -9,7 +9,9 @@ use std::time::Duration;
 
 use futures_util::future::{Either, select};
 use futures_util::{FutureExt as _, StreamExt as _};
-use keywheel::compose::{Brought, Identity};
+use keywheel::adapters::oci::credentials::ConfigFile;
+use keywheel::adapters::system::SystemClock;
+use keywheel::compose::Brought;
 use keywheel::config::Config;
 use keywheel::model::{KeyId, Request, RotationId, Timestamp};
 use keywheel::ports::Ports;
@@ -86,13 +88,16 @@ impl Guests {
     /// Meets each of them once, in an order that does not change.
     pub(crate) async fn met(self, abroad: &Arc<Abroad>) -> keywheel::Result<Brought> {
         let guest = |foreign| Guest::new(foreign, Arc::clone(abroad));
-        let identity = match self.principal {
-            Some(Principal::Map(values)) => Some(Identity::from_map(&values)?),
+        let principal = match self.principal {
+            Some(Principal::Map(values)) => {
+                let clock = Arc::new(SystemClock);
+                Some(ConfigFile::from_map(&values, &*clock)?.into_principal(clock))
+            }
             Some(Principal::Signer(foreign)) => Some(crate::signer::meet(guest(foreign)).await?),
             // A profile is the config's affair; whoever opens it has changed it there.
             Some(Principal::Profile(_)) | None => None,
         };
-        let mut brought = Brought { identity, ..Brought::default() };
+        let mut brought = Brought { principal, ..Brought::default() };
         if let Some(foreign) = self.key_store {
             brought.key_store = Some(GuestKeyStore::meet(guest(foreign)).await?);
         }
@@ -165,7 +170,8 @@ struct RunFor {
 impl Door {
     /// A door to the rotator that a config file describes.
     ///
-    /// Reads files and opens the journal; sends nothing.
+    /// Reads files and opens the journal; OCI is not asked, only an instance asks its metadata service who it is, and a pod
+    /// its cluster.
     pub fn open(config: &Path) -> Result<Self, Box<Failure>> {
         Self::open_with(config, Guests::default())
     }
@@ -178,7 +184,7 @@ impl Door {
             if let Some(Principal::Profile(profile)) = &own.principal {
                 config.oci.profile.clone_from(profile);
             }
-            let ports = Ports::from_config_and(&config, own.met(&Arc::default()).await?)?;
+            let ports = Ports::from_config_and(&config, own.met(&Arc::default()).await?).await?;
             Ok(Rotator::with_ports(config.settings, ports))
         };
         let rotator = runtime.wait("open", make)?;

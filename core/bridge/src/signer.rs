@@ -4,8 +4,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use async_trait::async_trait;
 use data_encoding::BASE64;
-use keywheel::adapters::oci::credentials::{Credentials, Refreshed};
-use keywheel::compose::Identity;
+use keywheel::adapters::oci::credentials::{Credentials, Principal, Refreshed};
 use keywheel::model::{CompartmentId, Region};
 use keywheel::{Error, ErrorKind, Result};
 use serde::Deserialize;
@@ -27,16 +26,16 @@ struct GuestCredentials {
 }
 
 /// Meets a signer: `identity`, `sign`, `refresh`.
-pub(crate) async fn meet(guest: Guest) -> Result<Identity> {
+pub(crate) async fn meet(guest: Guest) -> Result<Principal> {
     let Known { key_id, tenancy, region } = guest.ask("identity", Sort::Look, &json!({})).await?;
     let credentials = Arc::new(GuestCredentials { guest, key_id: RwLock::new(key_id) });
-    Ok(Identity { credentials, tenancy, region })
+    Ok(Principal { credentials, tenancy, region })
 }
 
 #[async_trait]
 impl Credentials for GuestCredentials {
-    fn key_id(&self) -> String {
-        self.key_id.read().unwrap_or_else(PoisonError::into_inner).clone()
+    async fn key_id(&self) -> Result<String> {
+        Ok(self.key_id.read().unwrap_or_else(PoisonError::into_inner).clone())
     }
 
     async fn sign(&self, signing_string: &str) -> Result<Vec<u8>> {

@@ -4,7 +4,8 @@
 //! the date of the wall.
 
 use std::io;
-use std::sync::atomic::AtomicU64;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -13,6 +14,7 @@ use keywheel::model::{Region, VaultId};
 use tokio::runtime::Handle;
 
 use crate::endpoints::Endpoints;
+use crate::principals::{Instance, Pod, Principals, Resource, Session};
 use crate::shared::{ArrivedMint, Shared};
 use crate::users::{ApiUser, Users};
 
@@ -45,9 +47,11 @@ impl Emulator {
         let shared = Arc::new(Shared {
             world: settings.world,
             users: Users::default(),
+            principals: Principals::found(),
             endpoints: Endpoints::on(Handle::current()),
             requests: AtomicU64::new(1),
             mints: Mutex::default(),
+            ends_at_mint: AtomicBool::new(false),
         });
         for region in shared.world.regions() {
             shared.region_url(&region)?;
@@ -93,6 +97,47 @@ impl Emulator {
         let user = format!("ocid1.user.oc1..aaaaemu{}", self.shared.next_request_id().to_lowercase());
         let home = world.regions().into_iter().next().expect("a World is founded with its home region");
         ApiUser::make(&self.shared.users, world.tenancy_id().as_str(), &user, home.as_str())
+    }
+
+    /// A person who signed in for a while: a session token instead of an API key. Their files go into `dir`.
+    pub fn new_session(&self, dir: &Path, life: Duration) -> io::Result<Session> {
+        Session::start(&self.shared, dir, life)
+    }
+
+    /// A resource with a principal of its own, such as a Function. Its token and key go into `dir`.
+    pub fn new_resource(&self, dir: &Path, life: Duration) -> io::Result<Resource> {
+        Resource::start(&self.shared, dir, life)
+    }
+
+    /// A compute instance with a metadata service of its own in the home region.
+    pub fn new_instance(&self) -> io::Result<Instance> {
+        Instance::start(&self.shared)
+    }
+
+    /// A pod of an enhanced OKE cluster; what is mounted into it goes into `dir`.
+    pub fn new_pod(&self, dir: &Path) -> io::Result<Pod> {
+        Pod::start(&self.shared, dir)
+    }
+
+    /// How long the tokens live that are issued from now on, by federation and to pods.
+    pub fn set_token_life(&self, life: Duration) {
+        self.shared.principals.set_token_life(life);
+    }
+
+    /// How many tokens were issued, by federation and to pods.
+    #[must_use]
+    pub fn tokens_issued(&self) -> u64 {
+        self.shared.principals.tokens_issued()
+    }
+
+    /// Ends every session: what is signed with a token issued until now is refused with 401.
+    pub fn end_sessions(&self) {
+        self.shared.users.end_sessions(self.shared.now());
+    }
+
+    /// Ends every session when the next mint arrives, before it is looked at: that mint is refused with 401.
+    pub fn end_sessions_at_the_next_mint(&self) {
+        self.shared.ends_at_mint.store(true, Ordering::Relaxed);
     }
 
     /// The API keys, to register a public key that exists already.

@@ -1,4 +1,4 @@
-//! Where the emulator listens: one port per region, one per vault and per vault replica.
+//! Where the emulator listens: one port per region, one per vault and per vault replica, one per instance's metadata.
 //!
 //! ListKeys means "the keys of this vault" and only the endpoint says which, so ports are the address
 //! space. A port is opened when somebody first asks for it.
@@ -21,6 +21,8 @@ use crate::socket::Loopback;
 /// What a port stands for.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum Endpoint {
+    /// The metadata service of one instance.
+    Metadata { region: Region, instance: String },
     /// All regional services of one region.
     Region(Region),
     /// Management and crypto of one vault, or of its replica in another region.
@@ -30,7 +32,7 @@ pub(crate) enum Endpoint {
 impl Endpoint {
     pub(crate) fn port_kind(&self) -> PortKind {
         match self {
-            Self::Region(_) => PortKind::Region,
+            Self::Metadata { .. } | Self::Region(_) => PortKind::Region,
             Self::Vault(_) => PortKind::Vault,
         }
     }
@@ -38,7 +40,7 @@ impl Endpoint {
     /// The region it is in.
     pub(crate) fn region(&self) -> &Region {
         match self {
-            Self::Region(region) => region,
+            Self::Metadata { region, .. } | Self::Region(region) => region,
             Self::Vault(vault) => &vault.region,
         }
     }
@@ -75,6 +77,13 @@ impl Endpoints {
         self.tasks.lock().unwrap_or_else(PoisonError::into_inner).push(task);
         open.insert(endpoint.clone(), address);
         Ok(address)
+    }
+
+    /// Serves something that is no endpoint of the cloud until every port stops.
+    pub(crate) fn beside(&self, serve: impl FnOnce(watch::Receiver<bool>) -> JoinHandle<()>) {
+        let _inside = self.runtime.enter();
+        let task = serve(self.stop.subscribe());
+        self.tasks.lock().unwrap_or_else(PoisonError::into_inner).push(task);
     }
 
     /// Tells every port to stop; connections finish what they are doing.

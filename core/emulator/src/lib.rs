@@ -7,6 +7,10 @@ mod asked;
 mod emulator;
 mod endpoints;
 mod errors;
+mod federation;
+mod metadata;
+mod principals;
+mod proxymux;
 mod route;
 mod server;
 mod shared;
@@ -24,6 +28,7 @@ mod wire_ons;
 mod wire_search;
 
 pub use emulator::{Emulator, EmulatorSettings};
+pub use principals::{Instance, Pod, Resource, Session};
 pub use shared::ArrivedMint;
 pub use users::{ApiUser, OciConfig};
 

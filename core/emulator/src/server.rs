@@ -18,6 +18,8 @@ use tokio::task::JoinHandle;
 use crate::asked::Asked;
 use crate::endpoints::Endpoint;
 use crate::errors::{Answered, Failure, HttpAnswer, HttpRefusal, REQUEST_ID};
+use crate::federation;
+use crate::metadata;
 use crate::route::{Call, Routed, route};
 use crate::shared::{ArrivedMint, Shared};
 use crate::socket::{Breaker, Loopback};
@@ -90,7 +92,14 @@ fn witnessed(mut answer: HttpAnswer, door: &Door, headers: &HeaderMap) -> HttpAn
 }
 
 fn answer(door: &Door, parts: &Parts, body: &[u8]) -> Answered {
+    if let Endpoint::Metadata { region, instance } = &door.endpoint {
+        return metadata::answer(&door.shared, region, instance, parts);
+    }
     let target = parts.uri.path_and_query().map_or("/", |target| target.as_str());
+    if federation::is_asked(&door.endpoint, parts) {
+        let received = Received { method: &parts.method, target, headers: &parts.headers, body };
+        return federation::answer(&door.shared, received);
+    }
     let routed = route(door.endpoint.port_kind(), parts.method.as_str(), parts.uri.path());
     if matches!(&routed, Routed::Found(Call::Table(Operation::CreateKey | Operation::CreateKeyVersion), _)) {
         let header = |name| parts.headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
@@ -104,6 +113,7 @@ fn answer(door: &Door, parts: &Parts, body: &[u8]) -> Answered {
     let received = Received { method: &parts.method, target, headers: &parts.headers, body };
     let skew: Duration = door.shared.skew_limit();
     let verified = verify(received, &door.shared.users, door.shared.now(), skew, body_headers)
+        .and_then(federation::refuse_certificates)
         .map_err(|refused| HttpRefusal::new(401, "NotAuthenticated", refused.0))?;
     match routed {
         Routed::Found(call, parameters) => {

@@ -12,6 +12,7 @@ use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der, PublicKeyX509Der};
 use aws_lc_rs::rsa::{KeyPair, KeySize};
 use aws_lc_rs::signature::KeyPair as _;
 use data_encoding::{BASE64, BASE64_MIME, HEXLOWER};
+use jiff::Timestamp;
 use md5::{Digest, Md5};
 
 /// A registered public key and whose it is.
@@ -23,9 +24,11 @@ pub struct ApiKey {
     pub user: String,
     /// DER SubjectPublicKeyInfo.
     pub spki: Vec<u8>,
+    /// When it stops being accepted; an API key never does, a session's key ends with its token.
+    pub ends: Option<Timestamp>,
 }
 
-/// Every API key the emulator knows, by `<tenancy>/<user>/<fingerprint>`.
+/// Every key the emulator knows, by keyId: `<tenancy>/<user>/<fingerprint>` or `ST$<token>`.
 #[derive(Debug, Default)]
 pub struct Users {
     keys: RwLock<HashMap<String, ApiKey>>,
@@ -53,10 +56,43 @@ impl Users {
         self.keys.read().unwrap_or_else(PoisonError::into_inner).get(key_id).cloned()
     }
 
-    fn insert(&self, tenancy: &str, user: &str, fingerprint: &str, spki: Vec<u8>) {
-        let key = ApiKey { tenancy: tenancy.to_owned(), user: user.to_owned(), spki };
+    pub(crate) fn insert(&self, tenancy: &str, user: &str, fingerprint: &str, spki: Vec<u8>) {
+        let key = ApiKey { tenancy: tenancy.to_owned(), user: user.to_owned(), spki, ends: None };
+        self.put(format!("{tenancy}/{user}/{fingerprint}"), key);
+    }
+
+    pub(crate) fn put(&self, key_id: String, key: ApiKey) {
+        self.keys.write().unwrap_or_else(PoisonError::into_inner).insert(key_id, key);
+    }
+
+    /// Ends every session that there is at this instant; API keys stay.
+    pub(crate) fn end_sessions(&self, now: Timestamp) {
         let mut keys = self.keys.write().unwrap_or_else(PoisonError::into_inner);
-        keys.insert(format!("{tenancy}/{user}/{fingerprint}"), key);
+        keys.values_mut().filter_map(|key| key.ends.as_mut()).for_each(|ends| *ends = now.min(*ends));
+    }
+}
+
+/// A new RSA-2048 key, both halves in DER.
+pub(crate) struct FreshKey {
+    pub(crate) spki: Vec<u8>,
+    pub(crate) pkcs8: Vec<u8>,
+}
+
+impl FreshKey {
+    pub(crate) fn make() -> Self {
+        let pair = KeyPair::generate(KeySize::Rsa2048).expect("aws-lc makes RSA keys of 2048 bits");
+        let public: PublicKeyX509Der<'_> = pair.public_key().as_der().expect("a fresh public key has a DER form");
+        let private: Pkcs8V1Der<'_> = pair.as_der().expect("a fresh key has a PKCS#8 form");
+        Self { spki: public.as_ref().to_vec(), pkcs8: private.as_ref().to_vec() }
+    }
+
+    /// The PKCS#1 form, which the metadata service hands out.
+    pub(crate) fn pkcs1(&self) -> &[u8] {
+        /// Version, algorithm and two headers with lengths of two bytes each.
+        const HEAD: usize = 26;
+        let inner = &self.pkcs8[HEAD..];
+        assert!(inner.starts_with(&[0x30, 0x82]), "PKCS#8 of an RSA-2048 key has a head of 26 bytes");
+        inner
     }
 }
 
@@ -72,17 +108,15 @@ pub struct ApiUser {
 impl ApiUser {
     /// Makes a key and registers its public half.
     pub(crate) fn make(users: &Users, tenancy: &str, user: &str, region: &str) -> Self {
-        let pair = KeyPair::generate(KeySize::Rsa2048).expect("aws-lc makes RSA keys of 2048 bits");
-        let public: PublicKeyX509Der<'_> = pair.public_key().as_der().expect("a fresh public key has a DER form");
-        let private: Pkcs8V1Der<'_> = pair.as_der().expect("a fresh key has a PKCS#8 form");
-        let fingerprint = fingerprint(public.as_ref());
-        users.insert(tenancy, user, &fingerprint, public.as_ref().to_vec());
+        let FreshKey { spki, pkcs8 } = FreshKey::make();
+        let fingerprint = fingerprint(&spki);
+        users.insert(tenancy, user, &fingerprint, spki);
         Self {
             tenancy: tenancy.to_owned(),
             user: user.to_owned(),
             region: region.to_owned(),
             fingerprint,
-            private_pem: encode_pem("PRIVATE KEY", private.as_ref()),
+            private_pem: encode_pem("PRIVATE KEY", &pkcs8),
         }
     }
 
@@ -149,7 +183,7 @@ pub fn fingerprint(spki: &[u8]) -> String {
     pairs.join(":")
 }
 
-fn encode_pem(label: &str, der: &[u8]) -> String {
+pub(crate) fn encode_pem(label: &str, der: &[u8]) -> String {
     let text = BASE64.encode(der);
     let mut pem = format!("-----BEGIN {label}-----\n");
     for start in (0..text.len()).step_by(64) {
@@ -170,7 +204,7 @@ fn decode_pem(pem: &str) -> Result<Vec<u8>, String> {
     BASE64_MIME.decode(compact.as_bytes()).map_err(|error| format!("the PEM's base64 is broken: {error}"))
 }
 
-fn write_private(path: &Path, text: &str) -> std::io::Result<()> {
+pub(crate) fn write_private(path: &Path, text: &str) -> std::io::Result<()> {
     let mut options = std::fs::OpenOptions::new();
     options.write(true).create(true).truncate(true);
     #[cfg(unix)]

@@ -34,6 +34,8 @@ pub enum BodyHeaders {
     ByMethod,
     /// Not even for PUT: PutObject (and UploadPart) alone.
     Optional,
+    /// By the method, but not `host`: the federation endpoint alone.
+    WithoutHost,
 }
 
 /// Why a signature was refused; the message goes out with 401 `NotAuthenticated`.
@@ -76,6 +78,9 @@ pub fn verify(
     let Some(key) = users.key(&parameters.key_id) else {
         return refuse("no API key has the keyId of this request");
     };
+    if key.ends.is_some_and(|ends| ends <= now) {
+        return refuse("the token of this request has ended");
+    }
     let signature = match BASE64.decode(parameters.signature.as_bytes()) {
         Ok(bytes) => bytes,
         Err(error) => return refuse(format!("the signature is not base64: {error}")),
@@ -142,9 +147,12 @@ fn require_minimum(
     let is_signed = |name: &str| signed.iter().any(|one| one == name);
     // Whichever date the server goes by must be the signed one.
     let date = if headers.contains_key("x-date") { "x-date" } else { "date" };
-    let mut needed = vec!["(request-target)", "host", date];
+    let mut needed = vec!["(request-target)", date];
+    if body_headers != BodyHeaders::WithoutHost {
+        needed.push("host");
+    }
     let has_body = matches!(*method, Method::POST | Method::PUT | Method::PATCH);
-    if has_body && body_headers == BodyHeaders::ByMethod {
+    if has_body && body_headers != BodyHeaders::Optional {
         needed.extend(["content-length", "content-type", "x-content-sha256"]);
     }
     match needed.into_iter().find(|name| !is_signed(name)) {

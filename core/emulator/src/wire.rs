@@ -28,6 +28,7 @@ pub(crate) fn answer(shared: &Arc<Shared>, call: Call, asked: &Asked<'_>) -> Ans
         Call::Table(operation) => match operation {
             Operation::GetTenancy => wire_identity::get_tenancy(world, asked),
             Operation::ListCompartments => wire_identity::list_compartments(world, asked),
+            Operation::ListPolicies => wire_identity::list_policies(world, asked),
             Operation::ListAvailabilityDomains => wire_identity::list_availability_domains(world, asked),
             Operation::ListRegionSubscriptions => wire_identity::list_region_subscriptions(world, asked),
             Operation::ListVaults => wire_kms::list_vaults(shared, asked),
@@ -69,6 +70,10 @@ pub(crate) fn answer(shared: &Arc<Shared>, call: Call, asked: &Asked<'_>) -> Ans
             Operation::UpdateBootVolumeBackup => wire_blocks::update_backup(world, asked, &Kind::BootVolumeBackup),
             Operation::ListClusters => wire_holders::list(world, asked, &Kind::Cluster),
             Operation::GetCluster => wire_holders::get(world, asked, &Kind::Cluster),
+            Operation::ListBlockVolumeReplicas => wire_blocks::list(world, asked, &Kind::BlockVolumeReplica),
+            Operation::GetBlockVolumeReplica => wire_blocks::get(world, asked, &Kind::BlockVolumeReplica),
+            Operation::ListBootVolumeReplicas => wire_blocks::list(world, asked, &Kind::BootVolumeReplica),
+            Operation::GetBootVolumeReplica => wire_blocks::get(world, asked, &Kind::BootVolumeReplica),
             Operation::ListNodePools => wire_holders::list(world, asked, &Kind::NodePool),
             Operation::GetNodePool => wire_holders::get(world, asked, &Kind::NodePool),
             Operation::UpdateNodePool => wire_holders::update_node_pool(world, asked),

@@ -1,4 +1,4 @@
-//! Identity on the wire: tenancy, compartments, availability domains, region subscriptions.
+//! Identity on the wire: tenancy, compartments, policies, availability domains, region subscriptions.
 
 use keywheel::memory::{CompartmentInfo, Depth, World};
 use keywheel::model::CompartmentId;
@@ -44,6 +44,23 @@ pub(crate) fn list_compartments(world: &World, asked: &Asked<'_>) -> Answered {
     let depth = if asked.query_flag("compartmentIdInSubtree")? { Depth::Subtree } else { Depth::Children };
     let told = world.list_compartments(&asked.call(), asked.region(), &parent, depth, &asked.page_query()?);
     heard_array(told, |info| compartment_json(&info))
+}
+
+pub(crate) fn list_policies(world: &World, asked: &Asked<'_>) -> Answered {
+    let compartment: CompartmentId = asked.query_id("compartmentId")?;
+    if !matches!(asked.query("sortBy"), None | Some("TIMECREATED" | "NAME")) {
+        return Err(HttpRefusal::invalid("sortBy", "must be TIMECREATED or NAME").into());
+    }
+    let name = asked.query("name");
+    let told = world.list_policies(&asked.call(), asked.region(), &compartment, name, &asked.page_query()?);
+    heard_array(told, |info| {
+        json!({
+            "id": info.policy.id, "compartmentId": info.policy.compartment, "name": info.policy.name,
+            "description": info.policy.name, "statements": info.policy.statements, "lifecycleState": "ACTIVE",
+            "inactiveStatus": null, "timeCreated": instant(info.time_created), "versionDate": null,
+            "freeformTags": {}, "definedTags": {},
+        })
+    })
 }
 
 pub(crate) fn list_availability_domains(world: &World, asked: &Asked<'_>) -> Answered {

@@ -25,7 +25,9 @@ fn vault_in_path(asked: &Asked<'_>) -> Result<VaultEndpoint, HttpRefusal> {
 fn vault_of_port<'a>(asked: &Asked<'a>) -> &'a VaultEndpoint {
     match asked.endpoint() {
         Endpoint::Vault(vault) => vault,
-        Endpoint::Region(_) => unreachable!("the route sends key operations to vault ports only"),
+        Endpoint::Metadata { .. } | Endpoint::Region(_) => {
+            unreachable!("the route sends key operations to vault ports only")
+        }
     }
 }
 

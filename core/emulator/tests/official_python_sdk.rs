@@ -117,7 +117,13 @@ async fn the_official_python_sdk_finds_what_there_is() {
     };
     let tagged: Vec<_> = (0..5).map(|n| bucket(n, "true")).collect();
     let _untagged = bucket(5, "false");
-    let facts = lab.facts(json!({ "compartments": [lab.compartment, inner], "tagged": tagged }));
+    let statements = [format!(
+        "Allow service objectstorage-us-ashburn-1 to use keys in tenancy where target.key.id = '{}'",
+        lab.key
+    )];
+    let policy = |name: &str| lab.world.add_policy(&lab.compartment, name, &[statements[0].as_str()]);
+    let policies = ["one", "two"].map(|name| json!([policy(name), statements]));
+    let facts = lab.facts(json!({ "compartments": [lab.compartment, inner], "tagged": tagged, "policies": policies }));
     let _ = holds("identity_and_search.py", facts).await;
 }
 
@@ -195,6 +201,19 @@ async fn the_official_python_sdk_sends_what_the_transcript_of_block_storage_says
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_official_python_sdk_lists_policies_as_the_transcript_says() {
+    let lab = Lab::new(unhurried()).await;
+    let recorder = Recorder::start();
+    let mut facts = transcript::facts();
+    facts["region"] = json!(recorder.url());
+    let ran = holds("policies_transcript.py", lab.facts(facts)).await;
+    if ran {
+        let seen = recorder.seen();
+        assert_eq!(seen, transcript::policies(), "recorded:\n{seen:#}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_official_python_sdk_finds_clusters_pools_and_configurations() {
     let lab = Lab::new(unhurried()).await;
     let cluster = |n: usize| lab.world.add_cluster(&lab.home, &lab.compartment, &format!("c-{n}")).key(&lab.key).done();
@@ -235,5 +254,38 @@ async fn the_official_python_sdk_updates_a_node_pool_as_the_transcript_says() {
     if ran {
         let seen = recorder.seen();
         assert_eq!(seen, transcript::node_pool_update(), "recorded:\n{seen:#}");
+    }
+}
+
+/// How many versions of the key were minted in somebody's name.
+fn minted(lab: &Lab, principal: &str) -> usize {
+    lab.world.minted_by(&lab.key, principal)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_official_python_sdk_is_a_session_a_function_an_instance_and_a_pod() {
+    let lab = Lab::new(unhurried()).await;
+    let files = tempfile::tempdir().expect("a folder");
+    let (emulator, hour) = (&lab.emulator, Duration::from_secs(3600));
+    let dir = |name: &str| files.path().join(name);
+    let session = emulator.new_session(&dir("session"), hour).expect("written");
+    let resource = emulator.new_resource(&dir("function"), hour).expect("written");
+    let instance = emulator.new_instance().expect("a port");
+    let pod = emulator.new_pod(&dir("pod")).expect("written");
+    // The SDK renews a minute before the end: a token of less is renewed for every call.
+    emulator.set_token_life(Duration::from_secs(120));
+    let facts = lab.facts(json!({
+        "vault_url": emulator.vault_url(&lab.vault).expect("a port"),
+        "session": { "config": session.config_path },
+        "resource": { "rpst": resource.rpst, "private_pem": resource.private_pem, "region": resource.region },
+        "instance": { "metadata": instance.metadata_url },
+        "pod": { "token": pod.token_path, "ca": pod.ca_path, "proxymux": pod.proxymux_url },
+    }));
+    let ran = holds("principals.py", facts).await;
+    if ran {
+        for principal in [session.principal(), resource.principal(), instance.principal(), pod.principal()] {
+            assert_eq!(minted(&lab, principal), 1, "{principal}");
+        }
+        assert!(emulator.tokens_issued() >= 3, "the instance's token was fetched again after it was refused");
     }
 }

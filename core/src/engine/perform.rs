@@ -108,17 +108,18 @@ impl Engine {
         for page in state.pages.values() {
             *dependents.entry(page.opened.kind.clone()).or_default() += u64::from(page.opened.dependents);
         }
-        let facts =
-            match preflight(&seen, state.purpose(), pass, &dependents, &self.classes(&dependents), &self.settings) {
-                Preflight::Stop(paused) => vec![Fact::Paused(paused)],
-                Preflight::Go(checked) => {
-                    let (rid, vault) = (state.rid.clone(), state.opened.vault.clone());
-                    if state.purpose() == Purpose::Rotate {
-                        self.reserve(&rid, &vault, u32::try_from(checked.legs.len()).unwrap_or(u32::MAX)).await?;
-                    }
-                    vec![Fact::Checked(*checked)]
+        let places = state.pages.values().map(|page| page.opened.compartment.clone()).collect();
+        let judged = preflight(&seen, state.purpose(), pass, &dependents, &self.classes(&dependents), &self.settings);
+        let facts = match self.with_policies(&seen, judged, places).await? {
+            Preflight::Stop(paused) => vec![Fact::Paused(paused)],
+            Preflight::Go(checked) => {
+                let (rid, vault) = (state.rid.clone(), state.opened.vault.clone());
+                if state.purpose() == Purpose::Rotate {
+                    self.reserve(&rid, &vault, u32::try_from(checked.legs.len()).unwrap_or(u32::MAX)).await?;
                 }
-            };
+                vec![Fact::Checked(*checked)]
+            }
+        };
         Ok(Conclusion { facts, ..Conclusion::default() })
     }
 

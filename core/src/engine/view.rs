@@ -1,15 +1,15 @@
 //! Looking without touching: status, list, history, plan, from the journal and from reads of the cloud.
 
 use std::collections::hash_map::Entry;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::book::Book;
 use super::walk::Walk;
 use super::{Engine, corrupt};
 use crate::journal::{PAGE_LINES, Replay};
 use crate::model::{
-    Census, Counts, DependentReport, Due, DueKey, DueState, Key, KeyId, Kind, Plan, ProtectionMode, Region, Report,
-    ResourceId, RotationId, RotationSummary, StreamId, Timestamp,
+    Counts, DependentReport, Due, DueKey, DueState, Key, KeyId, Kind, Plan, ProtectionMode, Region, ResourceId,
+    RotationId, RotationSummary, StreamId, Timestamp,
 };
 use crate::ports::Page;
 use crate::rotation::page::{self, PageFact};
@@ -39,7 +39,7 @@ impl Engine {
         self.summary_of(&self.main_book(rid).await?).await
     }
 
-    async fn summary_of(&self, main: &Book<State>) -> Result<RotationSummary> {
+    pub(super) async fn summary_of(&self, main: &Book<State>) -> Result<RotationSummary> {
         let state = self.state(main)?;
         let mut counts = state.counts.clone();
         for (number, _) in state.pages.iter().filter(|(_, page)| page.closed.is_none()) {
@@ -48,37 +48,6 @@ impl Engine {
             }
         }
         Ok(summarise(state, counts))
-    }
-
-    /// The whole report.
-    pub async fn report(&self, rid: &RotationId) -> Result<Report> {
-        let main = self.main_book(rid).await?;
-        let summary = self.summary_of(&main).await?;
-        let state = self.state(&main)?;
-        let coverage = state.passes.values().next_back().map(|pass| pass.holes.clone()).unwrap_or_default();
-        let mut findings = state.checked.as_ref().map(|checked| checked.findings.clone()).unwrap_or_default();
-        findings.extend(state.passes.iter().filter(|(pass, _)| **pass > 0).flat_map(|(_, pass)| pass.findings.clone()));
-        findings.extend(rotation::trusted_token(state));
-        findings.extend(state.noted.iter().cloned());
-        findings.extend(self.histories(&main).await?);
-        findings.extend(state.completed.iter().flat_map(|completed| completed.findings.clone()));
-        findings.sort();
-        findings.dedup();
-        let census = match state.phase {
-            rotation::Phase::Accounted | rotation::Phase::Completed => state.census.clone(),
-            _ => {
-                state.legs.last().and_then(|leg| leg.in_use.as_ref()).map_or_else(Census::default, |i| i.census.clone())
-            }
-        };
-        Ok(Report {
-            verdict: state.completed.as_ref().map(|completed| completed.verdict),
-            census,
-            coverage,
-            findings,
-            chain_head: state.head.to_string(),
-            is_test: state.opened.is_test,
-            summary,
-        })
     }
 
     /// Every dependent of a rotation with what became of it, page by page.
@@ -218,12 +187,14 @@ impl Engine {
         let mut walk = Walk::new(self, key).await?;
         let mut known = HashSet::new();
         let mut walked = Walked::default();
+        let mut places = BTreeSet::new();
         let mut added = 0;
         while let Some(groups) = walk.next(&known).await? {
             for group in groups {
                 let count = group.items.len() as u64;
                 added += count;
                 *walked.by_kind.entry(group.kind.clone()).or_default() += count;
+                places.insert(group.compartment.clone());
                 *walked.by_region.entry(group.region.clone()).or_default() += count;
                 known.extend(group.items.into_iter().map(|item| item.dependent.id));
             }
@@ -238,16 +209,14 @@ impl Engine {
             findings: walk.seen.findings.clone(),
         };
         let classes = self.classes(&walked.by_kind);
-        let (refusal, legs, findings) =
-            match preflight(&seen, purpose, &pass, &walked.by_kind, &classes, &self.settings) {
-                Preflight::Stop(paused) => {
-                    let said = rotation::override_findings(&seen.overrides);
-                    (Some(paused.why), Vec::new(), pass.findings.into_iter().chain(said).collect())
-                }
-                Preflight::Go(checked) => {
-                    (None, checked.legs.iter().map(|leg| leg.strategy).collect(), checked.findings)
-                }
-            };
+        let judged = preflight(&seen, purpose, &pass, &walked.by_kind, &classes, &self.settings);
+        let (refusal, legs, findings) = match self.with_policies(&seen, judged, places).await? {
+            Preflight::Stop(paused) => {
+                let said = rotation::override_findings(&seen.overrides);
+                (Some(paused.why), Vec::new(), pass.findings.into_iter().chain(said).collect())
+            }
+            Preflight::Go(checked) => (None, checked.legs.iter().map(|leg| leg.strategy).collect(), checked.findings),
+        };
         let mints = mints * legs.iter().filter(|_| refusal.is_none()).count().max(1) as u64;
         let held = held(&seen);
         let vault_full_on = self.vault_full_on(&seen, u32::try_from(mints).unwrap_or(u32::MAX));

@@ -8,7 +8,7 @@ use super::answer::{Call, Listing, No, PageQuery, Told, Yes};
 use super::operations as op;
 use super::paging::page_of;
 use super::world::{Ctx, State, World};
-use crate::model::{Compartment, CompartmentId, NamespaceName, Region, Timestamp};
+use crate::model::{Compartment, CompartmentId, IamPolicy, NamespaceName, Region, Timestamp};
 
 /// A compartment as GetCompartment tells it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,6 +17,15 @@ pub struct CompartmentInfo {
     pub compartment: Compartment,
     /// The compartment that holds it; `None` for the tenancy.
     pub parent: Option<CompartmentId>,
+    /// When it was created.
+    pub time_created: Timestamp,
+}
+
+/// An IAM policy as ListPolicies tells it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PolicyInfo {
+    /// Its OCID, name, place and statements.
+    pub policy: IamPolicy,
     /// When it was created.
     pub time_created: Timestamp,
 }
@@ -51,6 +60,8 @@ pub(super) struct Identity {
     regions: Vec<Region>,
     compartments: BTreeMap<CompartmentId, CompartmentInfo>,
     order: Vec<CompartmentId>,
+    /// In order of creation.
+    pub(super) policies: Vec<PolicyInfo>,
 }
 
 /// Codes of a few regions (oci-api §1.4); World needs them only for what it shows.
@@ -181,6 +192,24 @@ impl World {
                 Depth::Subtree => state.is_below(info, parent),
             });
             page_of(&state.settings, query, below, |info| info.compartment.id.as_str(), Clone::clone).map(Yes::new)
+        })
+    }
+
+    /// ListPolicies of one compartment: those attached to it, not those above it.
+    pub fn list_policies(
+        &self,
+        call: &Call,
+        region: &Region,
+        compartment: &CompartmentId,
+        name: Option<&str>,
+        query: &PageQuery,
+    ) -> Told<Listing<PolicyInfo>> {
+        self.read(&op::LIST_POLICIES, call, region, compartment.as_str(), |state, ctx| {
+            state.check_compartment(ctx, compartment)?;
+            let all = state.identity.policies.iter().map(|info| (&info.policy, info));
+            let here = all.filter(|(policy, _)| policy.compartment == *compartment);
+            let named = here.filter(|(policy, _)| name.is_none_or(|name| policy.name == name)).map(|(_, info)| info);
+            page_of(&state.settings, query, named, |info| info.policy.id.as_str(), Clone::clone).map(Yes::new)
         })
     }
 

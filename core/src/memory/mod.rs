@@ -46,12 +46,12 @@ mod world;
 
 pub use answer::{Answer, Call, Caller, Listing, PageQuery, Refusal, Told, VaultEndpoint};
 pub use audit::MemoryAuditSink;
-pub use blocks::{BlockAddress, BlockInfo, BlockState, Wrapping};
+pub use blocks::{BlockAddress, BlockInfo, BlockState, ReplicaInfo, Wrapping};
 pub use buckets::{BucketAddress, BucketInfo, BucketSummary, BucketUpdate};
 pub use clock::{ManualClock, Skew, SkewedClock, WorldClock};
 pub use faults::{FaultPlan, Strikes};
 pub use holders::{HolderAddress, HolderInfo, HolderSeed, HolderState};
-pub use identity::{CompartmentInfo, Depth, Subscription, Tenancy};
+pub use identity::{CompartmentInfo, Depth, PolicyInfo, Subscription, Tenancy};
 pub use journal::{Failure, FailureHook, Marker, MemoryJournal};
 pub use kms::{VaultInfo, VaultReplica, VersionInfo};
 pub use kms_mint::{KeyUpdate, NewKey};

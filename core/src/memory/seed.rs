@@ -5,12 +5,13 @@
 
 use std::time::Duration;
 
+use super::identity::PolicyInfo;
 use super::kms_mint::{Mint, NewKey};
 use super::kms_state::VaultRecord;
 use super::world::{State, World};
 use crate::model::{
-    AutoRotation, CompartmentId, KeyId, KeyShape, KeyState, KeyVersionId, Origin, ProtectionMode, Region, Tags,
-    Timestamp, Vault, VaultId, VaultState, VaultType,
+    AutoRotation, CompartmentId, IamPolicy, KeyId, KeyShape, KeyState, KeyVersionId, Origin, ProtectionMode, Region,
+    ResourceId, Tags, Timestamp, Vault, VaultId, VaultState, VaultType,
 };
 
 /// How old things are when nothing else is said.
@@ -26,6 +27,25 @@ impl World {
     pub fn add_compartment(&self, name: &str, parent: &CompartmentId) -> CompartmentId {
         let created = self.now() - OLD;
         self.lock().insert_compartment(name, parent, created)
+    }
+
+    /// An IAM policy, attached to a compartment. World never judges by it: what is denied here is denied by name.
+    pub fn add_policy(&self, compartment: &CompartmentId, name: &str, statements: &[&str]) -> ResourceId {
+        let created = self.now() - OLD;
+        let mut state = self.lock();
+        let id = ResourceId::parse(state.ocid("policy", "")).expect("World's own OCID");
+        let statements = statements.iter().map(|statement| (*statement).to_owned()).collect();
+        let policy = IamPolicy { id: id.clone(), name: name.to_owned(), compartment: compartment.clone(), statements };
+        state.identity.policies.push(PolicyInfo { policy, time_created: created });
+        id
+    }
+
+    /// Somebody writes a policy's statements anew.
+    pub fn others_rewrite_policy(&self, policy: &ResourceId, statements: &[&str]) {
+        let mut state = self.lock();
+        let found = state.identity.policies.iter_mut().find(|info| info.policy.id == *policy);
+        let found = found.expect("a policy of this World");
+        found.policy.statements = statements.iter().map(|statement| (*statement).to_owned()).collect();
     }
 
     /// A vault.

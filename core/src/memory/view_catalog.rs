@@ -17,10 +17,12 @@ use super::translate::reply;
 use super::world::World;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{
-    Compartment, Coverage, CoverageState, Dependent, FoundBy, Kind, NamespaceName, Region, ResourceId, TagSelector,
-    Tags,
+    Compartment, CompartmentId, Coverage, CoverageState, Dependent, FoundBy, Kind, NamespaceName, PoliciesRead, Region,
+    ResourceId, TagSelector, Tags,
 };
-use crate::ports::{Candidate, CatalogPage, Cursor, KeyHint, Reply, ResourceCatalog, ScopedRegion, Scopes, Selector};
+use crate::ports::{
+    Candidate, CatalogPage, Copies, Cursor, KeyHint, Reply, ResourceCatalog, ScopedRegion, Scopes, Selector,
+};
 
 struct CatalogView {
     world: Arc<World>,
@@ -186,6 +188,56 @@ impl ResourceCatalog for CatalogView {
             _ => Err(Error::new(ErrorKind::Refused, "dependents", "the cursor belongs to another selector")),
         }
     }
+
+    async fn policies(&self, places: &[CompartmentId]) -> Result<Reply<Option<PoliciesRead>>> {
+        let mut read = PoliciesRead::default();
+        for place in self.with_those_above(places)? {
+            self.policies_of(&place, &mut read)?;
+        }
+        Ok(Reply::bare(Some(read)))
+    }
+}
+
+impl CatalogView {
+    /// The compartments above these, these included, and the root.
+    fn with_those_above(&self, places: &[CompartmentId]) -> Result<Vec<CompartmentId>> {
+        let home = self.world.regions().swap_remove(0);
+        let mut all = vec![self.world.tenancy_id()];
+        for place in places {
+            let mut next = Some(place.clone());
+            while let Some(id) = next.take().filter(|id| !all.contains(id)) {
+                all.push(id.clone());
+                next = match self.world.get_compartment(&self.call(), &home, &id) {
+                    Ok(answer) => answer.value.parent,
+                    // What is above a place that we may not see is not known; its own policies will be unread.
+                    Err(refusal) if refusal.status == 404 => None,
+                    Err(refusal) => return reply("policies", Err(refusal)).map(|_: Reply<()>| Vec::new()),
+                };
+            }
+        }
+        Ok(all)
+    }
+
+    fn policies_of(&self, place: &CompartmentId, read: &mut PoliciesRead) -> Result<()> {
+        let home = self.world.regions().swap_remove(0);
+        let mut page = PageQuery::default();
+        loop {
+            match self.world.list_policies(&self.call(), &home, place, None, &page) {
+                Ok(answer) => {
+                    read.policies.extend(answer.value.items.into_iter().map(|info| info.policy));
+                    match answer.value.next {
+                        Some(next) => page.page = Some(next),
+                        None => return Ok(()),
+                    }
+                }
+                Err(refusal) if refusal.status == 404 => {
+                    read.unread.push(place.clone());
+                    return Ok(());
+                }
+                Err(refusal) => return reply("policies", Err(refusal)).map(|_: Reply<()>| ()),
+            }
+        }
+    }
 }
 
 /// The step at a place of the pass: every kind in every compartment, then Search if a tag is wanted.
@@ -222,7 +274,12 @@ fn candidates<T>(told: Told<Listing<T>>, show: impl Fn(T) -> Option<Candidate>) 
 
 /// A volume or backup; the listing names its key. What is terminated is still listed and needs nobody.
 fn listed_block(info: BlockInfo) -> Option<Candidate> {
+    let bare = info.replicas.iter().filter(|replica| replica.key.is_none());
+    let under_oracles_key = bare.map(|replica| replica.id.to_string()).collect();
+    let is_copy = |source: &ResourceId| blocks::is_backup(&info.kind) && blocks::is_backups(source);
+    let copies = Copies { under_oracles_key, of: info.source.clone().filter(is_copy) };
     (info.state != BlockState::Terminated).then(|| Candidate {
+        copies,
         dependent: Dependent {
             id: info.id,
             kind: info.kind,
@@ -241,6 +298,7 @@ fn listed_block(info: BlockInfo) -> Option<Candidate> {
 /// A cluster or the like; its listing does not name the key.
 fn listed_holder(info: HolderInfo) -> Option<Candidate> {
     (info.state != HolderState::Deleted).then_some(Candidate {
+        copies: Copies::default(),
         dependent: Dependent {
             id: info.id,
             kind: info.kind,
@@ -258,6 +316,7 @@ fn listed_holder(info: HolderInfo) -> Option<Candidate> {
 
 fn listed(bucket: BucketSummary, region: &Region, namespace: &NamespaceName) -> Candidate {
     Candidate {
+        copies: Copies::default(),
         dependent: Dependent {
             id: bucket.id,
             kind: Kind::Bucket,
@@ -279,12 +338,13 @@ fn searched(found: ResourceSummary, region: &Region, namespace: &NamespaceName) 
         let word = block.or_else(|| holders::family(kind).map(|family| family.search_type));
         word.is_some_and(|word| found.resource_type.eq_ignore_ascii_case(word))
     };
-    let kind = match blocks::KINDS.iter().chain(&holders::KINDS).find(is_of) {
+    let kind = match blocks::KINDS.iter().chain(&blocks::REPLICAS).chain(&holders::KINDS).find(is_of) {
         Some(kind) => kind.clone(),
         None if found.resource_type.eq_ignore_ascii_case("bucket") => Kind::Bucket,
         None => Kind::Other(found.resource_type.to_lowercase()),
     };
     Candidate {
+        copies: Copies::default(),
         dependent: Dependent {
             id: ResourceId::parse(found.identifier).expect("World indexes OCIDs"),
             namespace: (kind == Kind::Bucket).then(|| namespace.clone()),

@@ -10,6 +10,8 @@ use serde::{Deserialize, Serialize};
 pub enum FindingKind {
     /// The owner says that a kind does something else with several versions of its key than its adapter says.
     ClassOverridden,
+    /// A copy in another region, of what is under the key, is under Oracle's own key.
+    CopyUnderOraclesKey,
     /// A compartment, region or kind could not be looked at.
     CoverageHole,
     /// A dependent ended blocked, manual or partial.
@@ -28,6 +30,8 @@ pub enum FindingKind {
     JournalForked,
     /// The owner does not want a kind looked at: what of it is under the key is not known.
     KindLeftOut,
+    /// IAM policies could not be read: whether one names the key by its OCID, and would deny its successor, is not known.
+    PoliciesUnread,
     /// The vault is close to its version limit.
     QuotaLow,
     /// The intent register held something else, was dated in the future, or was removed.

@@ -6,8 +6,10 @@
 mod classes;
 mod doctor;
 mod finding;
+mod iam;
 mod ids;
 mod key;
+mod kind_report;
 mod line;
 mod plan;
 mod policy;
@@ -23,6 +25,7 @@ pub use doctor::{
     ASSUMPTIONS, Check, CheckVerdict, Checkup, Forecast, Section, Source, Standing, THROW_AWAY_TAG, THROW_AWAY_VALUE,
 };
 pub use finding::{Finding, FindingKind};
+pub use iam::{IamPolicy, PoliciesRead};
 pub use ids::{
     Actor, Compartment, CompartmentId, Etag, KeyId, KeyVersionId, NamespaceName, ParseIdError, Region, RequestId,
     ResourceId, RetryToken, RotationId, RunnerId, TopicId, VaultId, WorkRequestId,
@@ -31,6 +34,7 @@ pub use key::{
     AutoRotation, Key, KeyShape, KeyState, KeySummary, KeyVersion, Origin, ProtectionMode, Tags, Vault, VaultState,
     VaultSummary, VaultType, VaultUsage,
 };
+pub use kind_report::{ExceptionReport, KindReport, Shown};
 pub use line::{Head, LineHash, SealedLine, StreamId};
 pub use plan::Plan;
 pub use policy::{

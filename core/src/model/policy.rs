@@ -188,6 +188,8 @@ pub enum Risk {
     NoDateFence,
     /// Repeated sends are not recognised (A1): only the date fence guards against a second version.
     NoRetryToken,
+    /// IAM policies name the key by its OCID, and may deny its successor (oci-api §5.3).
+    PinnedPolicies,
     /// Volumes are given the key again that they have; Oracle does not document what that does (oci-api §0 fact 3).
     SameKeyVolumes,
     /// Parts of the scope could not be looked at for block storage, which forbids several versions of a key (R4).

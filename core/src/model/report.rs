@@ -7,7 +7,10 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Coverage, Dependent, Finding, Grade, KeyId, KeyVersionId, Kind, Outcome, RotationId, Timestamp};
+use super::{
+    Coverage, Dependent, EvidenceScope, ExceptionReport, Finding, Grade, KeyId, KeyVersionId, Kind, KindReport,
+    Outcome, RotationId, Timestamp,
+};
 
 /// How a completed rotation ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,6 +43,9 @@ pub struct Tally {
     pub outcomes: BTreeMap<String, u64>,
     /// Grade → how many, of those with evidence.
     pub grades: BTreeMap<Grade, u64>,
+    /// Grade → what it speaks of → how many.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub scopes: BTreeMap<Grade, BTreeMap<EvidenceScope, u64>>,
 }
 
 impl Tally {
@@ -48,6 +54,7 @@ impl Tally {
         *self.outcomes.entry(outcome.word().to_owned()).or_default() += 1;
         if let Some(evidence) = outcome.evidence() {
             *self.grades.entry(evidence.grade).or_default() += 1;
+            *self.scopes.entry(evidence.grade).or_default().entry(evidence.scope).or_default() += 1;
         }
     }
 
@@ -58,6 +65,11 @@ impl Tally {
         }
         for (grade, count) in &other.grades {
             *self.grades.entry(*grade).or_default() += count;
+        }
+        for (grade, scopes) in &other.scopes {
+            for (scope, count) in scopes {
+                *self.scopes.entry(*grade).or_default().entry(*scope).or_default() += count;
+            }
         }
     }
 
@@ -162,6 +174,15 @@ pub struct Report {
     pub verdict: Option<Verdict>,
     /// Versions made while it ran.
     pub census: Census,
+    /// Its dependents kind by kind, leg by leg.
+    #[serde(default)]
+    pub kinds: Vec<KindReport>,
+    /// Dependents without a good end, by name, with what to do.
+    #[serde(default)]
+    pub exceptions: Vec<ExceptionReport>,
+    /// How many more of them there are than are named.
+    #[serde(default)]
+    pub exceptions_unnamed: u64,
     /// What was and was not looked at.
     pub coverage: Vec<Coverage>,
     /// Rules not met.
@@ -186,24 +207,18 @@ impl fmt::Display for Report {
         if let Some(target) = &self.summary.target {
             writeln!(f, "  target      {target}")?;
         }
-        for (kind, tally) in &self.summary.counts.0 {
-            let outcomes: Vec<_> = tally.outcomes.iter().map(|(word, n)| format!("{n} {word}")).collect();
-            let grades: Vec<_> = tally.grades.iter().map(|(grade, n)| format!("{n} {}", grade_word(*grade))).collect();
-            writeln!(f, "  {kind:<11} {} (evidence: {})", outcomes.join(", "), grades.join(", "))?;
+        for kind in &self.kinds {
+            writeln!(f, "  {kind}")?;
+        }
+        for exception in &self.exceptions {
+            writeln!(f, "  exception   {exception}")?;
+        }
+        if self.exceptions_unnamed > 0 {
+            writeln!(f, "  exception   and {} more", self.exceptions_unnamed)?;
         }
         for finding in &self.findings {
             writeln!(f, "  finding     {}: {}", finding.subject, finding.text)?;
         }
         write!(f, "  chain head  {}", self.chain_head)
-    }
-}
-
-/// The glossary's word for a grade.
-fn grade_word(grade: Grade) -> &'static str {
-    match grade {
-        Grade::Unseen => "unseen",
-        Grade::KeySeen => "key-seen",
-        Grade::ChangeSeen => "change-seen",
-        Grade::VersionSeen => "version-seen",
     }
 }

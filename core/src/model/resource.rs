@@ -14,10 +14,14 @@ pub enum Kind {
     BlockVolume,
     /// Block volume backup.
     BlockVolumeBackup,
+    /// Block volume replica, in another region than its volume.
+    BlockVolumeReplica,
     /// Boot volume.
     BootVolume,
     /// Boot volume backup.
     BootVolumeBackup,
+    /// Boot volume replica, in another region than its volume.
+    BootVolumeReplica,
     /// Object Storage bucket.
     Bucket,
     /// OKE cluster: the key wraps what wraps its Kubernetes secrets, and is fixed at creation.
@@ -36,8 +40,10 @@ impl std::fmt::Display for Kind {
         f.pad(match self {
             Self::BlockVolume => "block volume",
             Self::BlockVolumeBackup => "block volume backup",
+            Self::BlockVolumeReplica => "block volume replica",
             Self::BootVolume => "boot volume",
             Self::BootVolumeBackup => "boot volume backup",
+            Self::BootVolumeReplica => "boot volume replica",
             Self::Bucket => "bucket",
             Self::Cluster => "OKE cluster",
             Self::InstanceConfiguration => "instance configuration",
@@ -162,6 +168,19 @@ pub enum Grade {
     VersionSeen,
 }
 
+impl Grade {
+    /// The glossary's word.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Unseen => "unseen",
+            Self::KeySeen => "key-seen",
+            Self::ChangeSeen => "change-seen",
+            Self::VersionSeen => "version-seen",
+        }
+    }
+}
+
 /// What the evidence speaks of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -176,6 +195,19 @@ pub enum EvidenceScope {
     NewDataOnly,
     /// Oracle does not say.
     Unknown,
+}
+
+impl EvidenceScope {
+    /// In words, after "of".
+    #[must_use]
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::AllData => "all data",
+            Self::DataKey => "the data key",
+            Self::NewDataOnly => "new data only",
+            Self::Unknown => "what Oracle does not document",
+        }
+    }
 }
 
 /// A grade and a scope, with what one needs to look it up again.

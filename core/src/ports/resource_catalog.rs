@@ -7,7 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{Cursor, Reply};
 use crate::error::Result;
-use crate::model::{Compartment, Coverage, Dependent, FoundBy, KeyId, Kind, Region, TagSelector};
+use crate::model::{
+    Compartment, CompartmentId, Coverage, Dependent, FoundBy, KeyId, Kind, PoliciesRead, Region, ResourceId, TagSelector,
+};
 
 /// A subscribed region.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,6 +58,24 @@ pub enum KeyHint {
     Unknown,
 }
 
+/// What a listing says of copies in other regions. Their key is the destination's, or silently Oracle's (oci-api §5.2).
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Copies {
+    /// Copies of this resource that have no key of their own, by OCID.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub under_oracles_key: Vec<String>,
+    /// What this resource is a copy of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub of: Option<ResourceId>,
+}
+
+impl Copies {
+    fn are_none(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
 /// A resource that may be a dependent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -66,6 +86,9 @@ pub struct Candidate {
     pub found_by: FoundBy,
     /// What the listing said about its key.
     pub key: KeyHint,
+    /// What it said about copies.
+    #[serde(default, skip_serializing_if = "Copies::are_none")]
+    pub copies: Copies,
 }
 
 /// A part of one region's pass.
@@ -91,6 +114,11 @@ pub struct CatalogPage {
 /// 5. Tags are compared exactly, although Search does not (oci-api §4). (`tags_are_checked_again`)
 /// 6. Within one page all candidates found by List are of one kind and compartment. (`pages_are_homogeneous`)
 /// 7. A hint about a candidate's key is the owning service's word, never a guess. (`a_hint_is_the_services_word`)
+/// 8. `policies` reads, word for word, what is in force in the named compartments, in those above them and in the root; a
+///    compartment whose policies we may not list is named. (`policies_are_read_up_to_the_root`,
+///    `policies_that_may_not_be_listed_are_named`)
+/// 9. Where a listing says that a copy in another region has no key of its own, a candidate says so too.
+///    (`a_copy_without_a_key_is_told`)
 #[cfg_attr(feature = "testkit", mockall::automock)]
 #[async_trait]
 pub trait ResourceCatalog: Send + Sync {
@@ -104,4 +132,10 @@ pub trait ResourceCatalog: Send + Sync {
         region: &Region,
         cursor: Option<Cursor>,
     ) -> Result<Reply<CatalogPage>>;
+
+    /// The IAM policies that govern these compartments; `None`: this catalog reads none.
+    async fn policies(&self, places: &[CompartmentId]) -> Result<Reply<Option<PoliciesRead>>> {
+        let _ = places;
+        Ok(Reply::bare(None))
+    }
 }

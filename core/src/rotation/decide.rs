@@ -9,7 +9,9 @@ use super::legs::unseen_at;
 use super::mint::census;
 use super::scope::{is_answered_for, left_out_findings};
 use super::state::{LegPhase, Phase, State};
-use crate::model::{Coverage, CoverageState, Finding, FindingKind, Kind, Risk, Settings, Timestamp, Verdict};
+use crate::model::{
+    Coverage, CoverageState, EvidenceScope, Finding, FindingKind, Kind, Risk, Settings, Timestamp, Verdict,
+};
 use crate::safeguard::{Safeguard, is_on};
 
 /// What the driver shall do.
@@ -213,6 +215,18 @@ pub(super) fn closing_findings(state: &State) -> Vec<Finding> {
                     text: format!("{count} ended {word}; `keywheel status {} --dependents` names them", state.rid),
                 });
             }
+        }
+    }
+    for (kind, tally) in &state.counts.0 {
+        let unknown: u64 = tally.scopes.values().filter_map(|scopes| scopes.get(&EvidenceScope::Unknown)).sum();
+        if unknown > 0 {
+            findings.push(Finding {
+                kind: FindingKind::RiskAccepted,
+                subject: kind.word().to_owned(),
+                text: format!(
+                    "{unknown} were moved by a step whose effect Oracle does not document (same_key_volumes)"
+                ),
+            });
         }
     }
     if let Some(last) = state.passes.values().next_back() {

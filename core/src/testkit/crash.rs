@@ -13,7 +13,7 @@ use async_trait::async_trait;
 
 use crate::Result;
 use crate::model::{
-    CompartmentId, Dependent, Etag, Head, Key, KeyId, KeySummary, KeyVersion, KeyVersionId, Kind, Region,
+    CompartmentId, Dependent, Etag, Head, Key, KeyId, KeySummary, KeyVersion, KeyVersionId, Kind, PoliciesRead, Region,
     ReplicaStatus, RunnerId, SealedLine, StreamId, Tags, Timestamp, Vault, VaultId, VaultSummary, VaultUsage,
 };
 use crate::ports::{
@@ -264,6 +264,10 @@ impl ResourceCatalog for Over<dyn ResourceCatalog> {
         cursor: Option<Cursor>,
     ) -> Result<Reply<CatalogPage>> {
         self.points.around("dependents", self.inner.dependents(selector, region, cursor)).await
+    }
+
+    async fn policies(&self, places: &[CompartmentId]) -> Result<Reply<Option<PoliciesRead>>> {
+        self.points.around("policies", self.inner.policies(places)).await
     }
 }
 

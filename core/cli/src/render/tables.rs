@@ -71,14 +71,15 @@ pub(crate) fn dependents(rows: &[DependentReport]) -> String {
     let mut table = table(["OUTCOME", "EVIDENCE", "KIND", "REGION", "NAME", "RESOURCE", "WHY"]);
     for row in rows {
         let word = row.outcome.as_ref().map_or("open", Outcome::word);
-        let grade = row.outcome.as_ref().and_then(Outcome::evidence).map(|evidence| format!("{:?}", evidence.grade));
+        let evidence = row.outcome.as_ref().and_then(Outcome::evidence);
+        let grade = evidence.map(|evidence| format!("{} of {}", evidence.grade.word(), evidence.scope.words()));
         let why = match &row.outcome {
             Some(Outcome::Blocked { why }) => why,
             Some(Outcome::Manual { remedy }) => remedy,
             Some(Outcome::Partial { what }) => what,
             Some(Outcome::Excluded { policy }) => policy,
             Some(Outcome::Gone { how }) => how,
-            _ => "",
+            _ => evidence.and_then(|evidence| evidence.caveat.as_deref()).unwrap_or_default(),
         };
         table.add_row([
             word.to_owned(),
@@ -108,11 +109,16 @@ pub(crate) fn findings(findings: &[Finding]) -> Vec<String> {
     kinds.into_values().map(|(count, text)| format!("{count} times: {} (--json names each)", Foreign(text))).collect()
 }
 
+/// The longest list of exceptions that is shown in full.
+const EXCEPTIONS_SHOWN: usize = 10;
+
 /// A report as its own `Display` says it, with findings of one kind folded when there are many.
 pub(crate) fn report(report: &Report) -> String {
     let mut shown = report.clone();
     let census = &report.census;
     let folded = findings(&std::mem::take(&mut shown.findings));
+    let exceptions = std::mem::take(&mut shown.exceptions);
+    let more = std::mem::take(&mut shown.exceptions_unnamed) + exceptions.len().saturating_sub(EXCEPTIONS_SHOWN) as u64;
     let mut text = format!(
         "{}\n  census      {} by us, {} presumed ours, {} by others",
         lines(&shown.to_string()),
@@ -120,6 +126,15 @@ pub(crate) fn report(report: &Report) -> String {
         census.presumed,
         census.others
     );
+    for exception in exceptions.iter().take(EXCEPTIONS_SHOWN) {
+        text.push_str(&format!("\n  exception   {}", Foreign(&exception.to_string())));
+    }
+    if more > 0 {
+        text.push_str(&format!(
+            "\n  exception   and {more} more; `keywheel status {} --dependents` names them",
+            report.summary.rotation
+        ));
+    }
     for line in folded {
         text.push_str(&format!("\n  finding     {line}"));
     }

@@ -1,4 +1,4 @@
-//! What the official Python SDK (oci 2.189.0) sends for each call of block storage and of what is only read, as it was recorded.
+//! What the official Python SDK (oci 2.189.0) sends for each call of block storage, of what is only read and for policies.
 //!
 //! Two tests compare with it: the SDK itself, where it is installed, and keywheel's own adapters, always.
 
@@ -37,4 +37,9 @@ pub(crate) fn node_pool() -> Value {
 /// What the SDK sends for reading that pool and then naming another key in details that are otherwise the same.
 pub(crate) fn node_pool_update() -> Value {
     serde_json::from_str(include_str!("../transcripts/node_pool_update.json")).expect("a transcript is JSON")
+}
+
+/// The same of ListPolicies.
+pub(crate) fn policies() -> Value {
+    serde_json::from_str(include_str!("../transcripts/policies.json")).expect("a transcript is JSON")
 }

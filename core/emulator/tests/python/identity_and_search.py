@@ -15,6 +15,9 @@ holds("list_compartments pages through the subtree", [c.id for c in tree] == FAC
 direct = identity.list_compartments(FACTS["tenancy"]).data
 holds("without the subtree only children are listed", len(direct) < len(tree))
 holds("list_availability_domains lists three", len(identity.list_availability_domains(FACTS["compartment"]).data) == 3)
+policies = every(identity.list_policies, FACTS["compartment"], limit=1).data
+holds("list_policies pages through those of a compartment", [(p.id, p.statements) for p in policies] == [tuple(p) for p in FACTS["policies"]])
+holds("a policy says where it is attached", all(p.compartment_id == FACTS["compartment"] and p.lifecycle_state == "ACTIVE" for p in policies))
 holds("get_compartment reads one", identity.get_compartment(FACTS["compartment"]).data.name == "apps")
 
 search = regional(oci.resource_search.ResourceSearchClient)

@@ -7,8 +7,8 @@ use async_trait::async_trait;
 use super::Retrier;
 use crate::error::Result;
 use crate::model::{
-    CompartmentId, Dependent, Etag, Key, KeyId, KeySummary, KeyVersion, KeyVersionId, Kind, Region, ReplicaStatus,
-    Tags, Timestamp, Vault, VaultId, VaultSummary, VaultUsage,
+    CompartmentId, Dependent, Etag, Key, KeyId, KeySummary, KeyVersion, KeyVersionId, Kind, PoliciesRead, Region,
+    ReplicaStatus, Tags, Timestamp, Vault, VaultId, VaultSummary, VaultUsage,
 };
 use crate::ports::{
     Begun, CatalogPage, Cursor, KeyMint, KeyStore, KeyStorePromises, KindSpec, Observation, Page, ReKeyer, Reply,
@@ -99,6 +99,10 @@ impl ResourceCatalog for Retrying<dyn ResourceCatalog> {
         cursor: Option<Cursor>,
     ) -> Result<Reply<CatalogPage>> {
         self.retrier.read(|| self.inner.dependents(selector, region, cursor.clone())).await
+    }
+
+    async fn policies(&self, places: &[CompartmentId]) -> Result<Reply<Option<PoliciesRead>>> {
+        self.retrier.read(|| self.inner.policies(places)).await
     }
 }
 

@@ -9,7 +9,7 @@ use secrecy::SecretString;
 
 use super::answer::Answer;
 use super::call::Call;
-use super::credentials::{ConfigFile, Credentials};
+use super::credentials::{ConfigFile, Principal, Profile, ProfileKind};
 use super::endpoint::Endpoints;
 use super::operation::Operation;
 use super::transport::{Timeouts, Transport};
@@ -82,23 +82,16 @@ impl Client {
     /// # Errors
     /// `Config`, with every problem of the profile in one message.
     pub fn from_config_file(settings: ClientSettings) -> Result<Arc<Self>> {
-        let file = ConfigFile::load(
-            settings.config_file.as_deref(),
-            settings.profile.as_deref(),
-            settings.passphrase.as_ref(),
-        )?;
-        let (tenancy, region) = (file.tenancy.clone(), file.region.clone());
-        Ok(Self::with_credentials(Arc::new(file.into_credentials()), tenancy, region, settings))
+        let (file, name) = (settings.config_file.as_deref(), settings.profile.as_deref());
+        let profile = Profile { file, name, passphrase: settings.passphrase.as_ref(), kind: ProfileKind::Any };
+        let file = ConfigFile::load(profile, &*settings.clock)?;
+        Ok(Self::with_principal(file.into_principal(Arc::clone(&settings.clock)), settings))
     }
 
     /// A client for any principal; the settings' config file is not read.
     #[must_use]
-    pub fn with_credentials(
-        credentials: Arc<dyn Credentials>,
-        tenancy: CompartmentId,
-        region: Region,
-        settings: ClientSettings,
-    ) -> Arc<Self> {
+    pub fn with_principal(principal: Principal, settings: ClientSettings) -> Arc<Self> {
+        let Principal { credentials, tenancy, region } = principal;
         let pacer = Arc::new(Pacer::new(Arc::clone(&settings.clock), settings.pace));
         let retrier = Retrier::new(settings.clock, settings.random, settings.retry);
         let transport = Transport::new(settings.endpoints, credentials, retrier, pacer, settings.timeouts);
@@ -136,7 +129,7 @@ impl Client {
     }
 
     #[cfg(test)]
-    pub(crate) fn credentials(&self) -> Arc<dyn Credentials> {
+    pub(crate) fn credentials(&self) -> Arc<dyn super::credentials::Credentials> {
         self.transport.credentials()
     }
 

@@ -70,8 +70,16 @@ impl Endpoints {
                 return Err(Error::bug("endpoints", "a vault's management endpoint comes from GetVault"));
             }
         };
-        Url::parse(&format!("https://{host}"))
-            .map_err(|cause| Error::bug("endpoints", "an endpoint template makes no URL").caused_by(cause))
+        Url::parse(&format!("https://{host}")).map_err(no_url)
+    }
+
+    /// The federation endpoint, where an instance gets its token.
+    pub(crate) fn federation(&self, region: &Region) -> Result<Url> {
+        let base = match self.overridden(region)? {
+            Some(base) => base.clone(),
+            None => Url::parse(&format!("https://auth.{region}.{}", region::domain(region)?)).map_err(no_url)?,
+        };
+        base.join("v1/x509").map_err(no_url)
     }
 
     /// Checks a management endpoint that GetVault named for a vault of this region.
@@ -112,6 +120,20 @@ impl Endpoints {
             None => Ok(None),
         }
     }
+}
+
+/// The base of a metadata service for rehearsals: literal loopback, like `http://127.0.0.1:8099`, with or without
+/// `/opc/v2`, which is the only version there is.
+pub(crate) fn metadata_base(base: &str) -> Result<Url> {
+    let base = base.trim_end_matches('/');
+    let url = loopback(base.strip_suffix("/opc/v2").unwrap_or(base)).map_err(|why| {
+        Error::new(ErrorKind::Config, "endpoints", format!("the metadata service cannot be there: {why}"))
+    })?;
+    url.join("opc/v2/").map_err(no_url)
+}
+
+fn no_url(cause: impl std::error::Error + Send + Sync + 'static) -> Error {
+    Error::bug("endpoints", "an endpoint template makes no URL").caused_by(cause)
 }
 
 fn refused(endpoint: &str) -> Error {
@@ -239,6 +261,30 @@ mod tests {
         let phoenix = Region::parse("us-phoenix-1").expect("a region");
         let error = lab().regional(Service::Identity, &phoenix).expect_err("no override");
         assert_eq!(error.kind(), ErrorKind::Config);
+    }
+
+    #[test]
+    fn a_metadata_service_is_at_its_fixed_address_or_on_loopback() {
+        for good in
+            ["http://127.0.0.1:80", "http://127.0.0.1:80/", "http://127.0.0.1:80/opc/v2", "http://127.0.0.1/opc/v2/"]
+        {
+            assert_eq!(metadata_base(good).expect("loopback").as_str(), "http://127.0.0.1/opc/v2/", "{good}");
+        }
+        for bad in ["http://169.254.169.254", "http://10.0.0.1/opc/v2", "http://127.0.0.1/opc/v1", "https://127.0.0.1"]
+        {
+            assert_eq!(metadata_base(bad).expect_err(bad).kind(), ErrorKind::Config);
+        }
+    }
+
+    #[test]
+    fn federation_is_in_the_realm_or_where_the_region_is() {
+        let url = |endpoints: Endpoints, region: &str| {
+            endpoints.federation(&Region::parse(region).expect("a region")).map(|url| url.to_string())
+        };
+        let real = url(Endpoints::production(), "uk-gov-london-1").expect("known");
+        assert_eq!(real, "https://auth.uk-gov-london-1.oraclegovcloud.uk/v1/x509");
+        assert_eq!(url(lab(), "us-ashburn-1").expect("overridden"), "http://127.0.0.1:8099/v1/x509");
+        assert!(url(lab(), "us-phoenix-1").is_err());
     }
 
     #[test]

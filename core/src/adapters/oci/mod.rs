@@ -16,6 +16,7 @@ mod locate;
 mod loopback;
 mod ons;
 pub mod operation;
+mod policies;
 pub mod region;
 mod rekey;
 mod search;

@@ -114,6 +114,8 @@ table! {
     GetTenancy, "get_tenancy", Identity, Get, "/20160918/tenancies/{tenancyId}", ["TENANCY_INSPECT"], NO, NO, NO;
     /// Lists compartments; with the subtree only from the root.
     ListCompartments, "list_compartments", Identity, Get, "/20160918/compartments", ["COMPARTMENT_INSPECT"], NO, NO, NO;
+    /// Lists the IAM policies attached to one compartment, their statements included.
+    ListPolicies, "list_policies", Identity, Get, "/20160918/policies", ["POLICY_READ"], NO, NO, NO;
     /// Lists availability domains.
     ListAvailabilityDomains, "list_availability_domains", Identity, Get, "/20160918/availabilityDomains",
         ["COMPARTMENT_INSPECT"], NO, NO, NO;
@@ -221,6 +223,19 @@ table! {
     UpdateBootVolumeBackup, "update_boot_volume_backup", BlockStorage, Put,
         "/20160918/bootVolumeBackups/{bootVolumeBackupId}",
         ["BOOT_VOLUME_BACKUP_UPDATE", "VOLUME_INSPECT", "KEY_ASSOCIATE", "KEY_DISASSOCIATE"], NO, YES, YES;
+
+    /// Lists the block volume replicas that one compartment has in this region; the listing names the key.
+    ListBlockVolumeReplicas, "list_block_volume_replicas", BlockStorage, Get, "/20160918/blockVolumeReplicas",
+        ["VOLUME_REPLICA_INSPECT"], NO, NO, NO;
+    /// Reads a block volume replica, its key included.
+    GetBlockVolumeReplica, "get_block_volume_replica", BlockStorage, Get,
+        "/20160918/blockVolumeReplicas/{blockVolumeReplicaId}", ["VOLUME_REPLICA_INSPECT"], NO, NO, NO;
+    /// Lists the boot volume replicas that one compartment has in this region; the listing names the key.
+    ListBootVolumeReplicas, "list_boot_volume_replicas", BlockStorage, Get, "/20160918/bootVolumeReplicas",
+        ["VOLUME_REPLICA_INSPECT"], NO, NO, NO;
+    /// Reads a boot volume replica, its key included.
+    GetBootVolumeReplica, "get_boot_volume_replica", BlockStorage, Get,
+        "/20160918/bootVolumeReplicas/{bootVolumeReplicaId}", ["VOLUME_REPLICA_INSPECT"], NO, NO, NO;
 
     /// Lists the clusters of one compartment; the listing does not name the key.
     ListClusters, "list_clusters", ContainerEngine, Get, "/20180222/clusters", ["CLUSTER_INSPECT"], NO, NO, NO;

@@ -19,8 +19,8 @@ pub(crate) struct Signable<'a> {
     pub method: Method,
     /// Path and query exactly as sent.
     pub target: &'a str,
-    /// The `host` header exactly as sent, a non-default port included.
-    pub host: &'a str,
+    /// The `host` header exactly as sent, a non-default port included; not signed for the federation endpoint alone.
+    pub host: Option<&'a str>,
     /// The `date` header exactly as sent.
     pub date: &'a str,
     /// The body headers, for operations that sign them.
@@ -41,16 +41,21 @@ pub(crate) struct BodyHeaders<'a> {
 impl Signable<'_> {
     /// The names in the `headers` parameter, in signing order.
     pub(crate) fn headers(&self) -> &'static str {
-        match self.body {
-            Some(_) => "date (request-target) host content-length content-type x-content-sha256",
-            None => "date (request-target) host",
+        match (self.host, self.body) {
+            (Some(_), Some(_)) => "date (request-target) host content-length content-type x-content-sha256",
+            (Some(_), None) => "date (request-target) host",
+            (None, Some(_)) => "date (request-target) content-length content-type x-content-sha256",
+            (None, None) => "date (request-target)",
         }
     }
 
     /// The string that is signed.
     pub(crate) fn signing_string(&self) -> String {
         let method = self.method.as_str().to_ascii_lowercase();
-        let mut text = format!("date: {}\n(request-target): {method} {}\nhost: {}", self.date, self.target, self.host);
+        let mut text = format!("date: {}\n(request-target): {method} {}", self.date, self.target);
+        if let Some(host) = self.host {
+            write!(text, "\nhost: {host}").expect("writing to a String never fails");
+        }
         if let Some(body) = &self.body {
             write!(
                 text,
@@ -114,7 +119,7 @@ mod tests {
         let signable = Signable {
             method: Method::Get,
             target: "/20160918/instances?availabilityDomain=Pjwf%3A%20PHX-AD-1&compartmentId=ocid1.compartment.oc1..aaaaaaaam3we6vgnherjq5q2idnccdflvjsnog7mlr6rtdb25gilchfeyjxa&displayName=TeamXInstances&volumeId=ocid1.volume.oc1.phx.abyhqljrgvttnlx73nmrwfaux7kcvzfs3s66izvxf2h4lgvyndsdsnoiwr5q",
-            host: HOST,
+            host: Some(HOST),
             date: DATE,
             body: None,
         };
@@ -137,7 +142,7 @@ mod tests {
         let signable = Signable {
             method: Method::Post,
             target: "/20160918/volumeAttachments",
-            host: HOST,
+            host: Some(HOST),
             date: DATE,
             body: Some(BodyHeaders { length: body.len(), content_type: "application/json", sha256: &sha256 }),
         };

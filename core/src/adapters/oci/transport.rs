@@ -30,8 +30,11 @@ use crate::ports::Random as _;
 /// A list of a thousand resources with tags stays far below this.
 const BODY_BYTES_MAX: usize = 16 << 20;
 const ERROR_BODY_BYTES_MAX: usize = 64 << 10;
+/// Renewals within one signature before somebody's clock is taken to be wrong.
+const RENEWALS_MAX: usize = 3;
 const JSON: &str = "application/json";
-const USER_AGENT: &str = concat!("keywheel/", env!("CARGO_PKG_VERSION"));
+/// The `user-agent` of everything that is sent.
+pub(crate) const AGENT: &str = concat!("keywheel/", env!("CARGO_PKG_VERSION"));
 
 /// How long a dated request waits for its turn: far less than any margin of its date.
 const MINT_PATIENCE: Duration = Duration::from_secs(1);
@@ -105,11 +108,27 @@ impl Transport {
     /// renewed credentials can mend, which is no option for a mint.
     pub(crate) async fn send(&self, call: &Call) -> Result<Answer> {
         if call.operation.mints() {
-            return self.attempt(call, Wire::Single).await;
+            return match self.attempt(call, Wire::Single).await {
+                Err(error) if error.status() == Some(401) => Err(self.renewed_for_the_next(error).await),
+                answer => answer,
+            };
         }
         match call.operation.resend() {
             Resend::Freely => self.retrier.read(|| self.refreshing(call)).await,
             Resend::Never => self.refreshing(call).await,
+        }
+    }
+
+    /// After a mint was refused with 401. The mint itself is not sent again (A7); but if the credentials could be
+    /// renewed, another one makes sense, under a date that is journaled for it.
+    async fn renewed_for_the_next(&self, error: Error) -> Error {
+        match self.credentials.refresh().await {
+            Ok(Refreshed::Renewed) => error.retry_later(None),
+            Ok(Refreshed::Same) => error,
+            Err(cause) => {
+                tracing::warn!(error = %cause, "credentials could not be renewed after a 401");
+                error
+            }
         }
     }
 
@@ -133,6 +152,8 @@ impl Transport {
         };
         let url = call.url(&base)?;
         let client = self.client(wire, is_loopback(&url))?;
+        // Before it takes its turn: credentials that end may have to be fetched.
+        self.credentials.key_id().await.map_err(Error::cannot_have_landed)?;
         // A mint is dated already: it does not wait for long, and is refused before it is sent.
         let patience = (wire == Wire::Single).then_some(MINT_PATIENCE);
         let (service, limit) = paced(call.operation.service());
@@ -166,7 +187,7 @@ impl Transport {
         let signable = Signable {
             method: operation.method(),
             target: &target,
-            host: &host,
+            host: Some(&host),
             date: &date,
             body: operation.signs_body().then_some(BodyHeaders {
                 length: call.body.len(),
@@ -174,8 +195,7 @@ impl Transport {
                 sha256: &sha256,
             }),
         };
-        let key_id = self.credentials.key_id();
-        let signature = self.credentials.sign(&signable.signing_string()).await?;
+        let (key_id, signature) = self.signed(&signable.signing_string()).await?;
         let authorization = authorization(signable.headers(), &key_id, &signature)?;
 
         let mut request = Request::new(method(operation.method()), url);
@@ -190,7 +210,7 @@ impl Transport {
         set("host", &host, false)?;
         set("authorization", &authorization, true)?;
         set("accept", JSON, false)?;
-        set("user-agent", USER_AGENT, false)?;
+        set("user-agent", AGENT, false)?;
         set(request_id_header(operation), &fresh_request_id(), false)?;
         if has_body {
             set("content-type", content_type, false)?;
@@ -206,6 +226,20 @@ impl Transport {
             *request.body_mut() = Some(call.body.clone().into());
         }
         Ok(request)
+    }
+
+    /// A key id and a signature that belong together, although credentials may be renewed between the two.
+    async fn signed(&self, signing_string: &str) -> Result<(String, Vec<u8>)> {
+        let mut key_id = self.credentials.key_id().await.map_err(Error::cannot_have_landed)?;
+        for _ in 0..RENEWALS_MAX {
+            let signature = self.credentials.sign(signing_string).await.map_err(Error::cannot_have_landed)?;
+            let after = self.credentials.key_id().await.map_err(Error::cannot_have_landed)?;
+            if after == key_id {
+                return Ok((key_id, signature));
+            }
+            key_id = after;
+        }
+        Err(Error::new(ErrorKind::Unavailable, "sign", "the credentials change faster than they can be used"))
     }
 
     async fn exchange(
@@ -239,7 +273,7 @@ impl Transport {
 
     fn build(&self, wire: Wire, loopback: bool) -> Result<reqwest::Client> {
         let mut builder = reqwest::Client::builder()
-            .tls_backend_preconfigured(tls(loopback)?)
+            .tls_backend_preconfigured(tls(if loopback { Trust::Nobody } else { Trust::Platform })?)
             .redirect(reqwest::redirect::Policy::none())
             .retry(reqwest::retry::never())
             .http1_only()
@@ -258,24 +292,47 @@ impl Transport {
     }
 }
 
-/// Loopback is plain http; it trusts no certificate and needs none.
-fn tls(loopback: bool) -> Result<ClientConfig> {
+/// Whose certificates are good.
+#[derive(Debug)]
+pub(crate) enum Trust {
+    /// Those of an authority that somebody named, DER.
+    Authority(Vec<Vec<u8>>),
+    /// Nobody's: plain http needs none.
+    Nobody,
+    /// Those that this machine trusts.
+    Platform,
+}
+
+/// TLS by our own provider, never the process's default.
+pub(crate) fn tls(trust: Trust) -> Result<ClientConfig> {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let builder = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(|cause| Error::bug("connect", "the TLS library knows no protocol").caused_by(cause))?;
-    if loopback {
-        return Ok(builder.with_root_certificates(rustls::RootCertStore::empty()).with_no_client_auth());
+    let mut roots = rustls::RootCertStore::empty();
+    match trust {
+        Trust::Nobody => {}
+        Trust::Authority(certificates) => {
+            for certificate in certificates {
+                roots.add(certificate.into()).map_err(|cause| {
+                    Error::new(ErrorKind::Config, "connect", "a certificate authority that was named cannot be used")
+                        .caused_by(cause)
+                })?;
+            }
+        }
+        Trust::Platform => {
+            let verified = builder.with_platform_verifier().map_err(|cause| {
+                Error::new(
+                    ErrorKind::Config,
+                    "connect",
+                    "this machine has no usable root certificates; install them (on Debian: apt install ca-certificates)",
+                )
+                .caused_by(cause)
+            })?;
+            return Ok(verified.with_no_client_auth());
+        }
     }
-    let verified = builder.with_platform_verifier().map_err(|cause| {
-        Error::new(
-            ErrorKind::Config,
-            "connect",
-            "this machine has no usable root certificates; install them (on Debian: apt install ca-certificates)",
-        )
-        .caused_by(cause)
-    })?;
-    Ok(verified.with_no_client_auth())
+    Ok(builder.with_root_certificates(roots).with_no_client_auth())
 }
 
 /// The name that a service's rate is kept under, and whose its limit is.
@@ -316,7 +373,7 @@ fn request_id_header(operation: Operation) -> &'static str {
     if operation.service() == Service::ObjectStorage { "opc-client-request-id" } else { "opc-request-id" }
 }
 
-fn fresh_request_id() -> String {
+pub(crate) fn fresh_request_id() -> String {
     let mut bytes = [0; 16];
     SystemRandom.fill(&mut bytes);
     HEXUPPER.encode(&bytes)

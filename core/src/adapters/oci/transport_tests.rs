@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use super::super::credentials::Principal;
 use super::super::loopback::{FarEnd, Said, ashburn, client, not_found, ok, ok_with, refused, settings};
 use super::super::{ClientSettings, Endpoints};
 use super::*;
@@ -170,8 +171,8 @@ struct Renewable(Arc<dyn Credentials>);
 
 #[async_trait::async_trait]
 impl Credentials for Renewable {
-    fn key_id(&self) -> String {
-        self.0.key_id()
+    async fn key_id(&self) -> Result<String> {
+        self.0.key_id().await
     }
 
     async fn sign(&self, signing_string: &str) -> Result<Vec<u8>> {
@@ -195,11 +196,15 @@ async fn renewed_credentials_mend_a_read_but_never_resend_a_mint() {
     let mut settings = settings(Endpoints::production().with_override(ashburn(), &far.base).expect("loopback"));
     settings.config_file = None;
     let credentials = Arc::new(Renewable(plain.credentials()));
-    let client = super::super::Client::with_credentials(credentials, plain.tenancy().clone(), ashburn(), settings);
+    let principal = Principal { credentials, tenancy: plain.tenancy().clone(), region: ashburn() };
+    let client = super::super::Client::with_principal(principal, settings);
     client.send(&read()).await.expect("the second answer");
     assert_eq!(far.seen().len(), 2);
-    client.send(&mint(&far)).await.expect_err("refused");
+    let error = client.send(&mint(&far)).await.expect_err("refused");
     assert_eq!(far.count("POST"), 1);
+    assert_eq!((error.landed(), error.retry()), (Landed::No, Retry::Later(None)), "another mint makes sense");
+    let error = far.client().send(&mint(&far)).await.expect_err("refused");
+    assert_eq!((error.landed(), error.retry()), (Landed::No, Retry::Never), "an API key cannot be renewed");
 }
 
 #[tokio::test]

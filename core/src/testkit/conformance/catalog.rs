@@ -10,7 +10,7 @@ use super::Passage;
 use crate::model::{
     Compartment, CompartmentId, Coverage, CoverageState, FoundBy, KeyId, Kind, Region, ResourceId, TagSelector,
 };
-use crate::ports::{Candidate, KeyHint, ResourceCatalog, Selector};
+use crate::ports::{Candidate, Copies, KeyHint, ResourceCatalog, Selector};
 
 /// A resource the fixture makes.
 #[derive(Debug, Clone)]
@@ -46,14 +46,32 @@ pub trait CatalogFixture: Passage {
     /// A new compartment without anything in it.
     async fn new_compartment(&self) -> Compartment;
 
+    /// A new compartment below another.
+    async fn compartment_below(&self, above: &CompartmentId) -> Compartment;
+
     /// Makes a resource of `kind`.
     async fn make(&self, wanted: &Wanted) -> ResourceId;
 
     /// The owning service terminates a resource and still lists it; `false` if this kind knows no such thing.
     async fn terminate(&self, id: &ResourceId) -> bool;
 
+    /// Somebody attaches an IAM policy to a compartment; `None`: to the root. Its OCID.
+    async fn add_policy(&self, compartment: Option<&CompartmentId>, name: &str, statement: &str) -> ResourceId;
+    /// A resource of `kind` under this key, with a copy elsewhere that has no key of its own; and how the copy is told.
+    /// `None` if listings of this kind say nothing of copies.
+    async fn make_copied(&self, compartment: &CompartmentId, key: &KeyId) -> Option<Copied>;
+
     /// From now on the port may not see a compartment.
     async fn deny(&self, compartment: &CompartmentId);
+}
+
+/// A copy under Oracle's key, and who is to tell of it.
+#[derive(Debug, Clone)]
+pub struct Copied {
+    /// The resource whose candidate tells: the source of a replica, the copy of a backup.
+    pub told_by: ResourceId,
+    /// What it tells.
+    pub copies: Copies,
 }
 
 struct Pass {
@@ -240,5 +258,56 @@ pub async fn a_hint_is_the_services_word(fixture: &dyn CatalogFixture) {
             KeyHint::Key(key.clone())
         };
         assert!(candidate.key == KeyHint::Unknown || candidate.key == truth, "{candidate:?}");
+    }
+}
+
+/// Promise 8: policies of a compartment, of those above it and of the root, word for word; no others.
+pub async fn policies_are_read_up_to_the_root(fixture: &dyn CatalogFixture) {
+    let (above, beside) = (fixture.new_compartment().await, fixture.new_compartment().await);
+    let place = fixture.compartment_below(&above.id).await;
+    let odd = "Allow service blockstorage to use keys in tenancy where target.key.id = 'ocid1.key.oc1..x' /* \u{e9}, \"q\" */";
+    let here = fixture.add_policy(Some(&place.id), "here", odd).await;
+    let over = fixture.add_policy(Some(&above.id), "above", "Allow group A to use keys in compartment y").await;
+    let root = fixture.add_policy(None, "root", "Allow group A to read policies in tenancy").await;
+    let elsewhere =
+        fixture.add_policy(Some(&beside.id), "beside", "Allow group B to inspect keys in compartment x").await;
+    let read = fixture.fresh_port().policies(std::slice::from_ref(&place.id)).await.expect("they are read").value;
+    let Some(read) = read else {
+        return; // A catalog may read none, and says so.
+    };
+    let found: BTreeMap<_, _> = read.policies.iter().map(|policy| (&policy.id, policy)).collect();
+    assert_eq!(found.len(), read.policies.len(), "each is read once");
+    let policy = found[&here];
+    assert_eq!((&policy.compartment, policy.name.as_str()), (&place.id, "here"));
+    assert_eq!(policy.statements, [odd]);
+    assert!(found.contains_key(&over), "a policy governs what is below its compartment");
+    assert!(found.contains_key(&root), "the root's policies govern everything");
+    assert!(!found.contains_key(&elsewhere), "a policy beside it governs nothing in it");
+    assert_eq!(read.unread, []);
+}
+
+/// Promise 8: what may not be listed is named, and the rest is read all the same.
+pub async fn policies_that_may_not_be_listed_are_named(fixture: &dyn CatalogFixture) {
+    let place = fixture.new_compartment().await;
+    let hidden = fixture.add_policy(Some(&place.id), "hidden", "Allow group A to read keys in tenancy").await;
+    let root = fixture.add_policy(None, "root", "Allow group A to read policies in tenancy").await;
+    fixture.deny(&place.id).await;
+    let read = fixture.fresh_port().policies(std::slice::from_ref(&place.id)).await.expect("no error").value;
+    let Some(read) = read else { return };
+    assert_eq!(read.unread, [place.id]);
+    let is_read = |id: &ResourceId| read.policies.iter().any(|policy| policy.id == *id);
+    assert!(is_read(&root) && !is_read(&hidden));
+}
+
+/// Promise 9: a replica without a key is told by its volume, a copied backup by itself; nobody else tells of copies.
+pub async fn a_copy_without_a_key_is_told(fixture: &dyn CatalogFixture) {
+    let (compartment, _) = fill(fixture, 2, None).await;
+    let Some(copied) = fixture.make_copied(&compartment.id, &fixture.key()).await else { return };
+    let whole = pass(fixture, &selector(fixture, &[compartment], None)).await;
+    assert!(whole.candidates().any(|candidate| candidate.dependent.id == copied.told_by), "it is among the candidates");
+    for candidate in whole.candidates() {
+        let is_it = candidate.dependent.id == copied.told_by;
+        let told = if is_it { copied.copies.clone() } else { Copies::default() };
+        assert_eq!(candidate.copies, told, "{candidate:?}");
     }
 }

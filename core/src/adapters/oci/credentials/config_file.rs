@@ -6,19 +6,21 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use data_encoding::BASE64URL_NOPAD;
 use secrecy::{ExposeSecret as _, SecretString};
+use zeroize::Zeroizing;
 
-use super::{Credentials, Refreshed, SigningKey};
+use super::files::{expand_home, read_file};
+use super::renewing::Renewing;
+use super::session_token::SessionFiles;
+use super::{Credentials, Principal, Refreshed, SigningKey};
 use crate::adapters::oci::region;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{CompartmentId, Region, ResourceId};
+use crate::ports::Clock;
 
-/// Files longer than this are not config, key or token files.
-const FILE_BYTES_MAX: u64 = 1 << 20;
 const DEFAULT_PROFILE: &str = "DEFAULT";
 
 /// One profile, checked.
@@ -27,13 +29,38 @@ pub struct ConfigFile {
     pub tenancy: CompartmentId,
     /// Where calls go that name no region.
     pub region: Region,
-    principal: Principal,
-    key: SigningKey,
+    signer: Signer,
+    exportable: bool,
 }
 
-enum Principal {
-    ApiKey { user: ResourceId },
-    SessionToken { file: PathBuf, token: SecretString },
+enum Signer {
+    ApiKey { user: ResourceId, key: SigningKey },
+    Session(SessionFiles),
+}
+
+/// Which profile of which file, and how it must sign.
+#[derive(Clone, Copy, Default)]
+pub struct Profile<'a> {
+    /// The file; `~/.oci/config` if none is named.
+    pub file: Option<&'a Path>,
+    /// The section; `DEFAULT` if none is named.
+    pub name: Option<&'a str>,
+    /// What opens an encrypted key file, before what the profile says.
+    pub passphrase: Option<&'a SecretString>,
+    /// What it must hold.
+    pub kind: ProfileKind,
+}
+
+/// What a profile must hold to sign with.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum ProfileKind {
+    /// An API key, or a session token if it names one.
+    #[default]
+    Any,
+    /// The same, held by a program in place of a file: the key may stand in `key_content` itself.
+    InMemory,
+    /// A session token.
+    SessionToken,
 }
 
 impl fmt::Debug for ConfigFile {
@@ -43,13 +70,6 @@ impl fmt::Debug for ConfigFile {
             .field("region", &self.region)
             .finish_non_exhaustive()
     }
-}
-
-/// Where values come from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Origin {
-    File,
-    Program,
 }
 
 /// Everything wrong with a profile, one line each.
@@ -68,13 +88,13 @@ impl Problems {
 }
 
 impl ConfigFile {
-    /// Reads a profile; without a path, of `~/.oci/config`. No environment variable names another.
+    /// Reads a profile. No environment variable names another. A session must live at `clock`'s present.
     ///
     /// # Errors
     /// `Config`, with every problem of the profile in one message.
-    pub fn load(path: Option<&Path>, profile: Option<&str>, passphrase: Option<&SecretString>) -> Result<Self> {
-        let path = path.map_or_else(default_path, |path| Ok(expand_home(&path.to_string_lossy())))?;
-        let profile = profile.unwrap_or(DEFAULT_PROFILE);
+    pub fn load(wanted: Profile<'_>, clock: &dyn Clock) -> Result<Self> {
+        let path = wanted.file.map_or_else(default_path, |path| Ok(expand_home(&path.to_string_lossy())))?;
+        let profile = wanted.name.unwrap_or(DEFAULT_PROFILE);
         let text = read_file(&path).map_err(|why| {
             Error::new(
                 ErrorKind::Config,
@@ -88,7 +108,7 @@ impl ConfigFile {
         })?;
         let mut problems = Problems::default();
         let values = section(&text, profile, &mut problems);
-        let read = values.and_then(|values| Self::from_values(&values, passphrase, Origin::File, &mut problems));
+        let read = values.and_then(|values| Self::from_values(&values, profile, wanted, clock, &mut problems));
         read.filter(|_| problems.0.is_empty()).ok_or_else(|| {
             let count = problems.0.len();
             let noun = if count == 1 { "problem" } else { "problems" };
@@ -101,14 +121,14 @@ impl ConfigFile {
         })
     }
 
-    /// Checks what a program knows in place of a file: the same names and values. Here the key may stand in
-    /// `key_content` itself.
+    /// Checks what a program knows in place of a file: the same names and values.
     ///
     /// # Errors
     /// `Config`, with every problem in one message. No value is repeated that may be a secret.
-    pub fn from_map(values: &BTreeMap<String, String>) -> Result<Self> {
-        let mut problems = Problems::default();
-        let read = Self::from_values(values, None, Origin::Program, &mut problems);
+    pub fn from_map(values: &BTreeMap<String, String>, clock: &dyn Clock) -> Result<Self> {
+        let (mut problems, wanted) =
+            (Problems::default(), Profile { kind: ProfileKind::InMemory, ..Profile::default() });
+        let read = Self::from_values(values, DEFAULT_PROFILE, wanted, clock, &mut problems);
         read.filter(|_| problems.0.is_empty()).ok_or_else(|| {
             let list = problems.0.join("\n  ");
             Error::new(ErrorKind::Config, "oci_config", format!("the OCI config cannot be used:\n  {list}"))
@@ -117,8 +137,9 @@ impl ConfigFile {
 
     fn from_values(
         values: &BTreeMap<String, String>,
-        passphrase: Option<&SecretString>,
-        origin: Origin,
+        profile: &str,
+        wanted: Profile<'_>,
+        clock: &dyn Clock,
         problems: &mut Problems,
     ) -> Option<Self> {
         let value = |name: &str| values.get(name).map(String::as_str).filter(|value| !value.is_empty());
@@ -129,7 +150,7 @@ impl ConfigFile {
             ),
             ("delegation_token_file", "delegation tokens are not supported"),
         ] {
-            if value(name).is_some() && (name, origin) != ("key_content", Origin::Program) {
+            if value(name).is_some() && (name, wanted.kind) != ("key_content", ProfileKind::InMemory) {
                 problems.add(name, why);
             }
         }
@@ -150,45 +171,74 @@ impl ConfigFile {
         let region = required(&value, "region", problems)
             .and_then(|text| problems.check("region", region::parse(text).map_err(|error| error.message().to_owned())));
         let in_file = value("pass_phrase").map(SecretString::from);
-        let passphrase = passphrase.or(in_file.as_ref());
-        let key = match value("key_content").filter(|_| origin == Origin::Program) {
-            Some(text) => {
-                let read = SigningKey::read(text.as_bytes(), passphrase).map_err(|problem| problem.0);
-                problems.check("key_content", read)
-            }
-            None => required(&value, "key_file", problems)
-                .and_then(|path| problems.check("key_file", load_key(path, passphrase))),
+        let passphrase = wanted.passphrase.or(in_file.as_ref());
+        let key_content = value("key_content").filter(|_| wanted.kind == ProfileKind::InMemory);
+        let key_file = match key_content {
+            Some(_) => None,
+            None => required(&value, "key_file", problems).map(expand_home),
         };
 
-        let principal = if let Some(file) = value("security_token_file") {
-            let file = expand_home(file);
-            let token = problems.check("security_token_file", read_token(&file));
-            token.map(|token| Principal::SessionToken { file, token })
-        } else {
-            let user = required(&value, "user", problems).and_then(|text| {
-                let user = ResourceId::parse(text).ok().filter(|id| id.as_str().starts_with("ocid1.user."));
-                problems.check("user", user.ok_or_else(|| format!("{:?} is not a user OCID (ocid1.user.…)", cut(text))))
-            });
-            let stated = required(&value, "fingerprint", problems);
-            if let (Some(stated), Some(key)) = (stated, &key) {
-                check_fingerprint(stated, key, problems);
+        let signer = match value("security_token_file") {
+            Some(token) => {
+                let token = expand_home(token);
+                key_file.and_then(|key| {
+                    let (profile, passphrase) = (profile.to_owned(), passphrase.cloned());
+                    let files = SessionFiles { profile, token, key, passphrase, read: Mutex::default() };
+                    let key = problems.check("key_file", files.load_key());
+                    let token = problems.check("security_token_file", files.load_token(clock.now()));
+                    (key.is_some() && token.is_some()).then_some(Signer::Session(files))
+                })
             }
-            user.map(|user| Principal::ApiKey { user })
+            None if wanted.kind == ProfileKind::SessionToken => {
+                let why =
+                    "it is missing; `oci session authenticate` writes a profile with one, or use kind = \"profile\"";
+                problems.add("security_token_file", why);
+                None
+            }
+            None => {
+                let key = match key_content {
+                    Some(text) => {
+                        let read = SigningKey::read(text.as_bytes(), passphrase).map_err(|problem| problem.0);
+                        problems.check("key_content", read)
+                    }
+                    None => key_file.and_then(|path| problems.check("key_file", load_key(&path, passphrase))),
+                };
+                let user = required(&value, "user", problems).and_then(|text| {
+                    let user = ResourceId::parse(text).ok().filter(|id| id.as_str().starts_with("ocid1.user."));
+                    problems
+                        .check("user", user.ok_or_else(|| format!("{:?} is not a user OCID (ocid1.user.…)", cut(text))))
+                });
+                let stated = required(&value, "fingerprint", problems);
+                if let (Some(stated), Some(key)) = (stated, &key) {
+                    check_fingerprint(stated, key, problems);
+                }
+                user.zip(key).map(|(user, key)| Signer::ApiKey { user, key })
+            }
         };
-        Some(Self { tenancy: tenancy?, region: region?, principal: principal?, key: key? })
+        Some(Self { tenancy: tenancy?, region: region?, signer: signer?, exportable: false })
     }
 
-    /// Turns it into something that signs.
+    /// Lets the credentials hand out their private key, for another client in this process.
     #[must_use]
-    pub fn into_credentials(self) -> ConfigFileCredentials {
-        let (key_id, token_file) = match self.principal {
-            Principal::ApiKey { user } => {
-                let key_id = format!("{}/{user}/{}", self.tenancy, self.key.fingerprint());
-                (SecretString::from(key_id), None)
+    pub fn exportable(mut self) -> Self {
+        self.exportable = true;
+        self
+    }
+
+    /// Turns it into somebody who signs.
+    #[must_use]
+    pub fn into_principal(self, clock: Arc<dyn Clock>) -> Principal {
+        let credentials: Arc<dyn Credentials> = match self.signer {
+            Signer::ApiKey { user, key } => {
+                let key_id = SecretString::from(format!("{}/{user}/{}", self.tenancy, key.fingerprint()));
+                Arc::new(ApiKey { key, key_id, exportable: self.exportable })
             }
-            Principal::SessionToken { file, token } => (session_key_id(&token), Some(file)),
+            Signer::Session(files) => {
+                let renewing = Renewing::new(files, clock);
+                Arc::new(if self.exportable { renewing.exportable() } else { renewing })
+            }
         };
-        ConfigFileCredentials { key: Arc::new(self.key), key_id: RwLock::new(key_id), token_file }
+        Principal { credentials, tenancy: self.tenancy, region: self.region }
     }
 }
 
@@ -217,40 +267,9 @@ fn check_fingerprint(stated: &str, key: &SigningKey, problems: &mut Problems) {
     }
 }
 
-fn load_key(path: &str, passphrase: Option<&SecretString>) -> Result<SigningKey, String> {
-    let path = expand_home(path);
-    let text = zeroize::Zeroizing::new(read_file(&path).map_err(|why| format!("{} {why}", path.display()))?);
+fn load_key(path: &Path, passphrase: Option<&SecretString>) -> Result<SigningKey, String> {
+    let text = Zeroizing::new(read_file(path).map_err(|why| format!("{} {why}", path.display()))?);
     SigningKey::read(&text, passphrase).map_err(|problem| format!("{}: {}", path.display(), problem.0))
-}
-
-fn read_token(path: &Path) -> Result<SecretString, String> {
-    let bytes = read_file(path).map_err(|why| format!("{} {why}", path.display()))?;
-    let token = String::from_utf8(bytes).unwrap_or_default();
-    let token = token.trim();
-    if token.split('.').count() != 3 || !token.bytes().all(|b| b.is_ascii_graphic() && b != b'"') {
-        return Err(format!("{} holds no session token; `oci session authenticate` writes one", path.display()));
-    }
-    #[allow(
-        clippy::disallowed_methods,
-        reason = "a session ends by the wall clock, whatever clock the engine waits by"
-    )]
-    let now = jiff::Timestamp::now();
-    let expired = expiry(token).filter(|expiry| *expiry <= now);
-    match expired {
-        Some(expiry) => Err(format!("the session ended at {expiry}; `oci session authenticate` starts a new one")),
-        None => Ok(SecretString::from(token)),
-    }
-}
-
-/// The `exp` claim of a token, unverified: only the service can verify it.
-fn expiry(token: &str) -> Option<jiff::Timestamp> {
-    let payload = BASE64URL_NOPAD.decode(token.split('.').nth(1)?.as_bytes()).ok()?;
-    let claims: serde_json::Value = serde_json::from_slice(&payload).ok()?;
-    jiff::Timestamp::from_second(claims.get("exp")?.as_i64()?).ok()
-}
-
-fn session_key_id(token: &SecretString) -> SecretString {
-    SecretString::from(format!("ST${}", token.expose_secret()))
 }
 
 /// The values of one section over those of `[DEFAULT]`, as Python's ConfigParser has it.
@@ -295,22 +314,6 @@ fn cut(text: &str) -> String {
     text.chars().take(80).flat_map(char::escape_debug).collect()
 }
 
-fn read_file(path: &Path) -> Result<Vec<u8>, String> {
-    let length = std::fs::metadata(path).map_err(|cause| format!("cannot be read ({cause})"))?.len();
-    if length > FILE_BYTES_MAX {
-        return Err(format!("is {length} bytes long and cannot be what it is taken for"));
-    }
-    std::fs::read(path).map_err(|cause| format!("cannot be read ({cause})"))
-}
-
-fn expand_home(path: &str) -> PathBuf {
-    let rest = path.strip_prefix("~/").or_else(|| path.strip_prefix("~\\"));
-    match (rest, std::env::home_dir()) {
-        (Some(rest), Some(home)) => home.join(rest),
-        _ => PathBuf::from(path),
-    }
-}
-
 fn default_path() -> Result<PathBuf> {
     let usual = expand_home("~/.oci/config");
     if usual.is_file() {
@@ -324,36 +327,29 @@ fn default_path() -> Result<PathBuf> {
     .with("file", usual.display()))
 }
 
-/// Signs with the key that a config file names.
-pub struct ConfigFileCredentials {
-    key: Arc<SigningKey>,
-    key_id: RwLock<SecretString>,
-    token_file: Option<PathBuf>,
+/// A user's API key: it never ends and cannot be renewed.
+struct ApiKey {
+    key: SigningKey,
+    key_id: SecretString,
+    exportable: bool,
 }
 
 #[async_trait]
-impl Credentials for ConfigFileCredentials {
-    fn key_id(&self) -> String {
-        self.key_id.read().unwrap_or_else(std::sync::PoisonError::into_inner).expose_secret().to_owned()
+impl Credentials for ApiKey {
+    async fn key_id(&self) -> Result<String> {
+        Ok(self.key_id.expose_secret().to_owned())
     }
 
     async fn sign(&self, signing_string: &str) -> Result<Vec<u8>> {
-        self.key
-            .sign(signing_string.as_bytes())
-            .map_err(|_| Error::bug("sign", "the RSA library refused to sign with a key that it accepted"))
+        self.key.signature(signing_string)
     }
 
-    /// An API key is what it is; a session token may have been renewed by `oci session refresh`.
     async fn refresh(&self) -> Result<Refreshed> {
-        let Some(file) = &self.token_file else { return Ok(Refreshed::Same) };
-        let token = read_token(file).map_err(|why| Error::new(ErrorKind::Denied, "refresh", why))?;
-        let renewed = session_key_id(&token);
-        let mut held = self.key_id.write().unwrap_or_else(std::sync::PoisonError::into_inner);
-        if held.expose_secret() == renewed.expose_secret() {
-            return Ok(Refreshed::Same);
-        }
-        *held = renewed;
-        Ok(Refreshed::Renewed)
+        Ok(Refreshed::Same)
+    }
+
+    fn exportable_key(&self) -> Option<SecretString> {
+        self.exportable.then(|| self.key.to_pem())?
     }
 }
 

@@ -2,9 +2,11 @@
 
 use std::fs;
 
+use data_encoding::BASE64URL_NOPAD;
 use tempfile::TempDir;
 
 use super::*;
+use crate::ports::doubles::MockClock;
 
 const FINGERPRINT: &str = "26:7e:d8:bb:bb:ea:b6:5e:bc:56:5b:66:c0:8a:ee:b9";
 const GOOD: &str = "[DEFAULT]
@@ -33,7 +35,8 @@ impl Folder {
     fn load(&self, text: &str, profile: Option<&str>, passphrase: Option<&str>) -> Result<ConfigFile> {
         let text = text.replace("=KEY", &format!("={}", self.0.path().join("key.pem").display()));
         let passphrase = passphrase.map(SecretString::from);
-        ConfigFile::load(Some(&self.write("config", &text)), profile, passphrase.as_ref())
+        let file = self.write("config", &text);
+        load(Profile { file: Some(&file), name: profile, passphrase: passphrase.as_ref(), kind: ProfileKind::Any })
     }
 
     fn refusal(&self, text: &str, profile: Option<&str>) -> String {
@@ -41,6 +44,26 @@ impl Folder {
         assert_eq!(error.kind(), ErrorKind::Config);
         error.to_string()
     }
+}
+
+/// It is 2026 for ever.
+fn clock() -> Arc<dyn Clock> {
+    let mut clock = MockClock::new();
+    clock.expect_now().returning(|| "2026-11-22T19:00:00Z".parse().expect("a timestamp"));
+    Arc::new(clock)
+}
+
+fn load(profile: Profile<'_>) -> Result<ConfigFile> {
+    ConfigFile::load(profile, &*clock())
+}
+
+fn key_id(credentials: &dyn Credentials) -> String {
+    now(credentials.key_id()).expect("a key id")
+}
+
+/// Reading a file never waits.
+fn now<T>(future: impl Future<Output = T>) -> T {
+    futures_util::FutureExt::now_or_never(future).expect("it never waits")
 }
 
 fn token(expiry: i64) -> String {
@@ -52,8 +75,8 @@ fn token(expiry: i64) -> String {
 fn a_good_profile_becomes_credentials() {
     let file = Folder::new().load(GOOD, None, None).expect("good");
     assert_eq!(file.region.as_str(), "us-ashburn-1");
-    let key_id = file.into_credentials().key_id();
-    assert_eq!(key_id, format!("ocid1.tenancy.oc1..aaaatenancy/ocid1.user.oc1..aaaauser/{FINGERPRINT}"));
+    let signer = file.into_principal(clock()).credentials;
+    assert_eq!(key_id(&*signer), format!("ocid1.tenancy.oc1..aaaatenancy/ocid1.user.oc1..aaaauser/{FINGERPRINT}"));
 }
 
 #[test]
@@ -127,7 +150,7 @@ fn a_session_token_signs_in_its_own_name() {
         path.display()
     );
     let file = folder.load(&text, None, None).expect("user and fingerprint are not needed");
-    assert_eq!(file.into_credentials().key_id(), format!("ST${}", token(4_102_444_800)));
+    assert_eq!(key_id(&*file.into_principal(clock()).credentials), format!("ST${}", token(4_102_444_800)));
 
     folder.write("token", &token(1_000_000_000));
     assert!(folder.refusal(&text, None).contains("the session ended at 2001-09-09"));
@@ -143,19 +166,37 @@ fn a_renewed_token_file_is_read_anew() {
         "[DEFAULT]\ntenancy=ocid1.tenancy.oc1..t\nregion=iad\nkey_file=KEY\nsecurity_token_file={}\n",
         path.display()
     );
-    let credentials = folder.load(&text, None, None).expect("good").into_credentials();
-    futures_util::FutureExt::now_or_never(async {
-        assert_eq!(credentials.refresh().await.expect("read"), Refreshed::Same);
-        folder.write("token", &token(4_102_444_801));
-        assert_eq!(credentials.refresh().await.expect("read"), Refreshed::Renewed);
-    })
-    .expect("reading a file never waits");
-    assert_eq!(credentials.key_id(), format!("ST${}", token(4_102_444_801)));
+    let credentials = folder.load(&text, None, None).expect("good").into_principal(clock()).credentials;
+    assert_eq!(key_id(&*credentials), format!("ST${}", token(4_102_444_800)));
+    assert_eq!(now(credentials.refresh()).expect("read"), Refreshed::Same);
+    folder.write("token", &token(4_102_444_801));
+    assert_eq!(now(credentials.refresh()).expect("read"), Refreshed::Renewed);
+    assert_eq!(key_id(&*credentials), format!("ST${}", token(4_102_444_801)));
+}
+
+#[test]
+fn a_session_that_is_asked_for_must_be_there() {
+    let folder = Folder::new();
+    let text = GOOD.replace("=KEY", &format!("={}", folder.0.path().join("key.pem").display()));
+    let file = folder.write("config", &text);
+    let profile = Profile { file: Some(&file), kind: ProfileKind::SessionToken, ..Profile::default() };
+    let error = load(profile).expect_err("there is no session");
+    assert!(error.to_string().contains("security_token_file: it is missing; `oci session authenticate`"), "{error}");
+}
+
+#[test]
+fn a_key_is_handed_out_only_when_that_was_asked_for() {
+    let folder = Folder::new();
+    let file = || folder.load(GOOD, None, None).expect("good");
+    assert!(file().into_principal(clock()).credentials.exportable_key().is_none());
+    let pem = file().exportable().into_principal(clock()).credentials.exportable_key().expect("it was asked for");
+    let again = SigningKey::read(pem.expose_secret().as_bytes(), None).expect("a key");
+    assert_eq!(again.fingerprint(), FINGERPRINT);
 }
 
 #[test]
 fn a_config_file_that_is_not_there_is_told() {
-    let error = ConfigFile::load(Some(Path::new("/nowhere/config")), None, None).expect_err("missing");
+    let error = load(Profile { file: Some(Path::new("/nowhere/config")), ..Profile::default() }).expect_err("missing");
     assert_eq!(error.kind(), ErrorKind::Config);
     assert!(error.to_string().contains("/nowhere/config"), "{error}");
 }

@@ -4,9 +4,9 @@
 //! with CRLF and with the `OCI_API_KEY` label that the console writes at the end. Each mistake that
 //! people make with this file has its own answer. Buffers with key material are zeroised.
 
-use aws_lc_rs::encoding::AsDer as _;
+use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der, PublicKeyX509Der};
 use aws_lc_rs::rand::SystemRandom;
-use aws_lc_rs::rsa::KeyPair;
+use aws_lc_rs::rsa::{KeyPair, KeySize};
 use aws_lc_rs::signature::{KeyPair as _, RSA_PKCS1_SHA256};
 use data_encoding::HEXLOWER;
 use md5::{Digest, Md5};
@@ -16,6 +16,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use zeroize::Zeroizing;
 
 use super::legacy_pem;
+use crate::error::{Error, Result as CrateResult};
 
 /// Why a file is not a key to sign with. The text says what to do and holds nothing of the key.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,8 +69,36 @@ impl SigningKey {
         &self.fingerprint
     }
 
+    /// A fresh key of 2048 bits for one session; some tenths of a second of arithmetic.
+    pub(super) fn generate() -> CrateResult<Self> {
+        let failed = || Error::bug("session_key", "the RSA library made no key");
+        let pair = KeyPair::generate(KeySize::Rsa2048).map_err(|_| failed())?;
+        let fingerprint = fingerprint(&pair).map_err(|_| failed())?;
+        Ok(Self { pair, fingerprint })
+    }
+
+    /// The public half, DER SubjectPublicKeyInfo.
+    pub(super) fn public_der(&self) -> CrateResult<Vec<u8>> {
+        let der: PublicKeyX509Der<'_> =
+            self.pair.public_key().as_der().map_err(|_| Error::bug("session_key", "a public key has no DER form"))?;
+        Ok(der.as_ref().to_vec())
+    }
+
+    /// The private key as PKCS#8 PEM, for another client's hands.
+    pub(super) fn to_pem(&self) -> Option<SecretString> {
+        let der: Pkcs8V1Der<'_> = self.pair.as_der().ok()?;
+        let block = Pem::new("PRIVATE KEY", der.as_ref());
+        Some(SecretString::from(pem::encode(&block)))
+    }
+
+    /// Signs a signing string.
+    pub(super) fn signature(&self, signing_string: &str) -> CrateResult<Vec<u8>> {
+        self.sign(signing_string.as_bytes())
+            .map_err(|_| Error::bug("sign", "the RSA library refused to sign with a key that it accepted"))
+    }
+
     /// Signs with RSASSA-PKCS1-v1_5 and SHA-256.
-    pub(super) fn sign(&self, text: &[u8]) -> Result<Vec<u8>, aws_lc_rs::error::Unspecified> {
+    fn sign(&self, text: &[u8]) -> Result<Vec<u8>, aws_lc_rs::error::Unspecified> {
         let mut signature = vec![0; self.pair.public_modulus_len()];
         self.pair.sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), text, &mut signature)?;
         Ok(signature)
@@ -159,7 +188,7 @@ fn shown(tag: &str) -> String {
 }
 
 fn fingerprint(pair: &KeyPair) -> Result<String, KeyProblem> {
-    let der = pair.public_key().as_der().map_err(|_| damaged())?;
+    let der: PublicKeyX509Der<'_> = pair.public_key().as_der().map_err(|_| damaged())?;
     let digest = Md5::digest(der.as_ref());
     let pairs: Vec<_> = digest.iter().map(|byte| HEXLOWER.encode(&[*byte])).collect();
     Ok(pairs.join(":"))
