@@ -11,9 +11,13 @@ use zeroize::Zeroizing;
 
 use crate::adapters::layers::PacePolicy;
 use crate::adapters::oci;
+use crate::adapters::oci::credentials::{
+    ConfigFile, InstancePrincipal, Principal, Profile, ProfileKind, ResourcePrincipal, WorkloadIdentity,
+    WorkloadSettings,
+};
 use crate::adapters::sqlite::SqliteJournal;
 use crate::adapters::system::{FileSink, StderrNotifier, SystemClock, SystemRandom};
-use crate::config::Config;
+use crate::config::{Config, CredentialKind};
 use crate::ports::{AuditSink, KeyStore, Notifier, Ports, ReKeyer, ResourceCatalog};
 use crate::rotator::Rotator;
 use crate::{Error, ErrorKind, Result};
@@ -21,14 +25,14 @@ use crate::{Error, ErrorKind, Result};
 impl Rotator {
     /// A rotator for the tenancy and the journal that a config file names.
     ///
-    /// Its calls need the caller's tokio runtime. Reads files and opens the journal here; the network is not
-    /// touched before the first call.
+    /// Its calls need the caller's tokio runtime. Reads files and opens the journal here; OCI is not asked before the
+    /// first call, only an instance asks its metadata service who it is, and a pod its cluster.
     ///
     /// # Errors
-    /// `Config` with all problems of the file or of the OCI profile at once; the journal's own refusals.
+    /// `Config` with all problems of the file or of the credentials at once; the journal's own refusals.
     pub async fn from_config(path: impl AsRef<Path>) -> Result<Self> {
         let config = Config::load(path.as_ref())?;
-        let ports = Ports::from_config(&config)?;
+        let ports = Ports::from_config(&config).await?;
         Ok(Self::with_ports(config.settings, ports))
     }
 }
@@ -62,12 +66,12 @@ impl Brought {
 }
 
 impl Ports {
-    /// Every adapter that a config asks for, ready to be used or decorated. Sends nothing.
+    /// Every adapter that a config asks for, ready to be used or decorated. Sends what [`Tenancy::connect`] sends.
     ///
     /// # Errors
     /// As [`Rotator::from_config`].
-    pub fn from_config(config: &Config) -> Result<Self> {
-        Self::from_config_and(config, Brought::default())
+    pub async fn from_config(config: &Config) -> Result<Self> {
+        Self::from_config_and(config, Brought::default()).await
     }
 
     /// The same with ports of the application's own. With all three that face a tenancy and no topic to tell, no
@@ -75,7 +79,7 @@ impl Ports {
     ///
     /// # Errors
     /// As [`Rotator::from_config`].
-    pub fn from_config_and(config: &Config, brought: Brought) -> Result<Self> {
+    pub async fn from_config_and(config: &Config, brought: Brought) -> Result<Self> {
         let (key_store, catalog, rekeyer, client) = match brought.clone() {
             Brought { key_store: Some(key_store), catalog: Some(catalog), rekeyer: Some(rekeyer), .. }
                 if config.notices.topic.is_none() =>
@@ -83,7 +87,7 @@ impl Ports {
                 (key_store, catalog, rekeyer, None)
             }
             _ => {
-                let Tenancy { client, key_store, catalog, rekeyer } = Tenancy::connect(config)?;
+                let Tenancy { client, key_store, catalog, rekeyer } = Tenancy::connect(config).await?;
                 (key_store, catalog, rekeyer, Some(client))
             }
         };
@@ -116,24 +120,22 @@ pub struct Tenancy {
 }
 
 impl Tenancy {
-    /// Reads the credentials that a config names. Sends nothing.
+    /// Reads the credentials that a config names. Asks nothing of OCI; an instance asks its metadata service who it
+    /// is, and a pod its cluster.
     ///
     /// # Errors
-    /// `Config` with all problems of the OCI profile at once.
-    pub fn connect(config: &Config) -> Result<Self> {
-        let passphrase = config.oci.passphrase_file.as_deref().map(read_passphrase).transpose()?;
+    /// `Config` with all problems of the credentials at once; of an instance or a pod, that nobody answers.
+    pub async fn connect(config: &Config) -> Result<Self> {
         let mut endpoints = oci::Endpoints::production();
         for (region, base) in &config.endpoints {
             endpoints = endpoints.with_override(region.clone(), base)?;
         }
-        let client = oci::Client::from_config_file(oci::ClientSettings {
-            config_file: Some(config.oci.config_file.clone()),
-            profile: Some(config.oci.profile.clone()),
-            passphrase,
+        let settings = oci::ClientSettings {
             endpoints,
             pace: PacePolicy { kms_max: f64::from(config.oci.kms_requests_per_second), ..PacePolicy::default() },
             ..oci::ClientSettings::default()
-        })?;
+        };
+        let client = oci::Client::with_principal(principal(config, &settings).await?, settings);
         Ok(Self {
             key_store: Arc::new(oci::VaultKeyStore::new(Arc::clone(&client))),
             catalog: Arc::new(oci::Catalog::new(Arc::clone(&client))),
@@ -141,6 +143,40 @@ impl Tenancy {
             client,
         })
     }
+}
+
+/// Who signs, as the config says.
+async fn principal(config: &Config, settings: &oci::ClientSettings) -> Result<Principal> {
+    let clock = Arc::clone(&settings.clock);
+    let kind = match &config.credentials {
+        CredentialKind::InstancePrincipal { metadata } => {
+            let instance = InstancePrincipal::discover(settings, metadata.as_deref()).await?;
+            return Ok(instance.into_principal(clock));
+        }
+        CredentialKind::ResourcePrincipal => {
+            return Ok(ResourcePrincipal::from_environment(&*clock)?.into_principal(clock));
+        }
+        CredentialKind::WorkloadIdentity(access) => {
+            let workload = WorkloadSettings {
+                region: access.region.clone(),
+                tenancy: access.tenancy.clone(),
+                token_file: access.token_file.clone(),
+                ca_file: access.ca_file.clone(),
+                proxymux: access.proxymux.clone(),
+            };
+            return Ok(WorkloadIdentity::from_environment(settings, &workload).await?.into_principal(settings));
+        }
+        CredentialKind::SessionToken => ProfileKind::SessionToken,
+        CredentialKind::Profile => ProfileKind::Any,
+    };
+    let passphrase = config.oci.passphrase_file.as_deref().map(read_passphrase).transpose()?;
+    let profile = Profile {
+        file: Some(&config.oci.config_file),
+        name: Some(&config.oci.profile),
+        passphrase: passphrase.as_ref(),
+        kind,
+    };
+    Ok(ConfigFile::load(profile, &*clock)?.into_principal(clock))
 }
 
 /// Reads the first line of a passphrase file; the rest of the world never sees it.

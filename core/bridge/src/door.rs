@@ -142,7 +142,8 @@ struct RunFor {
 impl Door {
     /// A door to the rotator that a config file describes.
     ///
-    /// Reads files and opens the journal; sends nothing.
+    /// Reads files and opens the journal; OCI is not asked, only an instance asks its metadata service who it is, and a pod
+    /// its cluster.
     pub fn open(config: &Path) -> Result<Self, Box<Failure>> {
         Self::open_with(config, Guests::default())
     }
@@ -152,7 +153,7 @@ impl Door {
         let (config, runtime) = (config.to_owned(), Runtime::current()?);
         let make = async move {
             let config = Config::load(&config)?;
-            let ports = Ports::from_config_and(&config, own.met(&Arc::default()).await?)?;
+            let ports = Ports::from_config_and(&config, own.met(&Arc::default()).await?).await?;
             Ok(Rotator::with_ports(config.settings, ports))
         };
         let rotator = runtime.wait("open", make)?;

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
-use keywheel::config::parse_duration;
+use keywheel::config::{CredentialKind, parse_duration};
 use keywheel::model::{KeyId, KeyVersionId, Region};
 
 /// The whole command line.
@@ -77,6 +77,9 @@ pub(crate) struct InitArgs {
     /// A file with the private key's passphrase.
     #[arg(long, value_name = "FILE")]
     pub(crate) passphrase_file: Option<String>,
+    /// Who signs: profile, session_token, instance_principal, resource_principal or workload_identity.
+    #[arg(long, value_name = "KIND", default_value = "profile", value_parser = credentials)]
+    pub(crate) credentials: CredentialKind,
     /// Look only in these regions.
     #[arg(long, value_name = "REGION")]
     pub(crate) region: Vec<Region>,
@@ -215,6 +218,10 @@ pub(crate) struct DemoArgs {
     /// Start over with a new tenancy.
     #[arg(long)]
     pub(crate) fresh: bool,
+}
+
+fn credentials(text: &str) -> Result<CredentialKind, &'static str> {
+    CredentialKind::named(text).ok_or("there is no such kind of credentials; see --help")
 }
 
 fn endpoint(text: &str) -> Result<(Region, String), String> {

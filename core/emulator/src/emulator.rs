@@ -5,7 +5,7 @@
 
 use std::io;
 use std::path::Path;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -51,6 +51,7 @@ impl Emulator {
             endpoints: Endpoints::on(Handle::current()),
             requests: AtomicU64::new(1),
             mints: Mutex::default(),
+            ends_at_mint: AtomicBool::new(false),
         });
         for region in shared.world.regions() {
             shared.region_url(&region)?;
@@ -118,6 +119,11 @@ impl Emulator {
         Pod::start(&self.shared, dir)
     }
 
+    /// Makes every cluster a basic one: pods are refused with 403 from now on.
+    pub fn make_clusters_basic(&self) {
+        self.shared.principals.make_clusters_basic();
+    }
+
     /// How long the tokens live that are issued from now on, by federation and to pods.
     pub fn set_token_life(&self, life: Duration) {
         self.shared.principals.set_token_life(life);
@@ -132,6 +138,11 @@ impl Emulator {
     /// Ends every session: what is signed with a token issued until now is refused with 401.
     pub fn end_sessions(&self) {
         self.shared.users.end_sessions(self.shared.now());
+    }
+
+    /// Ends every session when the next mint arrives, before it is looked at: that mint is refused with 401.
+    pub fn end_sessions_at_the_next_mint(&self) {
+        self.shared.ends_at_mint.store(true, Ordering::Relaxed);
     }
 
     /// The API keys, to register a public key that exists already.

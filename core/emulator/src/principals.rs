@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -26,6 +26,9 @@ use crate::users::{ApiKey, FreshKey, encode_pem, fingerprint, write_private};
 /// What a federation token lives in OCI, roughly.
 const TOKEN_LIFE: Duration = Duration::from_secs(20 * 60);
 
+/// What Kubernetes gives a service account.
+const SERVICE_ACCOUNT_LIFE: Duration = Duration::from_secs(3600);
+
 /// The authority, the instances, and how tokens are issued.
 pub(crate) struct Principals {
     authority: Authority,
@@ -34,6 +37,8 @@ pub(crate) struct Principals {
     instances: Mutex<HashMap<String, Arc<Identity>>>,
     /// Pods by their service account token.
     pods: Mutex<HashMap<String, String>>,
+    /// Clusters are basic ones, which give no tokens.
+    basic: AtomicBool,
 }
 
 /// Whom a token stands for.
@@ -53,6 +58,7 @@ impl Principals {
             issued: AtomicU64::new(0),
             instances: Mutex::default(),
             pods: Mutex::default(),
+            basic: AtomicBool::new(false),
         }
     }
 
@@ -80,6 +86,14 @@ impl Principals {
         instances.values().find(|one| one.certificate == der).cloned()
     }
 
+    pub(crate) fn make_clusters_basic(&self) {
+        self.basic.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn clusters_are_basic(&self) -> bool {
+        self.basic.load(Ordering::Relaxed)
+    }
+
     pub(crate) fn intermediate(&self) -> &[u8] {
         &self.authority.intermediate
     }
@@ -95,18 +109,23 @@ fn token(shared: &Shared, holder: Holder<'_>, life: Duration) -> String {
     let now = shared.now();
     // Tokens count whole seconds; one that would end sooner than asked for would make tests wait for nothing.
     let ends = Timestamp::from_second((now + life).as_second() + 1).expect("a token's end is in range");
-    let part = |value: serde_json::Value| BASE64URL_NOPAD.encode(value.to_string().as_bytes());
-    let head = part(json!({ "alg": "RS256", "typ": "JWT", "kid": "keywheel_emulator" }));
-    let claims = part(json!({
+    let token = jwt(json!({
         "sub": holder.principal, "iat": now.as_second(), "exp": ends.as_second(), "jti": shared.next_request_id(),
         "tenant": holder.tenancy, "res_tenant": holder.tenancy, "res_compartment": holder.compartment,
     }));
-    // Long enough to look like an RSA signature; nobody but the emulator could check one.
-    let sealed = digest(&SHA256, format!("{head}.{claims}").as_bytes());
-    let token = format!("{head}.{claims}.{}", BASE64URL_NOPAD.encode(&sealed.as_ref().repeat(8)));
     let (tenancy, user) = (holder.tenancy.to_owned(), holder.principal.to_owned());
     shared.users.put(format!("ST${token}"), ApiKey { tenancy, user, spki: holder.spki, ends: Some(ends) });
     token
+}
+
+/// Claims in the shape of a token. What stands for the signature is a hash: tokens are looked up here, and nobody else
+/// could check one.
+fn jwt(claims: serde_json::Value) -> String {
+    let part = |value: serde_json::Value| BASE64URL_NOPAD.encode(value.to_string().as_bytes());
+    let head = part(json!({ "alg": "RS256", "typ": "JWT", "kid": "keywheel_emulator" }));
+    let text = format!("{head}.{}", part(claims));
+    let sealed = digest(&SHA256, text.as_bytes());
+    format!("{text}.{}", BASE64URL_NOPAD.encode(&sealed.as_ref().repeat(8)))
 }
 
 fn home(shared: &Shared) -> Region {
@@ -286,7 +305,10 @@ impl Pod {
         std::fs::create_dir_all(dir)?;
         let dir = dir.canonicalize()?;
         let principal = name(shared, "workload");
-        let service_account = format!("sa-{}", shared.next_request_id().to_lowercase());
+        let service_account = jwt(json!({
+            "sub": "system:serviceaccount:default:keywheel", "jti": shared.next_request_id(),
+            "exp": (shared.now() + SERVICE_ACCOUNT_LIFE).as_second(),
+        }));
         let (token_path, ca_path) = (dir.join("token"), dir.join("ca.crt"));
         write_private(&token_path, &service_account)?;
         write_private(&ca_path, &encode_pem("CERTIFICATE", &shared.principals.authority.root))?;

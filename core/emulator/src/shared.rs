@@ -3,7 +3,7 @@
 //! Keeps no cloud state of its own; whatever a client can change is in World.
 
 use std::io;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -24,6 +24,8 @@ pub(crate) struct Shared {
     pub(crate) endpoints: Endpoints,
     pub(crate) requests: AtomicU64,
     pub(crate) mints: Mutex<Vec<ArrivedMint>>,
+    /// Every session ends when the next mint arrives.
+    pub(crate) ends_at_mint: AtomicBool,
 }
 
 /// The most mints that are remembered; a vault holds far fewer versions.
@@ -56,8 +58,11 @@ impl Shared {
         format!("E{:031X}", self.requests.fetch_add(1, Ordering::Relaxed))
     }
 
-    /// Counts a mint that arrived, refused or not.
+    /// Counts a mint that arrived, refused or not; ends sessions if that was asked for.
     pub(crate) fn arrived(&self, mint: ArrivedMint) {
+        if self.ends_at_mint.swap(false, Ordering::Relaxed) {
+            self.users.end_sessions(self.now());
+        }
         let mut mints = self.mints.lock().unwrap_or_else(PoisonError::into_inner);
         if mints.len() < MINTS_MAX {
             mints.push(mint);

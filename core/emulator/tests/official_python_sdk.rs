@@ -256,3 +256,36 @@ async fn the_official_python_sdk_updates_a_node_pool_as_the_transcript_says() {
         assert_eq!(seen, transcript::node_pool_update(), "recorded:\n{seen:#}");
     }
 }
+
+/// How many versions of the key were minted in somebody's name.
+fn minted(lab: &Lab, principal: &str) -> usize {
+    lab.world.minted_by(&lab.key, principal)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_official_python_sdk_is_a_session_a_function_an_instance_and_a_pod() {
+    let lab = Lab::new(unhurried()).await;
+    let files = tempfile::tempdir().expect("a folder");
+    let (emulator, hour) = (&lab.emulator, Duration::from_secs(3600));
+    let dir = |name: &str| files.path().join(name);
+    let session = emulator.new_session(&dir("session"), hour).expect("written");
+    let resource = emulator.new_resource(&dir("function"), hour).expect("written");
+    let instance = emulator.new_instance().expect("a port");
+    let pod = emulator.new_pod(&dir("pod")).expect("written");
+    // The SDK renews a minute before the end: a token of less is renewed for every call.
+    emulator.set_token_life(Duration::from_secs(120));
+    let facts = lab.facts(json!({
+        "vault_url": emulator.vault_url(&lab.vault).expect("a port"),
+        "session": { "config": session.config_path },
+        "resource": { "rpst": resource.rpst, "private_pem": resource.private_pem, "region": resource.region },
+        "instance": { "metadata": instance.metadata_url },
+        "pod": { "token": pod.token_path, "ca": pod.ca_path, "proxymux": pod.proxymux_url },
+    }));
+    let ran = holds("principals.py", facts).await;
+    if ran {
+        for principal in [session.principal(), resource.principal(), instance.principal(), pod.principal()] {
+            assert_eq!(minted(&lab, principal), 1, "{principal}");
+        }
+        assert!(emulator.tokens_issued() >= 3, "the instance's token was fetched again after it was refused");
+    }
+}

@@ -3,6 +3,7 @@
 //! Nothing here touches the network or the journal. What is wrong is said with path, value and
 //! remedy; a value that might be a secret is never repeated.
 
+mod credentials;
 mod duration;
 mod problem;
 mod reader;
@@ -14,6 +15,7 @@ mod tests;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+pub use credentials::{CredentialKind, WorkloadAccess};
 pub use duration::{parse_duration, show_duration};
 pub use problem::{Problem, Problems};
 pub use template::{FoundKey, Template};
@@ -26,8 +28,10 @@ use crate::model::{Region, Settings, TopicId};
 pub struct Config {
     /// The file it came from.
     pub path: PathBuf,
-    /// Where credentials come from.
+    /// The profile of an OCI config file, for the kinds of credentials that come from one.
     pub oci: OciAccess,
+    /// Who signs.
+    pub credentials: CredentialKind,
     /// The SQLite file of the journal.
     pub journal: PathBuf,
     /// Policy, scope, margins, budgets.

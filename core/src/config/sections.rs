@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use toml::de::DeTable;
 
+use super::credentials::credentials;
 use super::duration::show_duration;
 use super::problem::Problem;
 use super::reader::{Table, line_of};
@@ -54,6 +55,7 @@ pub(super) fn read(text: &str, path: &Path, home: Option<&Path>, found: &mut Fou
     let journal = journal(root.table("journal", found), &paths, found);
     let endpoints = endpoints(&root.table("endpoints", found), found);
     let is_test = !endpoints.is_empty();
+    let credentials = credentials(root.table("credentials", found), &paths, is_test, found);
     let scope = scope(root.table("scope", found), &endpoints, found);
     let mut policy = policy(root.table("policy", found), is_test, found);
     policy.classes = kinds(root.table("kinds", found), &policy.accept_risks, found);
@@ -65,17 +67,17 @@ pub(super) fn read(text: &str, path: &Path, home: Option<&Path>, found: &mut Fou
     root.finish(found);
 
     let settings = Settings { policy, scope, tag, margins, budgets, is_test };
-    Some(Config { path: path.to_owned(), oci, journal, settings, notices, audit_file, endpoints })
+    Some(Config { path: path.to_owned(), oci, credentials, journal, settings, notices, audit_file, endpoints })
 }
 
-struct Paths<'a> {
+pub(super) struct Paths<'a> {
     base: &'a Path,
     home: Option<&'a Path>,
 }
 
 impl Paths<'_> {
     /// Reads a path: `~/` is the home directory, what is relative is relative to the config.
-    fn read(&self, table: &mut Table<'_>, key: &'static str, found: &mut Found) -> Option<PathBuf> {
+    pub(super) fn read(&self, table: &mut Table<'_>, key: &'static str, found: &mut Found) -> Option<PathBuf> {
         let text = table.string(key, found)?;
         if text.trim().is_empty() {
             table.problem(key, "it is empty", "write a path, or leave the key out", found);
@@ -118,7 +120,7 @@ fn endpoints(table: &Table<'_>, found: &mut Found) -> BTreeMap<Region, String> {
         }
         let base = child.string("base", found);
         match base {
-            Some(base) if is_loopback(base) => {
+            Some(base) if is_loopback("http://", base) => {
                 if let Ok(region) = region {
                     endpoints.insert(region, base.trim_end_matches('/').to_owned());
                 }
@@ -136,9 +138,9 @@ fn endpoints(table: &Table<'_>, found: &mut Found) -> BTreeMap<Region, String> {
     endpoints
 }
 
-/// `http://` and a literal loopback address and port, nothing after it (design §8).
-fn is_loopback(base: &str) -> bool {
-    let Some(rest) = base.strip_prefix("http://") else { return false };
+/// Scheme, literal loopback address and port, nothing after it (design §8).
+pub(super) fn is_loopback(scheme: &str, base: &str) -> bool {
+    let Some(rest) = base.strip_prefix(scheme) else { return false };
     let rest = rest.strip_suffix('/').unwrap_or(rest);
     let Some((host, port)) = rest.rsplit_once(':') else { return false };
     let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use super::credentials::CredentialKind;
 use super::duration::show_duration;
 use crate::model::{Budgets, KeyId, Region, TagSelector, VaultId};
 
@@ -31,6 +32,8 @@ pub struct Template {
     pub profile: String,
     /// A file with the private key's passphrase.
     pub passphrase_file: Option<String>,
+    /// Who signs.
+    pub credentials: CredentialKind,
     /// The journal's file, relative to the config.
     pub journal: String,
     /// Keys found.
@@ -64,6 +67,8 @@ impl Template {
                 "# passphrase_file = \"~/.oci/passphrase\"   # a file; the passphrase itself never stands here\n",
             ),
         }
+        text.push_str(CREDENTIALS);
+        let _ = writeln!(text, "kind = {}", quoted(self.credentials.name()));
         text.push_str(JOURNAL);
         let _ = writeln!(text, "path = {}\n", quoted(&self.journal));
         text.push_str(POLICY);
@@ -168,7 +173,14 @@ const HEAD: &str = "\
 # Check it with `keywheel plan`; nothing is written to the cloud before `keywheel rotate`.
 # Durations are written \"90d\", \"12h\", \"30m\", \"45s\", \"500ms\" or \"1d12h\".
 
-# Where credentials come from: the OCI CLI's own file.
+# The OCI CLI's own file, for the kinds of credentials that come from a profile.
+";
+
+const CREDENTIALS: &str = "
+# Who signs. \"profile\": the profile above, an API key or a session. \"session_token\": it must be a session.
+# \"instance_principal\": this compute instance. \"resource_principal\": this Function, by its environment.
+# \"workload_identity\": this pod of an enhanced OKE cluster; may name region, tenancy, token_file, ca_file.
+[credentials]
 ";
 
 const JOURNAL: &str = "

@@ -229,3 +229,57 @@ fn kinds_are_looked_at_by_name_and_a_statement_is_about_what_is_not() {
     let scope = parse(text).expect("it is consistent").settings.scope;
     assert_eq!((scope.kinds, scope.nothing_under_keys), ([Kind::Bucket].into(), [Kind::BootVolume].into()));
 }
+
+#[test]
+fn who_signs_is_the_profile_unless_said_otherwise() {
+    assert_eq!(parse("").expect("defaults are fine").credentials, CredentialKind::Profile);
+    for (text, kind) in [
+        ("profile", CredentialKind::Profile),
+        ("session_token", CredentialKind::SessionToken),
+        ("instance_principal", CredentialKind::InstancePrincipal { metadata: None }),
+        ("resource_principal", CredentialKind::ResourcePrincipal),
+        ("workload_identity", CredentialKind::WorkloadIdentity(WorkloadAccess::default())),
+    ] {
+        let config = parse(&format!("[credentials]\nkind = {text:?}")).expect("a kind");
+        assert_eq!((config.credentials.name(), &config.credentials), (text, &kind));
+        let template = Template { credentials: kind.clone(), ..Template::default() };
+        let again = parse(&template.render().replace("config_file = \"\"", "").replace("path = \"\"", ""));
+        assert_eq!(again.expect("what init writes").credentials, kind);
+    }
+}
+
+#[test]
+fn what_another_kind_reads_is_told() {
+    let found = problems(
+        "[credentials]\nkind = \"instance\"\nmetadata = \"http://127.0.0.1:1\"\ntoken_file = \"t\"\nregion = \"Mars\"\nkeyfile = \"k\"",
+    );
+    let expected = [
+        "line 2: credentials.kind = \"instance\": there is no such kind",
+        "line 3: credentials.metadata = \"http://127.0.0.1:1\": it is read only with kind = \"instance_principal\", and kind is \"profile\"",
+        "line 4: credentials.token_file = \"t\": it is read only with kind = \"workload_identity\"",
+        "line 5: credentials.region = \"Mars\"",
+        "line 6: credentials.keyfile: there is no such key",
+    ];
+    assert_eq!(found.len(), expected.len(), "{found:#?}");
+    for start in expected {
+        assert!(found.iter().any(|problem| problem.starts_with(start)), "{start:?} in {found:#?}");
+    }
+}
+
+#[test]
+fn a_rehearsal_has_a_metadata_service_of_its_own_and_nobody_else_has() {
+    const LAB: &str = "\n[endpoints.us-ashburn-1]\nbase = \"http://127.0.0.1:1\"";
+    for (kind, key, good) in [
+        ("instance_principal", "metadata", "http://127.0.0.1:2"),
+        ("workload_identity", "proxymux", "https://127.0.0.1:2"),
+    ] {
+        let with = |base: &str| format!("[credentials]\nkind = {kind:?}\n{key} = {base:?}");
+        assert!(problems(&with(good))[0].contains("rehearsals only"), "{kind}");
+        assert!(parse(&format!("{}{LAB}", with(good))).is_ok(), "{kind}");
+        for bad in ["http://169.254.169.254:80", "https://localhost:1", "127.0.0.1:1", "https://10.0.0.1:1"] {
+            assert!(problems(&format!("{}{LAB}", with(bad)))[0].contains("loopback"), "{bad}");
+        }
+        let without = format!("[credentials]\nkind = {kind:?}{LAB}");
+        assert!(problems(&without)[0].contains("must not sign with the credentials of a real tenancy"), "{kind}");
+    }
+}

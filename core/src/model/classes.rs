@@ -44,11 +44,11 @@ impl Kind {
             // Under the same key only a step that Oracle does not document (oci-api §0 fact 3).
             Self::BlockVolume | Self::BootVolume | Self::Bucket => &[Forbids, Ignores, Rewraps, Tolerates],
             Self::BlockVolumeBackup | Self::BootVolumeBackup => &[Forbids, Ignores, Tolerates],
+            // Undocumented, so they hold a version back until their owner says that they need not.
+            Self::BlockVolumeReplica | Self::BootVolumeReplica => &[Forbids, Tolerates],
             Self::NodePool => &[Forbids, Ignores, Tolerates],
             // No call updates these; their owner may only say that they stay.
             Self::Cluster | Self::InstanceConfiguration => &[Tolerates],
-            // Undocumented, so they hold a version back until their owner says that they need not.
-            Self::BlockVolumeReplica | Self::BootVolumeReplica => &[Forbids, Tolerates],
             Self::Other(_) => &[],
         }
     }

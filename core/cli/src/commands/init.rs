@@ -26,6 +26,7 @@ pub(crate) async fn run(path: &Path, args: &InitArgs, output: &Output) -> Result
         oci_config_file: args.oci_config.clone(),
         profile: args.profile.clone(),
         passphrase_file: args.passphrase_file.clone(),
+        credentials: args.credentials.clone(),
         journal: "keywheel.sqlite".to_owned(),
         chosen: args.key.clone(),
         endpoints: args.endpoint.clone(),
@@ -33,7 +34,7 @@ pub(crate) async fn run(path: &Path, args: &InitArgs, output: &Output) -> Result
         ..Template::default()
     };
     let config = Config::parse(&template.render(), path, home().as_deref())?;
-    let tenancy = Tenancy::connect(&config)?;
+    let tenancy = Tenancy::connect(&config).await?;
     template.keys = find_keys(&tenancy, &args.region, output).await?;
     write(path, &template.render(), args.force)?;
     let usable = template.keys.iter().filter(|key| key.unusable.is_none()).count();

@@ -45,7 +45,7 @@ pub(crate) async fn run(cli: Cli, output: &Output) -> Result<Exit> {
 /// Opens what the config describes; in a lab build, with a kill point where one was asked for.
 async fn open(config: &Path) -> Result<Rotator> {
     #[cfg(feature = "lab")]
-    if let Some(rotator) = crate::lab::kill::armed(config)? {
+    if let Some(rotator) = crate::lab::kill::armed(config).await? {
         return Ok(rotator);
     }
     Rotator::from_config(config).await

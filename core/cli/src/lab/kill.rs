@@ -16,7 +16,7 @@ use keywheel::{Result, Rotator};
 const VARIABLE: &str = "KEYWHEEL_KILL_POINT";
 
 /// A rotator that stops at the point the environment names; `None` if it names none.
-pub(crate) fn armed(config: &Path) -> Result<Option<Rotator>> {
+pub(crate) async fn armed(config: &Path) -> Result<Option<Rotator>> {
     let Ok(point) = std::env::var(VARIABLE) else { return Ok(None) };
     let config = Config::load(config)?;
     let points = Points::with_action(At::parse(&point), |reached| {
@@ -26,6 +26,6 @@ pub(crate) fn armed(config: &Path) -> Result<Option<Rotator>> {
             std::thread::park();
         }
     });
-    let ports = points.over(Ports::from_config(&config)?);
+    let ports = points.over(Ports::from_config(&config).await?);
     Ok(Some(Rotator::with_ports(config.settings, ports)))
 }

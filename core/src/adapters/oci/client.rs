@@ -82,13 +82,8 @@ impl Client {
     /// # Errors
     /// `Config`, with every problem of the profile in one message.
     pub fn from_config_file(settings: ClientSettings) -> Result<Arc<Self>> {
-        Self::from_profile(ProfileKind::Any, settings)
-    }
-
-    /// The same, when the profile must sign in a certain way.
-    pub(crate) fn from_profile(kind: ProfileKind, settings: ClientSettings) -> Result<Arc<Self>> {
         let (file, name) = (settings.config_file.as_deref(), settings.profile.as_deref());
-        let profile = Profile { file, name, passphrase: settings.passphrase.as_ref(), kind };
+        let profile = Profile { file, name, passphrase: settings.passphrase.as_ref(), kind: ProfileKind::Any };
         let file = ConfigFile::load(profile, &*settings.clock)?;
         Ok(Self::with_principal(file.into_principal(Arc::clone(&settings.clock)), settings))
     }

@@ -108,11 +108,10 @@ impl Transport {
     /// renewed credentials can mend, which is no option for a mint.
     pub(crate) async fn send(&self, call: &Call) -> Result<Answer> {
         if call.operation.mints() {
-            let answer = self.attempt(call, Wire::Single).await;
-            if answer.as_ref().is_err_and(|error| error.status() == Some(401)) {
-                self.renew_for_the_next().await;
-            }
-            return answer;
+            return match self.attempt(call, Wire::Single).await {
+                Err(error) if error.status() == Some(401) => Err(self.renewed_for_the_next(error).await),
+                answer => answer,
+            };
         }
         match call.operation.resend() {
             Resend::Freely => self.retrier.read(|| self.refreshing(call)).await,
@@ -120,11 +119,16 @@ impl Transport {
         }
     }
 
-    /// After a mint was refused with 401: what is sent next, under a date that is journaled for it, is signed with
-    /// renewed credentials. The mint itself is not sent again (A7).
-    async fn renew_for_the_next(&self) {
-        if let Err(error) = self.credentials.refresh().await {
-            tracing::warn!(%error, "credentials could not be renewed after a 401");
+    /// After a mint was refused with 401. The mint itself is not sent again (A7); but if the credentials could be
+    /// renewed, another one makes sense, under a date that is journaled for it.
+    async fn renewed_for_the_next(&self, error: Error) -> Error {
+        match self.credentials.refresh().await {
+            Ok(Refreshed::Renewed) => error.retry_later(None),
+            Ok(Refreshed::Same) => error,
+            Err(cause) => {
+                tracing::warn!(error = %cause, "credentials could not be renewed after a 401");
+                error
+            }
         }
     }
 
@@ -148,6 +152,8 @@ impl Transport {
         };
         let url = call.url(&base)?;
         let client = self.client(wire, is_loopback(&url))?;
+        // Before it takes its turn: credentials that end may have to be fetched.
+        self.credentials.key_id().await.map_err(Error::cannot_have_landed)?;
         // A mint is dated already: it does not wait for long, and is refused before it is sent.
         let patience = (wire == Wire::Single).then_some(MINT_PATIENCE);
         let (service, limit) = paced(call.operation.service());

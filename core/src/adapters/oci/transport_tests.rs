@@ -200,8 +200,11 @@ async fn renewed_credentials_mend_a_read_but_never_resend_a_mint() {
     let client = super::super::Client::with_principal(principal, settings);
     client.send(&read()).await.expect("the second answer");
     assert_eq!(far.seen().len(), 2);
-    client.send(&mint(&far)).await.expect_err("refused");
+    let error = client.send(&mint(&far)).await.expect_err("refused");
     assert_eq!(far.count("POST"), 1);
+    assert_eq!((error.landed(), error.retry()), (Landed::No, Retry::Later(None)), "another mint makes sense");
+    let error = far.client().send(&mint(&far)).await.expect_err("refused");
+    assert_eq!((error.landed(), error.retry()), (Landed::No, Retry::Never), "an API key cannot be renewed");
 }
 
 #[tokio::test]

@@ -49,6 +49,43 @@ pub enum Refreshed {
 /// 2. An error of any call means that no request was made.
 /// 3. `refresh` is asked after a 401. It never sends anything for the caller: a read is then sent once more, a mint
 ///    never is.
+///
+/// Somebody else's signer, such as one in hardware:
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use keywheel::adapters::oci::credentials::{Credentials, Principal, Refreshed};
+/// use keywheel::adapters::oci::{Client, ClientSettings};
+/// use keywheel::model::{CompartmentId, Region};
+///
+/// struct InHardware;
+///
+/// #[async_trait::async_trait]
+/// impl Credentials for InHardware {
+///     async fn key_id(&self) -> keywheel::Result<String> {
+///         Ok("ocid1.tenancy.oc1..t/ocid1.user.oc1..u/20:3b:97:13:55:1c:5b:0d:d3:37:d8:50:4e:c5:3a:34".to_owned())
+///     }
+///
+///     async fn sign(&self, signing_string: &str) -> keywheel::Result<Vec<u8>> {
+///         Ok(ask_the_token(signing_string.as_bytes()))
+///     }
+///
+///     async fn refresh(&self) -> keywheel::Result<Refreshed> {
+///         Ok(Refreshed::Same)
+///     }
+/// }
+/// # fn ask_the_token(_: &[u8]) -> Vec<u8> { vec![0; 256] }
+///
+/// let principal = Principal {
+///     credentials: Arc::new(InHardware),
+///     tenancy: CompartmentId::parse("ocid1.tenancy.oc1..t")?,
+///     region: Region::parse("us-ashburn-1")?,
+/// };
+/// let client = Client::with_principal(principal, ClientSettings::default());
+/// assert_eq!(client.tenancy().as_str(), "ocid1.tenancy.oc1..t");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[async_trait]
 pub trait Credentials: Send + Sync {
     /// The `keyId` of the `authorization` header: `tenancy/user/fingerprint` of an API key, `ST$token` of a session.
