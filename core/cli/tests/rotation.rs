@@ -183,7 +183,7 @@ async fn the_demo_is_killed_and_resumes_and_has_nothing_due_when_run_again() {
         "no second version was minted",
         "kill -9: the process is gone",
         "completed with exceptions",
-        "OKE cluster 1 manual",
+        "OKE cluster leg 2: 1 found, 1 manual",
         "One OKE cluster is left to a person: new secrets use the key's current version",
         "1 successor with 25 volumes and backups, 1 version with 160 of 160 buckets: sound",
         "instead of 7m30s",
