@@ -49,13 +49,15 @@ fn host(host: Py<PyAny>) -> Arc<dyn keywheel_bridge::Foreign> {
 /// The native module; private, its names may change at any time.
 #[pymodule]
 mod _keywheel {
+    use std::collections::BTreeMap;
+    use std::ffi::OsString;
     use std::path::PathBuf;
     use std::sync::Mutex;
     use std::sync::atomic::{AtomicBool, Ordering};
     use std::sync::mpsc::{self, RecvTimeoutError};
     use std::time::Duration;
 
-    use keywheel_bridge::Thrown;
+    use keywheel_bridge::{Principal, Thrown};
     use pyo3::exceptions::PyRuntimeError;
 
     use super::*;
@@ -78,6 +80,24 @@ mod _keywheel {
     fn shutdown(py: Python<'_>) {
         IS_ENDING.store(true, Ordering::SeqCst);
         py.detach(keywheel_bridge::shutdown);
+    }
+
+    /// The command line tool; its arguments begin with its own name. Returns the exit code.
+    #[pyfunction]
+    fn main(py: Python<'_>, arguments: Vec<OsString>) -> u8 {
+        py.detach(|| keywheel_cli::run(arguments))
+    }
+
+    /// Hands log lines to `hear(level, target, text)`, in threads of ours; `False` if somebody else has them.
+    #[pyfunction]
+    fn log_to(py: Python<'_>, hear: Py<PyAny>) -> bool {
+        py.detach(|| keywheel_bridge::log_to(move |level, target, text| tell(&hear, (level, target, text))))
+    }
+
+    /// How many of them are wanted: 0 none, 1 errors … 5 everything.
+    #[pyfunction]
+    fn log_level(wanted: usize) {
+        keywheel_bridge::log_level(wanted);
     }
 
     /// A call on its way.
@@ -132,6 +152,9 @@ mod _keywheel {
         rekeyer: Option<Py<PyAny>>,
         audit_sinks: Vec<Py<PyAny>>,
         notifiers: Vec<Py<PyAny>>,
+        profile: Option<String>,
+        oci: Option<BTreeMap<String, String>>,
+        signer: Option<Py<PyAny>>,
     }
 
     impl From<Guests> for keywheel_bridge::Guests {
@@ -142,6 +165,11 @@ mod _keywheel {
                 rekeyer: guests.rekeyer.map(host),
                 audit_sinks: guests.audit_sinks.into_iter().map(host).collect(),
                 notifiers: guests.notifiers.into_iter().map(host).collect(),
+                principal: match (guests.signer, guests.oci, guests.profile) {
+                    (Some(signer), ..) => Some(Principal::Signer(host(signer))),
+                    (None, Some(values), _) => Some(Principal::Map(values)),
+                    (None, None, profile) => profile.map(Principal::Profile),
+                },
             }
         }
     }
@@ -187,6 +215,10 @@ mod _keywheel {
         }
     }
 
+    fn heard(hear: Py<PyAny>) -> keywheel_bridge::Hear {
+        Box::new(move |event| tell(&hear, (event,)))
+    }
+
     /// A rotator behind strings.
     #[pyclass(frozen)]
     struct Door(keywheel_bridge::Door);
@@ -201,8 +233,8 @@ mod _keywheel {
         }
 
         /// Calls a method and waits for its answer; Ctrl-C gives the call up. `tick` is called now and then meanwhile,
-        /// in this thread.
-        #[pyo3(signature = (method, arguments, tick=None))]
+        /// in this thread, `hear(json)` for every event, in a thread of ours.
+        #[pyo3(signature = (method, arguments, tick=None, hear=None))]
         #[allow(clippy::needless_pass_by_value, reason = "arguments come out of Python by value")]
         fn call(
             &self,
@@ -210,9 +242,11 @@ mod _keywheel {
             method: &str,
             arguments: &str,
             tick: Option<Py<PyAny>>,
+            hear: Option<Py<PyAny>>,
         ) -> PyResult<(bool, String)> {
             let (sender, receiver) = mpsc::channel();
-            let call = self.0.start(method, arguments, move |answer| drop(sender.send(landed(answer))));
+            let done = move |answer| drop(sender.send(landed(answer)));
+            let call = py.detach(|| self.0.start_heard(method, arguments, hear.map(heard), done));
             // A receiver may be lent to one thread only; while we wait without the GIL, this one has it.
             let receiver = Mutex::new(receiver);
             let wait = |within| {
@@ -241,14 +275,18 @@ mod _keywheel {
             Err(PyRuntimeError::new_err("the call ended without an answer"))
         }
 
-        /// Starts a call; `done(ok, json)` is called once, in a thread of ours.
-        fn start(&self, py: Python<'_>, method: &str, arguments: &str, done: Py<PyAny>) -> Call {
-            py.detach(|| Call(self.0.start(method, arguments, move |answer| tell(&done, landed(answer)))))
-        }
-
-        /// Calls `hear(json)` for every event, in a thread of ours, until the call is cancelled.
-        fn listen(&self, py: Python<'_>, hear: Py<PyAny>) -> Call {
-            py.detach(|| Call(self.0.listen(move |event| tell(&hear, (event,)))))
+        /// Starts a call; `done(ok, json)` is called once, `hear(json)` for every event before it, in a thread of ours.
+        #[pyo3(signature = (method, arguments, done, hear=None))]
+        fn start(
+            &self,
+            py: Python<'_>,
+            method: &str,
+            arguments: &str,
+            done: Py<PyAny>,
+            hear: Option<Py<PyAny>>,
+        ) -> Call {
+            let done = move |answer| tell(&done, landed(answer));
+            py.detach(|| Call(self.0.start_heard(method, arguments, hear.map(heard), done)))
         }
     }
 }

@@ -40,6 +40,8 @@ impl Rotator {
 /// Ports that an application brings itself. What it brings, the config's adapters are not made for.
 #[derive(Clone, Default)]
 pub struct Brought {
+    /// In place of the config's credentials.
+    pub principal: Option<Principal>,
     /// In place of the vault adapter.
     pub key_store: Option<Arc<dyn KeyStore>>,
     /// In place of the catalog.
@@ -87,7 +89,8 @@ impl Ports {
                 (key_store, catalog, rekeyer, None)
             }
             _ => {
-                let Tenancy { client, key_store, catalog, rekeyer } = Tenancy::connect(config).await?;
+                let Tenancy { client, key_store, catalog, rekeyer } =
+                    Tenancy::connect_as(config, brought.principal.clone()).await?;
                 (key_store, catalog, rekeyer, Some(client))
             }
         };
@@ -126,6 +129,14 @@ impl Tenancy {
     /// # Errors
     /// `Config` with all problems of the credentials at once; of an instance or a pod, that nobody answers.
     pub async fn connect(config: &Config) -> Result<Self> {
+        Self::connect_as(config, None).await
+    }
+
+    /// The same as somebody whom the application knows; the config's credentials are not read then.
+    ///
+    /// # Errors
+    /// As [`Tenancy::connect`].
+    pub async fn connect_as(config: &Config, known: Option<Principal>) -> Result<Self> {
         let mut endpoints = oci::Endpoints::production();
         for (region, base) in &config.endpoints {
             endpoints = endpoints.with_override(region.clone(), base)?;
@@ -135,7 +146,11 @@ impl Tenancy {
             pace: PacePolicy { kms_max: f64::from(config.oci.kms_requests_per_second), ..PacePolicy::default() },
             ..oci::ClientSettings::default()
         };
-        let client = oci::Client::with_principal(principal(config, &settings).await?, settings);
+        let principal = match known {
+            Some(known) => known,
+            None => principal(config, &settings).await?,
+        };
+        let client = oci::Client::with_principal(principal, settings);
         Ok(Self {
             key_store: Arc::new(oci::VaultKeyStore::new(Arc::clone(&client))),
             catalog: Arc::new(oci::Catalog::new(Arc::clone(&client))),

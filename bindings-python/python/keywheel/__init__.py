@@ -7,11 +7,11 @@ held while keywheel works. Answers are frozen dataclasses (`keywheel.types`), er
 
 import atexit
 
-from . import _keywheel, aio, types
+from . import _keywheel, aio, notebook, types
 from ._api import Stream, verify_stream, version
 from ._rotator import Rotator
 from .errors import ErrorKind, KeywheelError, Landed, Retry
-from .rows import RecoveredRotation, RotatedKey, Started
+from .rows import RecoveredRotation, RotatedKey, Rows, Started
 from .types import DueState, Kind, Outcome, Plan, Progress, Report, Rotated, Verdict
 
 __all__ = [
@@ -29,10 +29,12 @@ __all__ = [
     "Rotated",
     "RotatedKey",
     "Rotator",
+    "Rows",
     "Started",
     "Stream",
     "Verdict",
     "aio",
+    "notebook",
     "types",
     "verify_stream",
     "version",

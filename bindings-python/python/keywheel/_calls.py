@@ -11,7 +11,7 @@ from typing import Any, Generic, TypeVar
 
 from ._data import checked, decoder, encode, instant
 from .errors import KeywheelError
-from .rows import RecoveredRotation, RotatedKey, Started
+from .rows import RecoveredRotation, RotatedKey, Rows, Started
 from .types import (
     Checkup,
     DependentReport,
@@ -87,12 +87,17 @@ def _started(value: Any) -> Started:
     return Started(rotation=value.get("rotation"), is_open=value["started"] == "open", due=_READ_DUE(value.get("due")))
 
 
+def _rows(row: type[T]) -> Callable[[Any], Rows[T]]:
+    read = decoder(row)
+    return lambda value: Rows(read(one) for one in value)
+
+
 _READ_ROTATED = decoder(Rotated)
 _READ_DUE = decoder(Due | None)
 
 
-def due() -> Ask[list[DueKey]]:
-    return _ask("due", decoder(list[DueKey]))
+def due() -> Ask[Rows[DueKey]]:
+    return _ask("due", _rows(DueKey))
 
 
 def plan(key: str) -> Ask[Plan]:
@@ -107,12 +112,12 @@ def rotate(key: str) -> Ask[Rotated]:
     return _ask("rotate", _READ_ROTATED, key=text("key", key))
 
 
-def rotate_due() -> Ask[list[RotatedKey]]:
-    return _ask("rotate_due", lambda rows: [_rotated_key(row) for row in rows])
+def rotate_due() -> Ask[Rows[RotatedKey]]:
+    return _ask("rotate_due", lambda rows: Rows(_rotated_key(row) for row in rows))
 
 
-def recover() -> Ask[list[RecoveredRotation]]:
-    return _ask("recover", lambda rows: [_recovered(row) for row in rows])
+def recover() -> Ask[Rows[RecoveredRotation]]:
+    return _ask("recover", lambda rows: Rows(_recovered(row) for row in rows))
 
 
 def start(key: str, now: bool, supersedes: str | None, request_id: str | None, actor: str | None) -> Ask[Started]:
@@ -125,20 +130,20 @@ def start(key: str, now: bool, supersedes: str | None, request_id: str | None, a
     return _ask("start", _started, **encode(request))
 
 
-def list_open() -> Ask[list[RotationSummary]]:
-    return _ask("list", decoder(list[RotationSummary]))
+def list_open() -> Ask[Rows[RotationSummary]]:
+    return _ask("list", _rows(RotationSummary))
 
 
-def history(key: str | None) -> Ask[list[RotationSummary]]:
-    return _ask("history", decoder(list[RotationSummary]), key=_maybe_text("key", key))
+def history(key: str | None) -> Ask[Rows[RotationSummary]]:
+    return _ask("history", _rows(RotationSummary), key=_maybe_text("key", key))
 
 
 def status(rotation: str) -> Ask[Report]:
     return _ask("status", decoder(Report), rotation=text("rotation", rotation))
 
 
-def dependents(rotation: str) -> Ask[list[DependentReport]]:
-    return _ask("dependents", decoder(list[DependentReport]), rotation=text("rotation", rotation))
+def dependents(rotation: str) -> Ask[Rows[DependentReport]]:
+    return _ask("dependents", _rows(DependentReport), rotation=text("rotation", rotation))
 
 
 def facts(rotation: str) -> Ask[list[str]]:

@@ -52,6 +52,11 @@ class Data:
             if checked is not value:
                 object.__setattr__(self, name, checked)
 
+    def _repr_html_(self) -> str | None:
+        from ._html import html
+
+        return html(self)
+
     def to_dict(self) -> dict[str, Any]:
         """The same as plain dictionaries, lists and strings: keywheel's JSON."""
         value: dict[str, Any] = encode(self)

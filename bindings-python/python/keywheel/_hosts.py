@@ -87,7 +87,7 @@ def hosted(port: object, declared: type, loops: Loops, prefix: str = "") -> Host
             else:
                 _tell(telling, answer, name, value)
         except BaseException as error:  # noqa: BLE001 - whatever it is, keywheel must hear of it
-            telling.answer(False, _thrown(error))
+            telling.answer(False, thrown(error))
 
     return call
 
@@ -96,7 +96,7 @@ async def _awaited(value: Any, answer: Any, name: str, telling: Telling) -> None
     try:
         _tell(telling, answer, name, await value)
     except BaseException as error:
-        telling.answer(False, _thrown(error))
+        telling.answer(False, thrown(error))
         if isinstance(error, (KeyboardInterrupt, SystemExit)):
             raise
 
@@ -120,7 +120,7 @@ def _written(answer: Any, value: Any, name: str) -> Any:
     return {**encode(value), "value": encode(checked(inner, value.value, f"{name}: value"))}
 
 
-def _thrown(error: BaseException) -> str:
+def thrown(error: BaseException) -> str:
     if not isinstance(error, KeywheelError):
         return f"{type(error).__name__}: {error}"
     said = {name: value for name, value in error.__dict__.items() if value is not None}
@@ -137,6 +137,7 @@ class Guests:
         rekeyer: ReKeyer | None,
         audit_sinks: typing.Sequence[AuditSink],
         notifiers: typing.Sequence[Notifier],
+        principal: dict[str, Any] | None = None,
     ) -> None:
         self.loops = Loops()
 
@@ -149,4 +150,5 @@ class Guests:
             "rekeyer": maybe(rekeyer, ReKeyer),
             "audit_sinks": [hosted(sink, AuditSink, self.loops) for sink in audit_sinks],
             "notifiers": [hosted(notifier, Notifier, self.loops) for notifier in notifiers],
+            **(principal or {"profile": None, "oci": None, "signer": None}),
         }

@@ -1,29 +1,30 @@
 """The rotator that blocks. No logic: it hands over a call and waits for its answer."""
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from os import PathLike
 from types import TracebackType
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from . import _calls
+from . import _calls, _logs
 from ._calls import Ask
 from ._door import open_door, read_event
 from ._hosts import Guests
 from ._keywheel import Door
+from ._signers import principal
 from .ports import AuditSink, KeyStore, Notifier, ReKeyer, ResourceCatalog
-from .rows import RecoveredRotation, RotatedKey, Started
+from .rows import RecoveredRotation, RotatedKey, Rows, Started
 from .types import Checkup, DependentReport, DueKey, Plan, Progress, Report, Rotated, RotationSummary
 
 T = TypeVar("T")
 Listener = Callable[[Progress], object]
 
 # Named here because `Rotator.list` hides the builtin from the annotations below it.
-Summaries = list[RotationSummary]
-Dependents = list[DependentReport]
+Summaries = Rows[RotationSummary]
+Dependents = Rows[DependentReport]
 Facts = list[str]
-Recovered = list[RecoveredRotation]
+Recovered = Rows[RecoveredRotation]
 
 
 class Rotator:
@@ -38,6 +39,8 @@ class Rotator:
         self,
         config: str | PathLike[str],
         *,
+        oci: Mapping[str, Any] | str | None = None,
+        signer: object = None,
         key_store: KeyStore | None = None,
         catalog: ResourceCatalog | None = None,
         rekeyer: ReKeyer | None = None,
@@ -46,9 +49,11 @@ class Rotator:
     ) -> None:
         """Reads the config and opens the journal; sends nothing.
 
+        `oci` and `signer` say who you are, in place of the config's profile: a config dict of the official SDK, the
+        name of another profile, or a signer object, whose key stays where it is.
         Ports of your own (`keywheel.ports`) take the place of the config's; sinks and notifiers stand beside them.
         """
-        guests = Guests(key_store, catalog, rekeyer, audit_sinks, notifiers)
+        guests = Guests(key_store, catalog, rekeyer, audit_sinks, notifiers, principal(oci, signer))
         self._door: Door | None = open_door(config, guests)
 
     @classmethod
@@ -69,6 +74,7 @@ class Rotator:
 
     def _do(self, ask: Ask[T], on_progress: Listener | None = None) -> T:
         door = self._door
+        _logs.follow()
         if door is None:
             raise ValueError("this rotator was closed")
         if on_progress is None:
@@ -79,15 +85,11 @@ class Rotator:
             while events:
                 on_progress(read_event(events.popleft()))
 
-        listening = door.listen(events.append)
-        try:
-            answer = door.call(ask.method, ask.arguments, tell)
-        finally:
-            listening.cancel()
+        answer = door.call(ask.method, ask.arguments, tell, events.append)
         tell()
         return ask.answered(*answer)
 
-    def due(self) -> list[DueKey]:
+    def due(self) -> Rows[DueKey]:
         """Returns what is owed to each key, and why."""
         return self._do(_calls.due())
 
@@ -106,7 +108,7 @@ class Rotator:
         """
         return self._do(_calls.rotate(key), on_progress)
 
-    def rotate_due(self, *, on_progress: Listener | None = None) -> list[RotatedKey]:
+    def rotate_due(self, *, on_progress: Listener | None = None) -> Rows[RotatedKey]:
         """Rotates every key that is due. A key that fails does not stop the others: each row has its own `error`."""
         return self._do(_calls.rotate_due(), on_progress)
 

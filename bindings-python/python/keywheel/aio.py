@@ -6,19 +6,20 @@ the next.
 
 import asyncio
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from os import PathLike
 from types import TracebackType
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from . import _calls
+from . import _calls, _logs
 from ._calls import Ask
 from ._door import open_door, read_event
 from ._hosts import Guests
-from ._keywheel import Call, Door
+from ._keywheel import Door
+from ._signers import principal
 from .ports import AuditSink, KeyStore, Notifier, ReKeyer, ResourceCatalog
-from .rows import RecoveredRotation, RotatedKey, Started
+from .rows import RecoveredRotation, RotatedKey, Rows, Started
 from .types import Checkup, DependentReport, DueKey, Plan, Progress, Report, Rotated, RotationSummary
 
 __all__ = ["Rotator"]
@@ -27,10 +28,10 @@ T = TypeVar("T")
 Listener = Callable[[Progress], object]
 
 # Named here because `Rotator.list` hides the builtin from the annotations below it.
-Summaries = list[RotationSummary]
-Dependents = list[DependentReport]
+Summaries = Rows[RotationSummary]
+Dependents = Rows[DependentReport]
 Facts = list[str]
-Recovered = list[RecoveredRotation]
+Recovered = Rows[RecoveredRotation]
 
 
 class Rotator:
@@ -45,6 +46,8 @@ class Rotator:
         self,
         config: str | PathLike[str],
         *,
+        oci: Mapping[str, Any] | str | None = None,
+        signer: object = None,
         key_store: KeyStore | None = None,
         catalog: ResourceCatalog | None = None,
         rekeyer: ReKeyer | None = None,
@@ -53,9 +56,11 @@ class Rotator:
     ) -> None:
         """Remembers the config; nothing is read yet.
 
+        `oci` and `signer` say who you are, in place of the config's profile: a config dict of the official SDK, the
+        name of another profile, or a signer object, whose key stays where it is.
         Ports of your own (`keywheel.ports`) take the place of the config's; sinks and notifiers stand beside them.
         """
-        guests = Guests(key_store, catalog, rekeyer, audit_sinks, notifiers)
+        guests = Guests(key_store, catalog, rekeyer, audit_sinks, notifiers, principal(oci, signer))
         self._set_up(guests, lambda: open_door(config, guests))
 
     def _set_up(self, guests: Guests, make: Callable[[], Door]) -> None:
@@ -96,6 +101,7 @@ class Rotator:
 
     async def _do(self, ask: Ask[T], on_progress: Listener | None = None) -> T:
         loop = self._loops.awaiting = asyncio.get_running_loop()
+        _logs.follow()
         door = self._door
         if door is None:
             door = await asyncio.to_thread(self._opened)
@@ -104,20 +110,15 @@ class Rotator:
         def done(went_well: bool, text: str) -> None:
             _in_loop(loop, _settle, answer, (went_well, text))
 
-        listening: Call | None = None
-        if on_progress is not None:
-            listening = door.listen(lambda event: _in_loop(loop, lambda: on_progress(read_event(event))))
-        call = door.start(ask.method, ask.arguments, done)
+        hear = None if on_progress is None else _hearing(loop, on_progress)
+        call = door.start(ask.method, ask.arguments, done, hear)
         try:
             return ask.answered(*await answer)
         except asyncio.CancelledError:
             call.cancel()
             raise
-        finally:
-            if listening is not None:
-                listening.cancel()
 
-    async def due(self) -> list[DueKey]:
+    async def due(self) -> Rows[DueKey]:
         """Returns what is owed to each key, and why."""
         return await self._do(_calls.due())
 
@@ -136,7 +137,7 @@ class Rotator:
         """
         return await self._do(_calls.rotate(key), on_progress)
 
-    async def rotate_due(self, *, on_progress: Listener | None = None) -> list[RotatedKey]:
+    async def rotate_due(self, *, on_progress: Listener | None = None) -> Rows[RotatedKey]:
         """Rotates every key that is due. A key that fails does not stop the others: each row has its own `error`."""
         return await self._do(_calls.rotate_due(), on_progress)
 
@@ -201,6 +202,10 @@ class Rotator:
     async def verify_journal(self) -> int:
         """Checks the chain of every stream of the journal; returns how many lines it read."""
         return await self._do(_calls.verify_journal())
+
+
+def _hearing(loop: asyncio.AbstractEventLoop, listener: Listener) -> Callable[[str], None]:
+    return lambda event: _in_loop(loop, lambda: listener(read_event(event)))
 
 
 def _in_loop(loop: asyncio.AbstractEventLoop, act: Callable[..., object], *arguments: object) -> None:

@@ -694,6 +694,10 @@ class DueKey(Data):
     """Its display name, foreign text."""
     due: Due
     """What is owed."""
+    age: timedelta | None = None
+    """How old its current version is, where it could be read."""
+    cryptoperiod: timedelta | None = None
+    """How long a version of it may protect new data."""
     current_version: KeyVersionId | None = None
     """Its current version, where it could be read."""
     vault_full_on: datetime | None = None

@@ -2,11 +2,15 @@
 //!
 //! One row for each call of `Rotator`. A rotation may be named by the beginning of its id.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
-use futures_util::StreamExt as _;
+use futures_util::future::{Either, select};
+use futures_util::{FutureExt as _, StreamExt as _};
+use keywheel::adapters::oci::credentials::ConfigFile;
+use keywheel::adapters::system::SystemClock;
 use keywheel::compose::Brought;
 use keywheel::config::Config;
 use keywheel::model::{KeyId, Request, RotationId, Timestamp};
@@ -52,6 +56,9 @@ pub struct Door {
     time: Option<Arc<Time>>,
 }
 
+/// Hears an event of progress, JSON.
+pub type Hear = Box<dyn Fn(String) + Send + Sync>;
+
 /// Ports that a host language implements itself, in place of those that a config names.
 #[derive(Default)]
 #[allow(missing_docs, reason = "each field is named after its port")]
@@ -63,13 +70,34 @@ pub struct Guests {
     pub audit_sinks: Vec<Arc<dyn Foreign>>,
     /// Besides the config's.
     pub notifiers: Vec<Arc<dyn Foreign>>,
+    /// Who one is, in place of the config's profile.
+    pub principal: Option<Principal>,
+}
+
+/// Who a host says it is.
+pub enum Principal {
+    /// Names and values as in `~/.oci/config`.
+    Map(BTreeMap<String, String>),
+    /// Another profile of the config's OCI config file.
+    Profile(String),
+    /// A signer that keeps its key to itself: `identity`, `sign`, `refresh`.
+    Signer(Arc<dyn Foreign>),
 }
 
 impl Guests {
     /// Meets each of them once, in an order that does not change.
     pub(crate) async fn met(self, abroad: &Arc<Abroad>) -> keywheel::Result<Brought> {
         let guest = |foreign| Guest::new(foreign, Arc::clone(abroad));
-        let mut brought = Brought::default();
+        let principal = match self.principal {
+            Some(Principal::Map(values)) => {
+                let clock = Arc::new(SystemClock);
+                Some(ConfigFile::from_map(&values, &*clock)?.into_principal(clock))
+            }
+            Some(Principal::Signer(foreign)) => Some(crate::signer::meet(guest(foreign)).await?),
+            // A profile is the config's affair; whoever opens it has changed it there.
+            Some(Principal::Profile(_)) | None => None,
+        };
+        let mut brought = Brought { principal, ..Brought::default() };
         if let Some(foreign) = self.key_store {
             brought.key_store = Some(GuestKeyStore::meet(guest(foreign)).await?);
         }
@@ -152,7 +180,10 @@ impl Door {
     pub fn open_with(config: &Path, own: Guests) -> Result<Self, Box<Failure>> {
         let (config, runtime) = (config.to_owned(), Runtime::current()?);
         let make = async move {
-            let config = Config::load(&config)?;
+            let mut config = Config::load(&config)?;
+            if let Some(Principal::Profile(profile)) = &own.principal {
+                config.oci.profile.clone_from(profile);
+            }
             let ports = Ports::from_config_and(&config, own.met(&Arc::default()).await?).await?;
             Ok(Rotator::with_ports(config.settings, ports))
         };
@@ -178,25 +209,48 @@ impl Door {
 
     /// Starts a call; `done` hears its answer, once, on a thread of ours. Dropping out is a crash, and a crash is safe.
     pub fn start(&self, method: &str, arguments: &str, done: impl FnOnce(Answer) + Send + 'static) -> Call {
+        self.start_heard(method, arguments, None, done)
+    }
+
+    /// The same; `hear` hears every event of progress meanwhile, one JSON text each, before `done` is told.
+    pub fn start_heard(
+        &self,
+        method: &str,
+        arguments: &str,
+        hear: Option<Hear>,
+        done: impl FnOnce(Answer) + Send + 'static,
+    ) -> Call {
         let (door, name, arguments) = (self.clone(), method.to_owned(), arguments.to_owned());
-        let work = async move { door.dispatch(&name, &arguments).await };
+        let work = async move {
+            match hear {
+                Some(hear) => door.heard(&name, &arguments, &hear).await,
+                None => door.dispatch(&name, &arguments).await,
+            }
+        };
         match &self.time {
             Some(time) => self.runtime.start(method, time.passing(work), done),
             None => self.runtime.start(method, work, done),
         }
     }
 
-    /// Hears every event from now on, one JSON text each, on a thread of ours, until the call is cancelled.
-    /// Lossy for slow listeners.
-    pub fn listen(&self, hear: impl Fn(String) + Send + 'static) -> Call {
+    async fn heard(&self, method: &str, arguments: &str, hear: &Hear) -> Answer {
         let mut events = self.rotator.progress();
-        let work = async move {
-            while let Some(event) = events.next().await {
-                write("progress", &event).map(&hear)?;
+        let mut work = std::pin::pin!(self.dispatch(method, arguments));
+        let tell = |event| write("progress", &event).map(hear);
+        loop {
+            let answered = match select(work.as_mut(), events.next()).await {
+                Either::Left((answer, _)) => answer,
+                Either::Right((Some(event), _)) => {
+                    tell(event)?;
+                    continue;
+                }
+                Either::Right((None, work)) => work.await,
+            };
+            while let Some(Some(event)) = events.next().now_or_never() {
+                tell(event)?;
             }
-            Ok(String::new())
-        };
-        self.runtime.start("progress", work, |_| {})
+            return answered;
+        }
     }
 
     async fn dispatch(&self, method: &str, arguments: &str) -> Answer {

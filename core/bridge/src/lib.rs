@@ -9,15 +9,18 @@ mod error;
 mod foreign;
 mod free;
 mod guests;
+mod logs;
 mod runtime;
+mod signer;
 mod time;
 mod world;
 
 pub use conformance::{SUITES, check};
-pub use door::{Door, Guests, METHODS};
+pub use door::{Door, Guests, Hear, METHODS, Principal};
 pub use error::Failure;
 pub use foreign::{Foreign, Reply, Thrown};
 pub use free::METHODS as FREE_METHODS;
+pub use logs::{log_level, log_to};
 pub use runtime::{Call, shutdown};
 pub use world::World;
 

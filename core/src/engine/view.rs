@@ -151,15 +151,28 @@ impl Engine {
             rows.push(match self.due_unhurried(&key).await {
                 Ok((due, seen, _)) => {
                     let vault_full_on = self.vault_full_on(&seen, 1);
+                    let current = seen.versions.iter().find(|version| version.id == seen.key.current_version);
+                    let now = self.ports.clock.now();
+                    let age = current.map(|current| now.duration_since(current.time_created).unsigned_abs());
+                    let cryptoperiod = Some(self.settings.policy.cryptoperiod);
                     let Key { id, name, current_version, .. } = seen.key;
-                    DueKey { key: id, name, current_version: Some(current_version), due, vault_full_on }
+                    DueKey {
+                        key: id,
+                        name,
+                        current_version: Some(current_version),
+                        age,
+                        cryptoperiod,
+                        due,
+                        vault_full_on,
+                    }
                 }
                 Err(error) if matches!(error.kind(), ErrorKind::Corrupt | ErrorKind::Fork | ErrorKind::Bug) => {
                     return Err(error);
                 }
                 Err(error) => {
                     let due = Due { state: DueState::Blocked, next: None, why: error.to_string() };
-                    DueKey { key, name, current_version: None, due, vault_full_on: None }
+                    let (age, cryptoperiod) = (None, None);
+                    DueKey { key, name, current_version: None, age, cryptoperiod, due, vault_full_on: None }
                 }
             });
         }

@@ -1,5 +1,7 @@
 //! What one can ask for, and what is owed: requests and `due` (rules R1 and R2).
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use super::{Actor, KeyId, KeyVersionId, RotationId, Timestamp};
@@ -122,6 +124,12 @@ pub struct DueKey {
     /// Its current version, where it could be read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub current_version: Option<KeyVersionId>,
+    /// How old its current version is, where it could be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub age: Option<Duration>,
+    /// How long a version of it may protect new data.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cryptoperiod: Option<Duration>,
     /// What is owed.
     pub due: Due,
     /// When its vault will be full, at the pace of the last cryptoperiod.

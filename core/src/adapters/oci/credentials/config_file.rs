@@ -57,6 +57,8 @@ pub enum ProfileKind {
     /// An API key, or a session token if it names one.
     #[default]
     Any,
+    /// The same, held by a program in place of a file: the key may stand in `key_content` itself.
+    InMemory,
     /// A session token.
     SessionToken,
 }
@@ -119,6 +121,20 @@ impl ConfigFile {
         })
     }
 
+    /// Checks what a program knows in place of a file: the same names and values.
+    ///
+    /// # Errors
+    /// `Config`, with every problem in one message. No value is repeated that may be a secret.
+    pub fn from_map(values: &BTreeMap<String, String>, clock: &dyn Clock) -> Result<Self> {
+        let (mut problems, wanted) =
+            (Problems::default(), Profile { kind: ProfileKind::InMemory, ..Profile::default() });
+        let read = Self::from_values(values, DEFAULT_PROFILE, wanted, clock, &mut problems);
+        read.filter(|_| problems.0.is_empty()).ok_or_else(|| {
+            let list = problems.0.join("\n  ");
+            Error::new(ErrorKind::Config, "oci_config", format!("the OCI config cannot be used:\n  {list}"))
+        })
+    }
+
     fn from_values(
         values: &BTreeMap<String, String>,
         profile: &str,
@@ -134,7 +150,7 @@ impl ConfigFile {
             ),
             ("delegation_token_file", "delegation tokens are not supported"),
         ] {
-            if value(name).is_some() {
+            if value(name).is_some() && (name, wanted.kind) != ("key_content", ProfileKind::InMemory) {
                 problems.add(name, why);
             }
         }
@@ -156,7 +172,11 @@ impl ConfigFile {
             .and_then(|text| problems.check("region", region::parse(text).map_err(|error| error.message().to_owned())));
         let in_file = value("pass_phrase").map(SecretString::from);
         let passphrase = wanted.passphrase.or(in_file.as_ref());
-        let key_file = required(&value, "key_file", problems).map(expand_home);
+        let key_content = value("key_content").filter(|_| wanted.kind == ProfileKind::InMemory);
+        let key_file = match key_content {
+            Some(_) => None,
+            None => required(&value, "key_file", problems).map(expand_home),
+        };
 
         let signer = match value("security_token_file") {
             Some(token) => {
@@ -176,7 +196,13 @@ impl ConfigFile {
                 None
             }
             None => {
-                let key = key_file.and_then(|path| problems.check("key_file", load_key(&path, passphrase)));
+                let key = match key_content {
+                    Some(text) => {
+                        let read = SigningKey::read(text.as_bytes(), passphrase).map_err(|problem| problem.0);
+                        problems.check("key_content", read)
+                    }
+                    None => key_file.and_then(|path| problems.check("key_file", load_key(&path, passphrase))),
+                };
                 let user = required(&value, "user", problems).and_then(|text| {
                     let user = ResourceId::parse(text).ok().filter(|id| id.as_str().starts_with("ocid1.user."));
                     problems

@@ -1,0 +1,90 @@
+"""What a call from Python costs: ratios taken in one run, no asserted times.
+
+1. An awaited call of keywheel against an awaited no-op of PyO3's own ways (pyo3-async-runtimes), one after the other in
+   turns. The no-op is built here first, from `noop/`; that needs cargo and maturin.
+2. How fast a second Python thread runs while a rotation runs, against how fast it runs alone.
+
+    python bindings-python/bench/overhead.py
+"""
+
+import asyncio
+import importlib
+import pathlib
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from keywheel.testing import World
+
+HERE = pathlib.Path(__file__).parent
+CALLS, ROUNDS = 2_000, 7
+
+
+def built(folder: str) -> Any:
+    """The no-op, built in release mode like the wheel it is compared with."""
+    command = [sys.executable, "-m", "maturin", "build", "--release", "--compatibility", "linux"]
+    command += ["--manifest-path", str(HERE / "noop" / "Cargo.toml"), "--target-dir", f"{folder}/target", "--out", folder]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    (wheel,) = pathlib.Path(folder).glob("*.whl")
+    subprocess.run([sys.executable, "-m", "pip", "install", "-q", "--target", f"{folder}/site", str(wheel)], check=True)
+    sys.path.insert(0, f"{folder}/site")
+    return importlib.import_module("keywheel_noop")
+
+
+async def microseconds(call: Callable[[], Awaitable[object]]) -> float:
+    """What one awaited call costs."""
+    start = time.perf_counter()
+    for _ in range(CALLS):
+        await call()
+    return (time.perf_counter() - start) / CALLS * 1e6
+
+
+async def awaited(noop: Any) -> None:
+    rotator = World().aio_rotator()
+    await rotator.list()
+    await noop.noop()
+    ours, theirs = [], []
+    for _ in range(ROUNDS):
+        theirs.append(await microseconds(noop.noop))
+        ours.append(await microseconds(rotator.list))
+    a, b = statistics.median(ours), statistics.median(theirs)
+    print(f"awaited list() {a:6.1f} µs   awaited PyO3 no-op {b:6.1f} µs   ratio {a / b:.2f} (target <= 1.5)")
+
+
+def spins(seconds: float, until: Callable[[], bool] = lambda: False) -> float:
+    """Turns of a pure Python loop in a second."""
+    turns, start = 0, time.perf_counter()
+    while (now := time.perf_counter()) - start < seconds and not until():
+        for _ in range(1000):
+            turns += 1
+    return turns / (now - start)
+
+
+def beside() -> None:
+    world = World(settings={"kms_per_second": None})
+    key = world.add_key()
+    for number in range(400):
+        world.add_bucket(f"bucket-{number}", key=key)
+    alone = [spins(0.3) for _ in range(ROUNDS)]
+    rotation = threading.Thread(target=world.rotator().rotate, args=[key])
+    rotation.start()
+    during = spins(30, lambda: not rotation.is_alive())
+    rotation.join()
+    print(f"a second thread: {during / statistics.median(alone):.1%} of its speed alone while 400 buckets move (target >= 95 %)")
+
+
+def main() -> None:
+    print(f"Python {platform.python_version()}, {platform.machine()}, {CALLS} calls, {ROUNDS} rounds")
+    with tempfile.TemporaryDirectory() as folder:
+        asyncio.run(awaited(built(folder)))
+    beside()
+
+
+if __name__ == "__main__":
+    main()
