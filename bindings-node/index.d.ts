@@ -146,7 +146,42 @@ export interface RotationSummary {
   opened_at: string
   closed_at: string | null
   dependents: number
-  counts: Record<string, { outcomes: Record<string, number>; grades: Record<string, number> }>
+  counts: Record<
+    string,
+    { outcomes: Record<string, number>; grades: Record<string, number>; scopes?: Record<string, Record<string, number>> }
+  >
+}
+
+/** A grade, and what it speaks of. */
+export interface Shown {
+  grade: string
+  scope?: string
+}
+
+/** The dependents of one kind, and so of one leg. */
+export interface KindReport {
+  kind: string
+  leg?: number
+  strategy?: string
+  found: number
+  open: number
+  rekeyed: number
+  already: number
+  gone: number
+  excluded: number
+  manual: number
+  blocked: number
+  partial: number
+  best?: Shown
+  worst?: Shown
+}
+
+/** A dependent that a rotation could not bring to a good end. */
+export interface ExceptionReport {
+  dependent: DependentReport['dependent']
+  outcome: { outcome: string } & Record<string, unknown>
+  /** What to do. */
+  remedy: string
 }
 
 /** What a rotation did, as far as it was observed. */
@@ -154,6 +189,10 @@ export interface Report {
   summary: RotationSummary
   verdict: string | null
   census: { ours: number; presumed: number; others: number }
+  kinds: KindReport[]
+  exceptions: ExceptionReport[]
+  /** How many more exceptions there are than are named. */
+  exceptions_unnamed: number
   coverage: Coverage[]
   findings: Finding[]
   chain_head: string

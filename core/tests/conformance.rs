@@ -46,7 +46,8 @@ fn fixtures() -> Vec<WorldFixture> {
 
 const BLOCK_STORAGE: [Kind; 4] = [Kind::BlockVolume, Kind::BootVolume, Kind::BlockVolumeBackup, Kind::BootVolumeBackup];
 
-const ONLY_READ: [Kind; 2] = [Kind::Cluster, Kind::InstanceConfiguration];
+const ONLY_READ: [Kind; 4] =
+    [Kind::BlockVolumeReplica, Kind::BootVolumeReplica, Kind::Cluster, Kind::InstanceConfiguration];
 
 /// The same Worlds once for each of these kinds.
 fn fixtures_of(kinds: &[Kind]) -> Vec<WorldFixture> {
@@ -97,7 +98,8 @@ promises!(catalog of [&BLOCK_STORAGE[..], &ONLY_READ, &[Kind::Bucket, Kind::Node
     what_is_terminated_is_left_out
     a_hint_is_the_services_word
     policies_are_read_up_to_the_root
-    policies_that_may_not_be_listed_are_named);
+    policies_that_may_not_be_listed_are_named
+    a_copy_without_a_key_is_told);
 
 promises!(rekeyer of [Kind::Bucket] =>
     describe_is_constant

@@ -27,6 +27,7 @@ __all__ = [
     "Checkup",
     "Compartment",
     "CompartmentId",
+    "Copies",
     "Counts",
     "Coverage",
     "CoverageState",
@@ -40,6 +41,7 @@ __all__ = [
     "Etag",
     "Evidence",
     "EvidenceScope",
+    "ExceptionReport",
     "Finding",
     "FindingKind",
     "FoundBy",
@@ -56,6 +58,7 @@ __all__ = [
     "KeyVersion",
     "KeyVersionId",
     "Kind",
+    "KindReport",
     "KindSpec",
     "LastHeld",
     "LastHeldEntry",
@@ -106,6 +109,7 @@ __all__ = [
     "Section",
     "Selector",
     "Severity",
+    "Shown",
     "Source",
     "Standing",
     "StepKind",
@@ -207,6 +211,8 @@ class FindingKind(StrEnum):
 
     CLASS_OVERRIDDEN = "class_overridden"
     """The owner says that a kind does something else with several versions of its key than its adapter says."""
+    COPY_UNDER_ORACLES_KEY = "copy_under_oracles_key"
+    """A copy in another region, of what is under the key, is under Oracle's own key."""
     COVERAGE_HOLE = "coverage_hole"
     """A compartment, region or kind could not be looked at."""
     DEPENDENT_NOT_MOVED = "dependent_not_moved"
@@ -227,6 +233,10 @@ class FindingKind(StrEnum):
     """A copy of the journal tells another history."""
     KIND_LEFT_OUT = "kind_left_out"
     """The owner does not want a kind looked at: what of it is under the key is not known."""
+    POLICIES_UNREAD = "policies_unread"
+    """IAM policies could not be read: whether one names the key by its OCID, and would deny its successor, is not
+    known.
+    """
     QUOTA_LOW = "quota_low"
     """The vault is close to its version limit."""
     REGISTER_UNRELIABLE = "register_unreliable"
@@ -305,10 +315,14 @@ class Kind(OpenWord):
     """Block volume."""
     BLOCK_VOLUME_BACKUP = "block_volume_backup"
     """Block volume backup."""
+    BLOCK_VOLUME_REPLICA = "block_volume_replica"
+    """Block volume replica, in another region than its volume."""
     BOOT_VOLUME = "boot_volume"
     """Boot volume."""
     BOOT_VOLUME_BACKUP = "boot_volume_backup"
     """Boot volume backup."""
+    BOOT_VOLUME_REPLICA = "boot_volume_replica"
+    """Boot volume replica, in another region than its volume."""
     BUCKET = "bucket"
     """Object Storage bucket."""
     CLUSTER = "cluster"
@@ -526,6 +540,8 @@ class Candidate(Data):
     """How it was found."""
     key: KeyHint | KeyHintKey
     """What the listing said about its key."""
+    copies: Copies = field(default_factory=lambda: Copies())
+    """What it said about copies."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -596,6 +612,18 @@ class Compartment(Data):
     """Its OCID."""
     name: str
     """Its display name, foreign text."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Copies(Data):
+    """What a listing says of copies in other regions. Their key is the destination's, or silently Oracle's (oci-api
+    §5.2).
+    """
+
+    of: ResourceId | None = None
+    """What this resource is a copy of."""
+    under_oracles_key: list[str] = field(default_factory=list)
+    """Copies of this resource that have no key of their own, by OCID."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -692,6 +720,18 @@ class Evidence(Data):
     """Version read back, where a service shows one."""
     witness: str | None = None
     """The work request or etag that showed the change."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExceptionReport(Data):
+    """A dependent that a rotation could not bring to a good end."""
+
+    dependent: Dependent
+    """Which."""
+    outcome: Outcome
+    """What became of it."""
+    remedy: str
+    """What to do."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -822,6 +862,40 @@ class KeyVersion(Data):
     """The replication operation that carries it to the replica region."""
     time_of_deletion: datetime | None = None
     """When it will be deleted, if that is scheduled."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class KindReport(Data):
+    """The dependents of one kind, and so of one leg."""
+
+    kind: Kind
+    """Which kind."""
+    found: int
+    """Dependents found; one that was called gone and came back is found twice."""
+    open: int
+    """Without an outcome yet."""
+    rekeyed: int
+    """Moved by us."""
+    already: int
+    """On the new material before we acted."""
+    gone: int
+    """No longer there."""
+    excluded: int
+    """Left alone by policy."""
+    manual: int
+    """For a person."""
+    blocked: int
+    """Could not be moved."""
+    partial: int
+    """Moved in part."""
+    best: Shown | None = None
+    """The strongest evidence of any of them."""
+    leg: int | None = None
+    """The leg that it belongs to, from 1; `None` before there are legs."""
+    strategy: Strategy | None = None
+    """How that leg makes new material."""
+    worst: Shown | None = None
+    """The weakest."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -990,6 +1064,12 @@ class Report(Data):
     """SHA-256 of the last fact of the rotation's own stream, hex."""
     is_test: bool
     """A rehearsal on loopback endpoints: proves nothing about a tenancy."""
+    exceptions: list[ExceptionReport] = field(default_factory=list)
+    """Dependents without a good end, by name, with what to do."""
+    exceptions_unnamed: int = field(default_factory=lambda: int())
+    """How many more of them there are than are named."""
+    kinds: list[KindReport] = field(default_factory=list)
+    """Its dependents kind by kind, leg by leg."""
     verdict: Verdict | None = None
     """How it ended; `None` while it is open."""
 
@@ -1081,6 +1161,16 @@ class Selector(Data):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Shown(Data):
+    """A grade, and what it speaks of."""
+
+    grade: Grade
+    """How strong."""
+    scope: EvidenceScope | None = None
+    """About what; `None`: the journal is older than this was counted."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Source(Data):
     """Who vouches for an assumption."""
 
@@ -1134,6 +1224,8 @@ class Tally(Data):
     """Outcome word → how many."""
     grades: dict[str, int]
     """Grade → how many, of those with evidence."""
+    scopes: dict[str, dict[str, int]] = field(default_factory=dict)
+    """Grade → what it speaks of → how many."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,9 +17,9 @@ use keywheel::model::{
 };
 use keywheel::ports::{AuditSink, KeyStore, Notifier, ReKeyer, ResourceCatalog};
 use keywheel::testkit::conformance::{
-    Passage, audit_sink, audit_sink::AuditSinkFixture, catalog, catalog::CatalogFixture, catalog::Wanted, key_store,
-    key_store::KeyStoreFixture, notifier, notifier::NotifierFixture, rekeyer, rekeyer::ReKeyerFixture, rekeyer_assign,
-    rekeyer_assign::AssignFixture,
+    Passage, audit_sink, audit_sink::AuditSinkFixture, catalog, catalog::CatalogFixture, catalog::Copied,
+    catalog::Wanted, key_store, key_store::KeyStoreFixture, notifier, notifier::NotifierFixture, rekeyer,
+    rekeyer::ReKeyerFixture, rekeyer_assign, rekeyer_assign::AssignFixture,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -259,6 +259,11 @@ impl CatalogFixture for With<dyn ResourceCatalog> {
 
     async fn add_policy(&self, _: Option<&CompartmentId>, _: &str, _: &str) -> ResourceId {
         ResourceId::parse("ocid1.policy.oc1..unread").expect("an OCID")
+    }
+
+    // A fixture of the host's makes one kind of resource, without copies elsewhere.
+    async fn make_copied(&self, _: &CompartmentId, _: &KeyId) -> Option<Copied> {
+        None
     }
 
     async fn make(&self, wanted: &Wanted) -> ResourceId {

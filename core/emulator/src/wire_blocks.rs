@@ -1,9 +1,9 @@
-//! Volumes, boot volumes and their backups on the wire.
+//! Volumes, boot volumes, their backups and replicas on the wire.
 //!
 //! Block storage answers at once and has no work requests. A volume's key has an address of its own; a backup's is a
 //! field of the backup. Nothing here takes a key away from a volume.
 
-use keywheel::memory::{BlockAddress, BlockInfo, World};
+use keywheel::memory::{BlockAddress, BlockInfo, ReplicaInfo, World};
 use keywheel::model::{CompartmentId, KeyId, Kind};
 use serde_json::{Value, json};
 
@@ -29,6 +29,17 @@ fn volume_json(info: &BlockInfo) -> Value {
     volume["availabilityDomain"] = json!(info.availability_domain);
     volume["isHydrated"] = json!(true);
     volume["sourceDetails"] = json!(source);
+    let (list, id) = match info.kind {
+        Kind::BootVolume => ("bootVolumeReplicas", "bootVolumeReplicaId"),
+        _ => ("blockVolumeReplicas", "blockVolumeReplicaId"),
+    };
+    let replica = |replica: &ReplicaInfo| {
+        json!({
+            "displayName": replica.name, id: replica.id, "availabilityDomain": replica.availability_domain,
+            "kmsKeyId": replica.key,
+        })
+    };
+    volume[list] = Value::Array(info.replicas.iter().map(replica).collect());
     volume["volumeGroupId"] = Value::Null;
     volume["vpusPerGB"] = json!(10);
     volume["sizeInMBs"] = json!(51_200);
@@ -37,12 +48,29 @@ fn volume_json(info: &BlockInfo) -> Value {
 
 fn backup_json(info: &BlockInfo) -> Value {
     let mut backup = common_json(info);
-    let source = if info.kind == Kind::BootVolumeBackup { "bootVolumeId" } else { "volumeId" };
+    let of = info.source.as_ref().and_then(|id| id.as_str().split('.').nth(1));
+    // A backup that was copied from another region names that backup, and no volume of its own region.
+    let source = match (&info.kind, of) {
+        (Kind::BootVolumeBackup, Some("bootvolumebackup")) => "sourceBootVolumeBackupId",
+        (Kind::BootVolumeBackup, _) => "bootVolumeId",
+        (_, Some("volumebackup")) => "sourceVolumeBackupId",
+        _ => "volumeId",
+    };
     backup[source] = json!(info.source);
     backup["type"] = json!("FULL");
     backup["sourceType"] = json!("MANUAL");
     backup["timeRequestReceived"] = json!(instant(info.time_created));
     backup
+}
+
+fn replica_json(info: &BlockInfo) -> Value {
+    let mut replica = common_json(info);
+    let source = if info.kind == Kind::BootVolumeReplica { "bootVolumeId" } else { "blockVolumeId" };
+    replica[source] = json!(info.source);
+    replica["availabilityDomain"] = json!(info.availability_domain);
+    replica["timeLastSynced"] = json!(instant(info.time_created));
+    replica["volumeGroupReplicaId"] = Value::Null;
+    replica
 }
 
 fn common_json(info: &BlockInfo) -> Value {
@@ -56,6 +84,7 @@ fn common_json(info: &BlockInfo) -> Value {
 fn block_json(info: &BlockInfo) -> Value {
     match info.kind {
         Kind::BlockVolumeBackup | Kind::BootVolumeBackup => backup_json(info),
+        Kind::BlockVolumeReplica | Kind::BootVolumeReplica => replica_json(info),
         _ => volume_json(info),
     }
 }
@@ -69,6 +98,7 @@ const NOT_SERVED: &[&str] = &[
     "sourceBootVolumeBackupId",
     "sourceVolumeBackupId",
     "volumeGroupId",
+    "volumeGroupReplicaId",
     "volumeId",
 ];
 

@@ -11,8 +11,10 @@ use crate::wire::{heard, instant};
 
 /// Types World indexes, with the fields each can be asked by.
 const TYPES: &[(&str, &[&str])] = &[
+    ("BlockVolumeReplica", &[]),
     ("BootVolume", &[]),
     ("BootVolumeBackup", &[]),
+    ("BootVolumeReplica", &[]),
     ("Bucket", &["namespace"]),
     ("ClustersCluster", &[]),
     ("ClustersNodePool", &[]),

@@ -87,7 +87,8 @@ async fn fars(suite: &str) -> (Far, Far) {
 
 const BLOCK_STORAGE: [Kind; 4] = [Kind::BlockVolume, Kind::BootVolume, Kind::BlockVolumeBackup, Kind::BootVolumeBackup];
 
-const ONLY_READ: [Kind; 2] = [Kind::Cluster, Kind::InstanceConfiguration];
+const ONLY_READ: [Kind; 4] =
+    [Kind::BlockVolumeReplica, Kind::BootVolumeReplica, Kind::Cluster, Kind::InstanceConfiguration];
 
 macro_rules! promises {
     ($suite:ident of $kinds:expr => $($promise:ident)*) => {
@@ -138,7 +139,8 @@ promises!(catalog of [&BLOCK_STORAGE[..], &ONLY_READ, &[Kind::Bucket, Kind::Node
     what_is_terminated_is_left_out
     a_hint_is_the_services_word
     policies_are_read_up_to_the_root
-    policies_that_may_not_be_listed_are_named);
+    policies_that_may_not_be_listed_are_named
+    a_copy_without_a_key_is_told);
 
 promises!(rekeyer of [Kind::Bucket] =>
     describe_is_constant

@@ -35,9 +35,13 @@ fn collection(kind: &Kind) -> &'static str {
         Kind::BlockVolume => "/20160918/volumes",
         Kind::BootVolume => "/20160918/bootVolumes",
         Kind::BlockVolumeBackup => "/20160918/volumeBackups",
+        Kind::BlockVolumeReplica => "/20160918/blockVolumeReplicas",
+        Kind::BootVolumeReplica => "/20160918/bootVolumeReplicas",
         _ => "/20160918/bootVolumeBackups",
     }
 }
+
+const REPLICAS: [Kind; 2] = [Kind::BlockVolumeReplica, Kind::BootVolumeReplica];
 
 /// Where a kind's key is put.
 fn key_path(kind: &Kind, id: &ResourceId) -> String {
@@ -63,6 +67,30 @@ async fn a_volume_and_a_backup_name_their_key_and_carry_an_etag() {
     let backup = lab.client.get(lab.at_home(&format!("/20160918/bootVolumeBackups/{}", ids[3]))).json();
     assert_eq!(backup["bootVolumeId"].as_str(), Some(ids[1].as_str()));
     assert!(backup.get("availabilityDomain").is_none());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replica_names_its_key_and_its_volume_and_the_volume_names_its_replicas() {
+    let lab = Lab::new(WorldSettings::instant()).await;
+    let volume = lab.world.add_volume(&lab.home, &lab.compartment, "v").key(&lab.key).done();
+    let bare = lab.world.add_replica(&volume, &lab.away, "bare").done();
+    let keyed = lab.world.add_replica(&volume, &lab.away, "keyed").key(&lab.key).done();
+    let away = lab.emulator.region_url(&lab.away).expect("a port");
+    let got = lab.client.get(format!("{away}/20160918/blockVolumeReplicas/{keyed}")).json();
+    assert_eq!((&got["kmsKeyId"], &got["blockVolumeId"]), (&json!(lab.key), &json!(volume)));
+    let of = format!("compartmentId={}", lab.compartment);
+    let listed = lab.client.get(format!("{away}/20160918/blockVolumeReplicas?{of}")).json();
+    assert_eq!(listed.as_array().map(Vec::len), Some(2));
+    let here = lab.client.get(lab.at_home(&format!("/20160918/blockVolumeReplicas?{of}"))).json();
+    assert_eq!(here, json!([]), "a replica is listed where it is");
+    let told = lab.client.get(lab.at_home(&format!("/20160918/volumes/{volume}"))).json();
+    let told = &told["blockVolumeReplicas"];
+    assert_eq!((&told[0]["blockVolumeReplicaId"], &told[0]["kmsKeyId"]), (&json!(bare), &json!(null)));
+    assert_eq!((&told[1]["blockVolumeReplicaId"], &told[1]["kmsKeyId"]), (&json!(keyed), &json!(lab.key)));
+    let backup = lab.world.add_backup(&volume, "b").done();
+    let copy = lab.world.others_copy_backup(&backup, &lab.away, None);
+    let copy = lab.client.get(format!("{away}/20160918/volumeBackups/{copy}")).json();
+    assert_eq!((&copy["sourceVolumeBackupId"], &copy["kmsKeyId"]), (&json!(backup), &json!(null)));
 }
 
 /// A request that must be refused, by name, with what the refusal must be.
@@ -150,6 +178,25 @@ async fn every_call_of_block_storage_is_refused_by_name_when_it_is_malformed_and
             }
         }
     }
+    let replicas = [lab.world.add_replica(&ids[0], &lab.home, "r"), lab.world.add_replica(&ids[1], &lab.home, "br")];
+    let replicas = replicas.map(|seed| seed.key(&lab.key).done());
+    let reads = [
+        [Operation::ListBlockVolumeReplicas, Operation::GetBlockVolumeReplica],
+        [Operation::ListBootVolumeReplicas, Operation::GetBootVolumeReplica],
+    ];
+    for (nth, (kind, [list, get])) in REPLICAS.iter().zip(reads).enumerate() {
+        let malformed = [
+            (list, malformed_lists(&lab, kind)),
+            (get, malformed_gets(&lab, kind, &replicas[nth], &replicas[(nth + 1) % 2])),
+        ];
+        for (operation, all) in malformed {
+            for (name, ask, (status, code)) in all {
+                let answer = lab.client.send(ask).expect("an answer");
+                assert_eq!(answer.refusal(), (status, code.to_owned()), "{operation:?}: {name}");
+                *asked.entry(operation).or_default() += 1;
+            }
+        }
+    }
     assert_eq!(etags(), before, "what is refused changes nothing");
     let served = Operation::all().iter().filter(|one| one.service() == Service::BlockStorage);
     for operation in served {
@@ -185,7 +232,7 @@ async fn keywheel_sends_what_the_official_sdk_sends() {
     let fact = |name: &str| facts[name].as_str().expect("a text").to_owned();
     let compartment = CompartmentId::parse(fact("compartment")).expect("an OCID");
     let key = KeyId::parse(fact("key")).expect("an OCID");
-    for kind in KINDS {
+    for kind in KINDS.into_iter().chain(REPLICAS) {
         let compartments = vec![Compartment { id: compartment.clone(), name: "apps".to_owned() }];
         let selector = Selector { key: key.clone(), kinds: vec![kind.clone()], compartments, tag: None };
         let mut cursor = None;
@@ -199,7 +246,7 @@ async fn keywheel_sends_what_the_official_sdk_sends() {
         }
         let dependent = Dependent {
             id: ResourceId::parse(fact("id")).expect("an OCID"),
-            kind,
+            kind: kind.clone(),
             region: lab.home.clone(),
             compartment: compartment.clone(),
             name: "data".to_owned(),
@@ -209,6 +256,9 @@ async fn keywheel_sends_what_the_official_sdk_sends() {
         };
         let seen = rekeyers.observe(&dependent).await.expect("404 is an observation").value;
         assert_eq!(seen.presence, Presence::NotVisible);
+        if REPLICAS.contains(&kind) {
+            continue;
+        }
         let if_match = Some(Etag::parse(fact("etag")).expect("an etag"));
         let step = StepRequest { dependent, step: StepKind::AssignKey, key: key.clone(), if_match };
         assert_eq!(rekeyers.begin(&step).await.expect_err("it is not there").status(), Some(404));

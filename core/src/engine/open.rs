@@ -179,7 +179,7 @@ impl Engine {
     }
 
     fn leaves_predecessor(&self, kind: &Kind) -> bool {
-        let spec = self.ports.rekeyer.describe(kind).filter(|spec| !spec.steps_new_key.is_empty());
+        let spec = self.kind_spec(kind).filter(|spec| !spec.steps_new_key.is_empty());
         let policy = self.settings.policy.strategy;
         spec.is_some_and(|spec| wants_successor(Some(spec.class), Purpose::ToHead, policy))
     }

@@ -12,7 +12,7 @@ use crate::model::{
     CompartmentId, Coverage, CoverageState, Dependent, Finding, FindingKind, FoundBy, KeyId, Kind, Region, ResourceId,
     TagSelector, Tags,
 };
-use crate::ports::{Candidate, CatalogPage, Cursor, KeyHint, Presence, Selector};
+use crate::ports::{Candidate, CatalogPage, Copies, Cursor, KeyHint, Presence, Selector};
 use crate::rotation::page::Item;
 use crate::{ErrorKind, Result};
 
@@ -26,6 +26,9 @@ pub(super) struct Group {
 
 /// Findings of one kind that are named; beyond them the place itself is one.
 const NAMED_MAX: usize = 100;
+
+/// Copies that are remembered until what they are copies of was found.
+const COPIES_MAX: usize = 10_000;
 
 /// What a whole walk saw besides its groups.
 #[derive(Debug, Default)]
@@ -45,6 +48,8 @@ pub(super) struct Walk<'a> {
     regions: VecDeque<Region>,
     cursor: Option<Cursor>,
     inherited: Vec<Dependent>,
+    /// What is under Oracle's key and a copy of something that may be under ours: copy and source.
+    copies: Vec<(Candidate, ResourceId)>,
     /// Places whose kind was listed to the end.
     listed: HashSet<Place>,
     pub seen: Seen,
@@ -80,6 +85,7 @@ impl<'a> Walk<'a> {
             regions,
             cursor: None,
             inherited: Vec::new(),
+            copies: Vec::new(),
             listed: HashSet::new(),
             seen: Seen { holes, ..Seen::default() },
         })
@@ -93,6 +99,7 @@ impl<'a> Walk<'a> {
     /// The next groups; `None` at the end. Resources in `known` are passed over without being read.
     pub(super) async fn next(&mut self, known: &HashSet<ResourceId>) -> Result<Option<Vec<Group>>> {
         let Some(region) = self.regions.front().cloned() else {
+            self.compare_copies(known);
             if self.inherited.is_empty() {
                 return Ok(None);
             }
@@ -100,6 +107,7 @@ impl<'a> Walk<'a> {
                 dependent,
                 found_by: FoundBy::Journal,
                 key: KeyHint::Unknown,
+                copies: Copies::default(),
             });
             let left: Vec<Candidate> = left.filter(|candidate| !known.contains(&candidate.dependent.id)).collect();
             let mine = self.under_the_key(left).await?;
@@ -197,8 +205,19 @@ impl<'a> Walk<'a> {
             if self.selector.tag.is_some() && !tagged {
                 self.note(FindingKind::Untagged, &candidate, "it is under the key but does not carry the tag");
             }
+            for copy in &candidate.copies.under_oracles_key {
+                let text = format!(
+                    "its replica {copy} in another region has no key of its own, so it is under Oracle's: name one (xrrKmsKeyId) in the volume's list of replicas"
+                );
+                self.note(FindingKind::CopyUnderOraclesKey, &candidate, &text);
+            }
             mine.push(candidate);
             return;
+        }
+        if let (None, Some(source)) = (key, candidate.copies.of.clone())
+            && self.copies.len() < COPIES_MAX
+        {
+            self.copies.push((candidate.clone(), source));
         }
         let whose = || key.map_or_else(|| "Oracle's own key".to_owned(), ToString::to_string);
         if candidate.found_by == FoundBy::Journal {
@@ -210,6 +229,17 @@ impl<'a> Walk<'a> {
                 &candidate,
                 &format!("it carries the tag but is under {}", whose()),
             );
+        }
+    }
+
+    /// Once every region was looked at: which copies under Oracle's key are of something that is under ours.
+    fn compare_copies(&mut self, known: &HashSet<ResourceId>) {
+        for (copy, source) in std::mem::take(&mut self.copies) {
+            if known.contains(&source) {
+                let text =
+                    format!("it is a copy of {source}, which is under the key, and is under Oracle's own key itself");
+                self.note(FindingKind::CopyUnderOraclesKey, &copy, &text);
+            }
         }
     }
 

@@ -1,4 +1,4 @@
-//! Block storage: volumes, boot volumes, their backups; which key each uses and what its data key really hangs on.
+//! Block storage: volumes, boot volumes, their backups and replicas; which key each uses and what its data key really hangs on.
 //!
 //! The service names the key and never the version. A data key is wrapped under the version that is current when a
 //! *different* key is assigned; naming the same key again does so too for volumes, or changes the etag and nothing else:
@@ -20,7 +20,7 @@ use crate::model::{CompartmentId, Etag, KeyId, KeyVersionId, Kind, Region, Resou
 pub struct BlockAddress {
     /// Region that holds it.
     pub region: Region,
-    /// Which of the four kinds of block storage.
+    /// Which kind of block storage.
     pub kind: Kind,
     /// Its OCID.
     pub id: ResourceId,
@@ -59,7 +59,7 @@ impl BlockState {
 pub struct BlockInfo {
     /// Its OCID.
     pub id: ResourceId,
-    /// Which of the four kinds.
+    /// Which kind of block storage.
     pub kind: Kind,
     /// Region that holds it.
     pub region: Region,
@@ -73,12 +73,27 @@ pub struct BlockInfo {
     pub key: Option<KeyId>,
     /// Where it is in its life.
     pub state: BlockState,
-    /// What it was made from: a backup's volume, a clone's volume, a restored volume's backup.
+    /// What it was made from: a backup's volume, a clone's volume, a restored volume's backup, a replica's volume.
     pub source: Option<ResourceId>,
+    /// Of a volume: its replicas in other regions.
+    pub replicas: Vec<ReplicaInfo>,
     /// Its tags.
     pub tags: Tags,
     /// When it was created.
     pub time_created: Timestamp,
+}
+
+/// A replica as its volume tells it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReplicaInfo {
+    /// Its OCID.
+    pub id: ResourceId,
+    /// Its display name.
+    pub name: String,
+    /// Where it is, in another region.
+    pub availability_domain: String,
+    /// Its key; `None`: Oracle's, whatever the volume's is.
+    pub key: Option<KeyId>,
 }
 
 /// The key and version that a data key really hangs on: the auditor's truth.
@@ -133,7 +148,15 @@ pub(super) struct Family {
     pub(super) search_type: &'static str,
     get: &'static Operation,
     list: &'static Operation,
-    update: &'static Operation,
+    /// `None`: no call gives this kind another key by itself.
+    update: Option<&'static Operation>,
+}
+
+impl Family {
+    /// Whether a call gives this kind another key.
+    pub(super) fn is_changed(&self) -> bool {
+        self.update.is_some()
+    }
 }
 
 static VOLUME: Family = Family {
@@ -141,31 +164,49 @@ static VOLUME: Family = Family {
     search_type: "Volume",
     get: &op::GET_VOLUME,
     list: &op::LIST_VOLUMES,
-    update: &op::UPDATE_VOLUME_KMS_KEY,
+    update: Some(&op::UPDATE_VOLUME_KMS_KEY),
 };
 static BOOT_VOLUME: Family = Family {
     word: "bootvolume",
     search_type: "BootVolume",
     get: &op::GET_BOOT_VOLUME,
     list: &op::LIST_BOOT_VOLUMES,
-    update: &op::UPDATE_BOOT_VOLUME_KMS_KEY,
+    update: Some(&op::UPDATE_BOOT_VOLUME_KMS_KEY),
 };
 static VOLUME_BACKUP: Family = Family {
     word: "volumebackup",
     search_type: "VolumeBackup",
     get: &op::GET_VOLUME_BACKUP,
     list: &op::LIST_VOLUME_BACKUPS,
-    update: &op::UPDATE_VOLUME_BACKUP,
+    update: Some(&op::UPDATE_VOLUME_BACKUP),
 };
 static BOOT_VOLUME_BACKUP: Family = Family {
     word: "bootvolumebackup",
     search_type: "BootVolumeBackup",
     get: &op::GET_BOOT_VOLUME_BACKUP,
     list: &op::LIST_BOOT_VOLUME_BACKUPS,
-    update: &op::UPDATE_BOOT_VOLUME_BACKUP,
+    update: Some(&op::UPDATE_BOOT_VOLUME_BACKUP),
 };
 
-/// The four kinds of block storage.
+static VOLUME_REPLICA: Family = Family {
+    word: "blockvolumereplica",
+    search_type: "BlockVolumeReplica",
+    get: &op::GET_BLOCK_VOLUME_REPLICA,
+    list: &op::LIST_BLOCK_VOLUME_REPLICAS,
+    update: None,
+};
+static BOOT_VOLUME_REPLICA: Family = Family {
+    word: "bootvolumereplica",
+    search_type: "BootVolumeReplica",
+    get: &op::GET_BOOT_VOLUME_REPLICA,
+    list: &op::LIST_BOOT_VOLUME_REPLICAS,
+    update: None,
+};
+
+/// Replicas of volumes in other regions.
+pub(super) const REPLICAS: [Kind; 2] = [Kind::BlockVolumeReplica, Kind::BootVolumeReplica];
+
+/// The four kinds of block storage that can be given a key.
 pub(super) const KINDS: [Kind; 4] =
     [Kind::BlockVolume, Kind::BootVolume, Kind::BlockVolumeBackup, Kind::BootVolumeBackup];
 
@@ -173,19 +214,27 @@ pub(super) fn family(kind: &Kind) -> Option<&'static Family> {
     match kind {
         Kind::BlockVolume => Some(&VOLUME),
         Kind::BlockVolumeBackup => Some(&VOLUME_BACKUP),
+        Kind::BlockVolumeReplica => Some(&VOLUME_REPLICA),
         Kind::BootVolume => Some(&BOOT_VOLUME),
         Kind::BootVolumeBackup => Some(&BOOT_VOLUME_BACKUP),
+        Kind::BootVolumeReplica => Some(&BOOT_VOLUME_REPLICA),
         _ => None,
     }
 }
 
 fn family_of(kind: &Kind) -> &'static Family {
-    family(kind).expect("an address of block storage names one of its four kinds")
+    family(kind).expect("an address of block storage names one of its kinds")
 }
 
 /// Whether a kind is a backup and not a volume.
 pub(super) fn is_backup(kind: &Kind) -> bool {
     matches!(kind, Kind::BlockVolumeBackup | Kind::BootVolumeBackup)
+}
+
+/// Whether an OCID is that of a backup.
+pub(super) fn is_backups(id: &ResourceId) -> bool {
+    let word = id.as_str().split('.').nth(1);
+    word == Some(VOLUME_BACKUP.word) || word == Some(BOOT_VOLUME_BACKUP.word)
 }
 
 impl State {
@@ -306,7 +355,8 @@ impl World {
     /// UpdateBootVolumeBackup: synchronous, honours if-match. The empty text is Oracle's key, for backups only.
     pub fn update_block_key(&self, call: &Call, at: &BlockAddress, key: &str) -> Told<BlockInfo> {
         let (address, wanted) = (at.clone(), key.to_owned());
-        self.write(family_of(&at.kind).update, call, &at.region, at.id.as_str(), move |state, ctx| {
+        let update = family_of(&at.kind).update.expect("a replica is never asked to change by itself");
+        self.write(update, call, &at.region, at.id.as_str(), move |state, ctx| {
             state.update_block_key(ctx, &address, &wanted)
         })
     }

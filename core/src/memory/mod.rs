@@ -46,7 +46,7 @@ mod world;
 
 pub use answer::{Answer, Call, Caller, Listing, PageQuery, Refusal, Told, VaultEndpoint};
 pub use audit::MemoryAuditSink;
-pub use blocks::{BlockAddress, BlockInfo, BlockState, Wrapping};
+pub use blocks::{BlockAddress, BlockInfo, BlockState, ReplicaInfo, Wrapping};
 pub use buckets::{BucketAddress, BucketInfo, BucketSummary, BucketUpdate};
 pub use clock::{ManualClock, Skew, SkewedClock, WorldClock};
 pub use faults::{FaultPlan, Strikes};

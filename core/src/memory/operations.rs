@@ -68,6 +68,10 @@ operations! {
     LIST_CLUSTER_WORK_REQUESTS = "list_cluster_work_requests" "containerengine" read None;
     GET_INSTANCE_CONFIGURATION = "get_instance_configuration" "iaas" read None;
     LIST_INSTANCE_CONFIGURATIONS = "list_instance_configurations" "iaas" read None;
+    GET_BLOCK_VOLUME_REPLICA = "get_block_volume_replica" "iaas" read None;
+    LIST_BLOCK_VOLUME_REPLICAS = "list_block_volume_replicas" "iaas" read None;
+    GET_BOOT_VOLUME_REPLICA = "get_boot_volume_replica" "iaas" read None;
+    LIST_BOOT_VOLUME_REPLICAS = "list_boot_volume_replicas" "iaas" read None;
     SEARCH_RESOURCES = "search_resources" "search" read None;
     GET_TENANCY = "get_tenancy" "identity" read None;
     GET_COMPARTMENT = "get_compartment" "identity" read None;

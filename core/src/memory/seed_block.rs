@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use super::blocks::{BlockInfo, BlockRecord, BlockState, Wrapping, family, is_backup};
+use super::blocks::{BlockInfo, BlockRecord, BlockState, REPLICAS, ReplicaInfo, Wrapping, family, is_backup};
 use super::world::World;
 use crate::model::{CompartmentId, KeyId, KeyVersionId, Kind, Region, ResourceId, Tags, Timestamp};
 
@@ -67,6 +67,30 @@ impl World {
         assert!(is_backup(&source.kind), "a backup is copied");
         let seed = self.seed_block(source.kind, to, &source.compartment, &source.name).created(self.now());
         BlockSeed { source: Some(backup.clone()), key: key.cloned(), ..seed }.done()
+    }
+
+    /// A replica of a volume in another region. The volume's key does not come along: without one of the destination the
+    /// replica silently is under Oracle's.
+    pub fn add_replica(&self, volume: &ResourceId, to: &Region, name: &str) -> BlockSeed<'_> {
+        let source = self.block(volume).expect("a volume of this World");
+        let kind = match source.kind {
+            Kind::BlockVolume => Kind::BlockVolumeReplica,
+            Kind::BootVolume => Kind::BootVolumeReplica,
+            kind => panic!("a volume is replicated, not a {kind}"),
+        };
+        let seed = self.seed_block(kind, to, &source.compartment, name);
+        BlockSeed { source: Some(volume.clone()), ..seed }
+    }
+
+    /// Somebody gives a replica a key, by its volume's list of replicas.
+    pub fn others_key_replica(&self, replica: &ResourceId, key: &KeyId) {
+        let (now, mut state) = self.settled();
+        state.assign_block(replica, Some(key), now);
+        let volume = state.blocks.by_id[replica].info.source.clone().expect("a replica has a volume");
+        let volume = state.blocks.by_id.get_mut(&volume).expect("a volume of this World");
+        volume.etag += 1;
+        let entry = volume.info.replicas.iter_mut().find(|entry| entry.id == *replica).expect("it lists its replicas");
+        entry.key = Some(key.clone());
     }
 
     fn seed_block(&self, kind: Kind, region: &Region, compartment: &CompartmentId, name: &str) -> BlockSeed<'_> {
@@ -169,7 +193,7 @@ impl BlockSeed<'_> {
     pub fn done(self) -> ResourceId {
         let now = self.world.now();
         let mut state = self.world.lock();
-        let word = family(&self.kind).expect("one of the four kinds").word;
+        let word = family(&self.kind).expect("a kind of block storage").word;
         let id = ResourceId::parse(state.ocid(word, self.region.as_str())).expect("World's own OCID");
         let wrapping = match (self.wrapping, &self.key, self.version) {
             (_, Some(key), Some(version)) => Some(Wrapping { key: key.clone(), version }),
@@ -189,9 +213,20 @@ impl BlockSeed<'_> {
             key: self.key,
             state: if self.is_faulty { BlockState::Faulty } else { BlockState::Available },
             source: self.source,
+            replicas: Vec::new(),
             tags: self.tags,
             time_created: self.created,
         };
+        if REPLICAS.contains(&info.kind) {
+            let entry = ReplicaInfo {
+                id: id.clone(),
+                name: info.name.clone(),
+                availability_domain: info.availability_domain.clone().expect("a replica is in one"),
+                key: info.key.clone(),
+            };
+            let volume = info.source.as_ref().and_then(|volume| state.blocks.by_id.get_mut(volume));
+            volume.expect("a replica has a volume").info.replicas.push(entry);
+        }
         let ready = self.ready.unwrap_or(self.created + state.settings.creation_delay);
         state.insert_block(BlockRecord { info, etag: 1, ready, wrapping });
         id

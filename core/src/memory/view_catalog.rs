@@ -20,7 +20,9 @@ use crate::model::{
     Compartment, CompartmentId, Coverage, CoverageState, Dependent, FoundBy, Kind, NamespaceName, PoliciesRead, Region,
     ResourceId, TagSelector, Tags,
 };
-use crate::ports::{Candidate, CatalogPage, Cursor, KeyHint, Reply, ResourceCatalog, ScopedRegion, Scopes, Selector};
+use crate::ports::{
+    Candidate, CatalogPage, Copies, Cursor, KeyHint, Reply, ResourceCatalog, ScopedRegion, Scopes, Selector,
+};
 
 struct CatalogView {
     world: Arc<World>,
@@ -272,7 +274,12 @@ fn candidates<T>(told: Told<Listing<T>>, show: impl Fn(T) -> Option<Candidate>) 
 
 /// A volume or backup; the listing names its key. What is terminated is still listed and needs nobody.
 fn listed_block(info: BlockInfo) -> Option<Candidate> {
+    let bare = info.replicas.iter().filter(|replica| replica.key.is_none());
+    let under_oracles_key = bare.map(|replica| replica.id.to_string()).collect();
+    let is_copy = |source: &ResourceId| blocks::is_backup(&info.kind) && blocks::is_backups(source);
+    let copies = Copies { under_oracles_key, of: info.source.clone().filter(is_copy) };
     (info.state != BlockState::Terminated).then(|| Candidate {
+        copies,
         dependent: Dependent {
             id: info.id,
             kind: info.kind,
@@ -291,6 +298,7 @@ fn listed_block(info: BlockInfo) -> Option<Candidate> {
 /// A cluster or the like; its listing does not name the key.
 fn listed_holder(info: HolderInfo) -> Option<Candidate> {
     (info.state != HolderState::Deleted).then_some(Candidate {
+        copies: Copies::default(),
         dependent: Dependent {
             id: info.id,
             kind: info.kind,
@@ -308,6 +316,7 @@ fn listed_holder(info: HolderInfo) -> Option<Candidate> {
 
 fn listed(bucket: BucketSummary, region: &Region, namespace: &NamespaceName) -> Candidate {
     Candidate {
+        copies: Copies::default(),
         dependent: Dependent {
             id: bucket.id,
             kind: Kind::Bucket,
@@ -329,12 +338,13 @@ fn searched(found: ResourceSummary, region: &Region, namespace: &NamespaceName) 
         let word = block.or_else(|| holders::family(kind).map(|family| family.search_type));
         word.is_some_and(|word| found.resource_type.eq_ignore_ascii_case(word))
     };
-    let kind = match blocks::KINDS.iter().chain(&holders::KINDS).find(is_of) {
+    let kind = match blocks::KINDS.iter().chain(&blocks::REPLICAS).chain(&holders::KINDS).find(is_of) {
         Some(kind) => kind.clone(),
         None if found.resource_type.eq_ignore_ascii_case("bucket") => Kind::Bucket,
         None => Kind::Other(found.resource_type.to_lowercase()),
     };
     Candidate {
+        copies: Copies::default(),
         dependent: Dependent {
             id: ResourceId::parse(found.identifier).expect("World indexes OCIDs"),
             namespace: (kind == Kind::Bucket).then(|| namespace.clone()),

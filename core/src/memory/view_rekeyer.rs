@@ -50,6 +50,7 @@ impl World {
     #[must_use]
     pub fn kinds() -> Vec<Kind> {
         let mut kinds = Self::movable_kinds();
+        kinds.extend(blocks::REPLICAS);
         kinds.extend(holders::KINDS);
         kinds
     }

@@ -12,7 +12,19 @@ use crate::ports::{Begun, KindSpec, Observation, Presence, Reply, StepKind, Step
 
 /// What a kind of block storage can do; `None` for any other kind.
 pub(super) fn spec(kind: &Kind) -> Option<KindSpec> {
-    family(kind)?;
+    let family = family(kind)?;
+    if !family.is_changed() {
+        return Some(KindSpec {
+            class: RekeyClass::Forbids,
+            steps_same_key: Vec::new(),
+            steps_new_key: Vec::new(),
+            steps_undocumented: Vec::new(),
+            best_grade: Grade::Unseen,
+            scope: EvidenceScope::Unknown,
+            permissions: vec!["VOLUME_REPLICA_INSPECT".to_owned()],
+            remedy: Some("give the replica its key by its volume's list of replicas, then resume".to_owned()),
+        });
+    }
     let of_its_own: &[&str] = match kind {
         Kind::BlockVolumeBackup => &["VOLUME_BACKUP_INSPECT", "VOLUME_BACKUP_UPDATE"],
         Kind::BootVolumeBackup => &["BOOT_VOLUME_BACKUP_INSPECT", "BOOT_VOLUME_BACKUP_UPDATE"],
@@ -50,6 +62,9 @@ impl ReKeyerView {
 
     pub(super) fn begin_block(&self, step: &StepRequest) -> Result<Reply<Begun>> {
         match step.step {
+            _ if family(&step.dependent.kind).is_some_and(|family| !family.is_changed()) => {
+                super::view_rekeyer_holder::refuse(step)
+            }
             StepKind::Reassign if is_backup(&step.dependent.kind) => {
                 Err(Error::refused("reassign", "the same key again does nothing to a backup")
                     .with("kind", &step.dependent.kind))

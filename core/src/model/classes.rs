@@ -6,11 +6,13 @@
 use super::{Kind, RekeyClass};
 
 /// Kinds that may be named in a config, by the words for them there.
-pub const NAMED_KINDS: [(&str, Kind); 8] = [
+pub const NAMED_KINDS: [(&str, Kind); 10] = [
     ("block_volume", Kind::BlockVolume),
     ("block_volume_backup", Kind::BlockVolumeBackup),
+    ("block_volume_replica", Kind::BlockVolumeReplica),
     ("boot_volume", Kind::BootVolume),
     ("boot_volume_backup", Kind::BootVolumeBackup),
+    ("boot_volume_replica", Kind::BootVolumeReplica),
     ("bucket", Kind::Bucket),
     ("cluster", Kind::Cluster),
     ("instance_configuration", Kind::InstanceConfiguration),
@@ -42,6 +44,8 @@ impl Kind {
             // Under the same key only a step that Oracle does not document (oci-api §0 fact 3).
             Self::BlockVolume | Self::BootVolume | Self::Bucket => &[Forbids, Ignores, Rewraps, Tolerates],
             Self::BlockVolumeBackup | Self::BootVolumeBackup => &[Forbids, Ignores, Tolerates],
+            // Undocumented, so they hold a version back until their owner says that they need not.
+            Self::BlockVolumeReplica | Self::BootVolumeReplica => &[Forbids, Tolerates],
             Self::NodePool => &[Forbids, Ignores, Tolerates],
             // No call updates these; their owner may only say that they stay.
             Self::Cluster | Self::InstanceConfiguration => &[Tolerates],

@@ -10,6 +10,8 @@ use serde::{Deserialize, Serialize};
 pub enum FindingKind {
     /// The owner says that a kind does something else with several versions of its key than its adapter says.
     ClassOverridden,
+    /// A copy in another region, of what is under the key, is under Oracle's own key.
+    CopyUnderOraclesKey,
     /// A compartment, region or kind could not be looked at.
     CoverageHole,
     /// A dependent ended blocked, manual or partial.

@@ -6,6 +6,7 @@ use super::{CompartmentId, ResourceId};
 
 /// A policy.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct IamPolicy {
     /// Its OCID.
     pub id: ResourceId,
@@ -19,6 +20,7 @@ pub struct IamPolicy {
 
 /// What could be read of the policies that govern some compartments.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct PoliciesRead {
     /// Policies in force, of these compartments, those above them and the root.
     pub policies: Vec<IamPolicy>,

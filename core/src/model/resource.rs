@@ -14,10 +14,14 @@ pub enum Kind {
     BlockVolume,
     /// Block volume backup.
     BlockVolumeBackup,
+    /// Block volume replica, in another region than its volume.
+    BlockVolumeReplica,
     /// Boot volume.
     BootVolume,
     /// Boot volume backup.
     BootVolumeBackup,
+    /// Boot volume replica, in another region than its volume.
+    BootVolumeReplica,
     /// Object Storage bucket.
     Bucket,
     /// OKE cluster: the key wraps what wraps its Kubernetes secrets, and is fixed at creation.
@@ -36,8 +40,10 @@ impl std::fmt::Display for Kind {
         f.pad(match self {
             Self::BlockVolume => "block volume",
             Self::BlockVolumeBackup => "block volume backup",
+            Self::BlockVolumeReplica => "block volume replica",
             Self::BootVolume => "boot volume",
             Self::BootVolumeBackup => "boot volume backup",
+            Self::BootVolumeReplica => "boot volume replica",
             Self::Bucket => "bucket",
             Self::Cluster => "OKE cluster",
             Self::InstanceConfiguration => "instance configuration",

@@ -26,7 +26,7 @@ pub use pace::Pace;
 pub use random::Random;
 pub use rekeyer::{Begun, KindSpec, Observation, Presence, ReKeyer, StepRequest, Ticket, TicketReport, TicketState};
 pub use reply::{Cursor, Page, Reply};
-pub use resource_catalog::{Candidate, CatalogPage, KeyHint, ResourceCatalog, ScopedRegion, Scopes, Selector};
+pub use resource_catalog::{Candidate, CatalogPage, Copies, KeyHint, ResourceCatalog, ScopedRegion, Scopes, Selector};
 pub use signer::{Signer, SignerPublicKey};
 
 pub use crate::model::StepKind;

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::{Cursor, Reply};
 use crate::error::Result;
 use crate::model::{
-    Compartment, CompartmentId, Coverage, Dependent, FoundBy, KeyId, Kind, PoliciesRead, Region, TagSelector,
+    Compartment, CompartmentId, Coverage, Dependent, FoundBy, KeyId, Kind, PoliciesRead, Region, ResourceId, TagSelector,
 };
 
 /// A subscribed region.
@@ -58,6 +58,24 @@ pub enum KeyHint {
     Unknown,
 }
 
+/// What a listing says of copies in other regions. Their key is the destination's, or silently Oracle's (oci-api §5.2).
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Copies {
+    /// Copies of this resource that have no key of their own, by OCID.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub under_oracles_key: Vec<String>,
+    /// What this resource is a copy of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub of: Option<ResourceId>,
+}
+
+impl Copies {
+    fn are_none(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
 /// A resource that may be a dependent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -68,6 +86,9 @@ pub struct Candidate {
     pub found_by: FoundBy,
     /// What the listing said about its key.
     pub key: KeyHint,
+    /// What it said about copies.
+    #[serde(default, skip_serializing_if = "Copies::are_none")]
+    pub copies: Copies,
 }
 
 /// A part of one region's pass.
@@ -96,6 +117,8 @@ pub struct CatalogPage {
 /// 8. `policies` reads, word for word, what is in force in the named compartments, in those above them and in the root; a
 ///    compartment whose policies we may not list is named. (`policies_are_read_up_to_the_root`,
 ///    `policies_that_may_not_be_listed_are_named`)
+/// 9. Where a listing says that a copy in another region has no key of its own, a candidate says so too.
+///    (`a_copy_without_a_key_is_told`)
 #[cfg_attr(feature = "testkit", mockall::automock)]
 #[async_trait]
 pub trait ResourceCatalog: Send + Sync {

@@ -117,7 +117,7 @@ pub(super) fn unseen_at(hole: &Coverage, settings: &Settings) -> Paused {
     let place = hole.compartment.as_ref().map_or_else(|| hole.region.to_string(), ToString::to_string);
     Paused {
         why: format!("{kind}s in {place} could not be looked at ({:?}); one under this key would be left on a key with two versions", hole.state),
-        do_next: "let us list them (VOLUME_INSPECT), take the place out of scope, or name \"unseen_block_storage\" in policy.accept_risks; then resume"
+        do_next: "let us list them (VOLUME_INSPECT, for replicas VOLUME_REPLICA_INSPECT), take the place out of scope, or name \"unseen_block_storage\" in policy.accept_risks; then resume"
             .to_owned(),
     }
 }

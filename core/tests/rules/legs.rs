@@ -6,7 +6,7 @@ use keywheel::model::{
     Settings, StrategyPolicy, Tags, Verdict, When,
 };
 use keywheel::testkit::crash::{At, Points};
-use keywheel::testkit::{HOME, Lab};
+use keywheel::testkit::{ELSEWHERE, HOME, Lab};
 use keywheel::{Rotated, Started};
 
 use crate::story::LONG;
@@ -529,4 +529,62 @@ fn a_configuration_is_found_under_each_key_that_it_names() {
     seed.more_key(&lab.key).done();
     let report = completed(&lab);
     assert_eq!(report.summary.counts.0[&Kind::InstanceConfiguration].outcomes["manual"], 1, "{report}");
+}
+
+// ---------------------------------------------------------------------------------------- copies in other regions
+
+/// A volume under the lab's key with a replica in the other region, under the key or under Oracle's.
+fn add_replica(lab: &Lab, name: &str, key: Option<&KeyId>) -> keywheel::model::ResourceId {
+    let volume = lab.add_volume(&Kind::BlockVolume, HOME, 0, &format!("source-of-{name}"));
+    let away = Region::parse(ELSEWHERE).expect("valid");
+    let seed = lab.world.add_replica(&volume, &away, name);
+    key.into_iter().fold(seed, |seed, key| seed.key(key)).done()
+}
+
+#[test]
+fn a_replica_under_the_key_holds_back_the_version_until_a_person_has_moved_it() {
+    let lab = Lab::mixed(2, 0).moving(World::kinds());
+    let replica = add_replica(&lab, "replica", Some(&lab.key));
+    let Rotated::Paused { rotation, why, .. } = rotate(&lab) else { panic!("it must not mint") };
+    assert!(why.contains("forbid"), "{why}");
+    assert_eq!(lab.world.minted_by_us(&lab.key), 0);
+    let outcome = outcome_of(&lab, &rotation, "replica");
+    assert!(matches!(&outcome, Outcome::Manual { remedy } if remedy.contains("list of replicas")), "{outcome:?}");
+    let [successor] = successors(&lab).try_into().expect("there is a key to point it at");
+    lab.world.others_key_replica(&replica, &successor);
+    let resumed = lab.run(lab.rotator().resume(&rotation)).expect("it is open");
+    let Rotated::Completed(report) = resumed else { panic!("{resumed:?}") };
+    assert_eq!((report.verdict, lab.world.minted_by_us(&lab.key)), (Some(Verdict::Clean), 1), "{report}");
+}
+
+#[test]
+fn a_replica_under_oracles_key_is_a_finding_in_the_plan_and_in_the_report() {
+    let lab = Lab::mixed(1, 0).moving(World::kinds());
+    let replica = add_replica(&lab, "bare", None);
+    let named = |findings: &[keywheel::model::Finding]| {
+        let of_kind = findings.iter().filter(|finding| finding.kind == FindingKind::CopyUnderOraclesKey);
+        of_kind.filter(|finding| finding.text.contains(replica.as_str())).count()
+    };
+    assert_eq!(named(&lab.run(lab.rotator().plan(&lab.key)).expect("a read").findings), 1);
+    let report = completed(&lab);
+    assert_eq!((named(&report.findings), report.verdict), (1, Some(Verdict::Clean)), "{report}");
+}
+
+#[test]
+fn a_backup_that_was_copied_to_another_region_without_a_key_is_a_finding_whichever_region_is_looked_at_first() {
+    for (from, to) in [(HOME, ELSEWHERE), (ELSEWHERE, HOME)] {
+        let lab = Lab::mixed(1, 0).moving(World::kinds());
+        let volume = lab.add_volume(&Kind::BlockVolume, from, 0, "v");
+        let backup = lab.add_backup(&volume, "b");
+        let to = Region::parse(to).expect("valid");
+        let copy = lab.world.others_copy_backup(&backup, &to, None);
+        lab.world.others_copy_backup(&backup, &to, Some(&lab.key));
+        let oracles = lab.world.add_volume(&home(), &lab.compartments[0], "oracles").done();
+        let others = lab.world.add_backup(&oracles, "oracles-backup").done();
+        lab.world.others_copy_backup(&others, &to, None);
+        let report = completed(&lab);
+        let found = report.findings.iter().filter(|finding| finding.kind == FindingKind::CopyUnderOraclesKey);
+        let subjects: Vec<_> = found.map(|finding| finding.subject.as_str()).collect();
+        assert_eq!(subjects, [copy.as_str()], "{report}");
+    }
 }

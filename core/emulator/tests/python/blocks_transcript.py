@@ -21,10 +21,14 @@ CALLS = [
     lambda: every(blocks.list_boot_volume_backups, compartment, limit=1000),
     lambda: blocks.get_boot_volume_backup(id),
     lambda: blocks.update_boot_volume_backup(id, models.UpdateBootVolumeBackupDetails(kms_key_id=key), if_match=etag),
+    lambda: every(blocks.list_block_volume_replicas, compartment_id=compartment, limit=1000),
+    lambda: blocks.get_block_volume_replica(id),
+    lambda: every(blocks.list_boot_volume_replicas, compartment_id=compartment, limit=1000),
+    lambda: blocks.get_boot_volume_replica(id),
 ]
 for call in CALLS:
     try:
         call()
     except oci.exceptions.ServiceError as error:
         assert error.status == 404, error
-holds("every call of block storage was sent", len(CALLS) == 12)
+holds("every call of block storage was sent", len(CALLS) == 16)

@@ -1,4 +1,4 @@
-//! What the four kinds of block storage have in common: their calls, and how their listings are read.
+//! What the kinds of block storage have in common: their calls, and how their listings are read.
 //!
 //! Finds only; which key a resource uses is changed in `rekey/block.rs`.
 
@@ -16,7 +16,8 @@ use crate::ports::{Candidate, KeyHint};
 pub(crate) struct Calls {
     pub list: Operation,
     pub get: Operation,
-    pub update: Operation,
+    /// `None`: no call of Oracle's gives this kind another key by itself.
+    pub update: Option<Operation>,
     /// The place holder of the OCID in paths.
     pub id: &'static str,
 }
@@ -24,39 +25,60 @@ pub(crate) struct Calls {
 static VOLUME: Calls = Calls {
     list: Operation::ListVolumes,
     get: Operation::GetVolume,
-    update: Operation::UpdateVolumeKmsKey,
+    update: Some(Operation::UpdateVolumeKmsKey),
     id: "volumeId",
 };
 static BOOT_VOLUME: Calls = Calls {
     list: Operation::ListBootVolumes,
     get: Operation::GetBootVolume,
-    update: Operation::UpdateBootVolumeKmsKey,
+    update: Some(Operation::UpdateBootVolumeKmsKey),
     id: "bootVolumeId",
 };
 static VOLUME_BACKUP: Calls = Calls {
     list: Operation::ListVolumeBackups,
     get: Operation::GetVolumeBackup,
-    update: Operation::UpdateVolumeBackup,
+    update: Some(Operation::UpdateVolumeBackup),
     id: "volumeBackupId",
 };
 static BOOT_VOLUME_BACKUP: Calls = Calls {
     list: Operation::ListBootVolumeBackups,
     get: Operation::GetBootVolumeBackup,
-    update: Operation::UpdateBootVolumeBackup,
+    update: Some(Operation::UpdateBootVolumeBackup),
     id: "bootVolumeBackupId",
 };
 
-/// The four kinds.
-pub(crate) const KINDS: [Kind; 4] =
-    [Kind::BlockVolume, Kind::BootVolume, Kind::BlockVolumeBackup, Kind::BootVolumeBackup];
+static VOLUME_REPLICA: Calls = Calls {
+    list: Operation::ListBlockVolumeReplicas,
+    get: Operation::GetBlockVolumeReplica,
+    update: None,
+    id: "blockVolumeReplicaId",
+};
+static BOOT_VOLUME_REPLICA: Calls = Calls {
+    list: Operation::ListBootVolumeReplicas,
+    get: Operation::GetBootVolumeReplica,
+    update: None,
+    id: "bootVolumeReplicaId",
+};
+
+/// The six kinds.
+pub(crate) const KINDS: [Kind; 6] = [
+    Kind::BlockVolume,
+    Kind::BootVolume,
+    Kind::BlockVolumeBackup,
+    Kind::BootVolumeBackup,
+    Kind::BlockVolumeReplica,
+    Kind::BootVolumeReplica,
+];
 
 /// The calls of a kind; `None` if it is not block storage.
 pub(crate) fn calls(kind: &Kind) -> Option<&'static Calls> {
     match kind {
         Kind::BlockVolume => Some(&VOLUME),
         Kind::BlockVolumeBackup => Some(&VOLUME_BACKUP),
+        Kind::BlockVolumeReplica => Some(&VOLUME_REPLICA),
         Kind::BootVolume => Some(&BOOT_VOLUME),
         Kind::BootVolumeBackup => Some(&BOOT_VOLUME_BACKUP),
+        Kind::BootVolumeReplica => Some(&BOOT_VOLUME_REPLICA),
         _ => None,
     }
 }
@@ -84,6 +106,7 @@ pub(crate) async fn page(
 /// A listed resource as a candidate, with the key that the listing names.
 pub(crate) fn candidate(block: wire::Block, kind: &Kind, region: &Region) -> Result<Candidate, String> {
     let key = block.key()?.map_or(KeyHint::OracleManaged, KeyHint::Key);
+    let copies = block.copies();
     let dependent = Dependent {
         name: block.display_name.unwrap_or_else(|| block.id.to_string()),
         id: block.id,
@@ -94,5 +117,5 @@ pub(crate) fn candidate(block: wire::Block, kind: &Kind, region: &Region) -> Res
         availability_domain: block.availability_domain,
         tags: wire::tags(block.freeform_tags, block.defined_tags),
     };
-    Ok(Candidate { dependent, found_by: FoundBy::List, key })
+    Ok(Candidate { dependent, found_by: FoundBy::List, key, copies })
 }

@@ -21,7 +21,9 @@ use crate::model::{
     Compartment, CompartmentId, Coverage, CoverageState, Dependent, FoundBy, KeyId, Kind, NamespaceName, PoliciesRead,
     Region, ResourceId, TagSelector,
 };
-use crate::ports::{Candidate, CatalogPage, Cursor, KeyHint, Reply, ResourceCatalog, ScopedRegion, Scopes, Selector};
+use crate::ports::{
+    Candidate, CatalogPage, Copies, Cursor, KeyHint, Reply, ResourceCatalog, ScopedRegion, Scopes, Selector,
+};
 
 const OPERATION: &str = "dependents";
 /// Buckets of one page: each is read by itself, so a page stays a matter of seconds.
@@ -341,7 +343,7 @@ fn listed(bucket: wire::Bucket, region: &Region, namespace: &NamespaceName) -> R
         availability_domain: None,
         tags: wire::tags(bucket.freeform_tags, bucket.defined_tags),
     };
-    Ok(Candidate { dependent, found_by: FoundBy::List, key })
+    Ok(Candidate { dependent, found_by: FoundBy::List, key, copies: Copies::default() })
 }
 
 /// A search hit as a candidate, if it is in scope, of a kind that a key protects, and really carries the tag.
@@ -359,6 +361,8 @@ fn searched(
         "volumebackup" => Kind::BlockVolumeBackup,
         "bootvolume" => Kind::BootVolume,
         "bootvolumebackup" => Kind::BootVolumeBackup,
+        "blockvolumereplica" | "volumereplica" => Kind::BlockVolumeReplica,
+        "bootvolumereplica" => Kind::BootVolumeReplica,
         "clusterscluster" | "cluster" => Kind::Cluster,
         "clustersnodepool" | "nodepool" => Kind::NodePool,
         "instanceconfiguration" => Kind::InstanceConfiguration,
@@ -380,7 +384,7 @@ fn searched(
         availability_domain: found.availability_domain,
         tags,
     };
-    Some(Candidate { dependent, found_by: FoundBy::Search, key: KeyHint::Unknown })
+    Some(Candidate { dependent, found_by: FoundBy::Search, key: KeyHint::Unknown, copies: Copies::default() })
 }
 
 #[async_trait]

@@ -12,7 +12,7 @@ use super::operation::Operation;
 use super::wire;
 use crate::error::Result;
 use crate::model::{CompartmentId, Dependent, FoundBy, KeyId, Kind, Region, ResourceId, Tags};
-use crate::ports::{Candidate, KeyHint, Presence};
+use crate::ports::{Candidate, Copies, KeyHint, Presence};
 
 /// The calls of one kind.
 #[derive(Debug)]
@@ -226,5 +226,5 @@ fn candidate(read: Read, calls: &Calls, kind: &Kind, region: &Region) -> Candida
         availability_domain: None,
         tags: read.tags,
     };
-    Candidate { dependent, found_by: FoundBy::List, key }
+    Candidate { dependent, found_by: FoundBy::List, key, copies: Copies::default() }
 }

@@ -224,6 +224,19 @@ table! {
         "/20160918/bootVolumeBackups/{bootVolumeBackupId}",
         ["BOOT_VOLUME_BACKUP_UPDATE", "VOLUME_INSPECT", "KEY_ASSOCIATE", "KEY_DISASSOCIATE"], NO, YES, YES;
 
+    /// Lists the block volume replicas that one compartment has in this region; the listing names the key.
+    ListBlockVolumeReplicas, "list_block_volume_replicas", BlockStorage, Get, "/20160918/blockVolumeReplicas",
+        ["VOLUME_REPLICA_INSPECT"], NO, NO, NO;
+    /// Reads a block volume replica, its key included.
+    GetBlockVolumeReplica, "get_block_volume_replica", BlockStorage, Get,
+        "/20160918/blockVolumeReplicas/{blockVolumeReplicaId}", ["VOLUME_REPLICA_INSPECT"], NO, NO, NO;
+    /// Lists the boot volume replicas that one compartment has in this region; the listing names the key.
+    ListBootVolumeReplicas, "list_boot_volume_replicas", BlockStorage, Get, "/20160918/bootVolumeReplicas",
+        ["VOLUME_REPLICA_INSPECT"], NO, NO, NO;
+    /// Reads a boot volume replica, its key included.
+    GetBootVolumeReplica, "get_boot_volume_replica", BlockStorage, Get,
+        "/20160918/bootVolumeReplicas/{bootVolumeReplicaId}", ["VOLUME_REPLICA_INSPECT"], NO, NO, NO;
+
     /// Lists the clusters of one compartment; the listing does not name the key.
     ListClusters, "list_clusters", ContainerEngine, Get, "/20180222/clusters", ["CLUSTER_INSPECT"], NO, NO, NO;
     /// Reads a cluster, its key included.

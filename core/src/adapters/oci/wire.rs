@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::model::{self, CompartmentId, KeyId, KeyShape, KeyVersionId, Region, ResourceId, Timestamp, VaultId};
+use crate::ports::Copies;
 
 type Freeform = BTreeMap<String, String>;
 type Defined = BTreeMap<String, BTreeMap<String, serde_json::Value>>;
@@ -341,7 +342,7 @@ pub(crate) fn key(id: Option<&str>) -> Result<Option<KeyId>, String> {
     id.filter(|id| !id.is_empty()).map(KeyId::parse).transpose().map_err(|why| why.to_string())
 }
 
-/// What is read of Volume, BootVolume, VolumeBackup and BootVolumeBackup; listings send the same.
+/// What is read of Volume, BootVolume, their backups and their replicas; listings send the same.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Block {
@@ -351,11 +352,33 @@ pub(crate) struct Block {
     pub lifecycle_state: String,
     pub kms_key_id: Option<String>,
     pub availability_domain: Option<String>,
+    pub block_volume_replicas: Option<Vec<ReplicaInfo>>,
+    pub boot_volume_replicas: Option<Vec<ReplicaInfo>>,
+    pub source_volume_backup_id: Option<String>,
+    pub source_boot_volume_backup_id: Option<String>,
     pub freeform_tags: Option<Freeform>,
     pub defined_tags: Option<Defined>,
 }
 
+/// BlockVolumeReplicaInfo and BootVolumeReplicaInfo.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ReplicaInfo {
+    #[serde(alias = "bootVolumeReplicaId")]
+    pub block_volume_replica_id: Option<String>,
+    pub kms_key_id: Option<String>,
+}
+
 impl Block {
+    /// What it says of copies in other regions.
+    pub(crate) fn copies(&self) -> Copies {
+        let replicas = self.block_volume_replicas.iter().chain(&self.boot_volume_replicas).flatten();
+        let bare = replicas.filter(|replica| replica.kms_key_id.as_deref().is_none_or(str::is_empty));
+        let under_oracles_key = bare.filter_map(|replica| replica.block_volume_replica_id.clone()).collect();
+        let of = self.source_volume_backup_id.as_deref().or(self.source_boot_volume_backup_id.as_deref());
+        Copies { under_oracles_key, of: of.and_then(|id| ResourceId::parse(id).ok()) }
+    }
+
     /// The key; none or the empty text is Oracle's own.
     pub(crate) fn key(&self) -> Result<Option<KeyId>, String> {
         key(self.kms_key_id.as_deref())

@@ -10,7 +10,7 @@ use super::Passage;
 use crate::model::{
     Compartment, CompartmentId, Coverage, CoverageState, FoundBy, KeyId, Kind, Region, ResourceId, TagSelector,
 };
-use crate::ports::{Candidate, KeyHint, ResourceCatalog, Selector};
+use crate::ports::{Candidate, Copies, KeyHint, ResourceCatalog, Selector};
 
 /// A resource the fixture makes.
 #[derive(Debug, Clone)]
@@ -57,9 +57,21 @@ pub trait CatalogFixture: Passage {
 
     /// Somebody attaches an IAM policy to a compartment; `None`: to the root. Its OCID.
     async fn add_policy(&self, compartment: Option<&CompartmentId>, name: &str, statement: &str) -> ResourceId;
+    /// A resource of `kind` under this key, with a copy elsewhere that has no key of its own; and how the copy is told.
+    /// `None` if listings of this kind say nothing of copies.
+    async fn make_copied(&self, compartment: &CompartmentId, key: &KeyId) -> Option<Copied>;
 
     /// From now on the port may not see a compartment.
     async fn deny(&self, compartment: &CompartmentId);
+}
+
+/// A copy under Oracle's key, and who is to tell of it.
+#[derive(Debug, Clone)]
+pub struct Copied {
+    /// The resource whose candidate tells: the source of a replica, the copy of a backup.
+    pub told_by: ResourceId,
+    /// What it tells.
+    pub copies: Copies,
 }
 
 struct Pass {
@@ -285,4 +297,17 @@ pub async fn policies_that_may_not_be_listed_are_named(fixture: &dyn CatalogFixt
     assert_eq!(read.unread, [place.id]);
     let is_read = |id: &ResourceId| read.policies.iter().any(|policy| policy.id == *id);
     assert!(is_read(&root) && !is_read(&hidden));
+}
+
+/// Promise 9: a replica without a key is told by its volume, a copied backup by itself; nobody else tells of copies.
+pub async fn a_copy_without_a_key_is_told(fixture: &dyn CatalogFixture) {
+    let (compartment, _) = fill(fixture, 2, None).await;
+    let Some(copied) = fixture.make_copied(&compartment.id, &fixture.key()).await else { return };
+    let whole = pass(fixture, &selector(fixture, &[compartment], None)).await;
+    assert!(whole.candidates().any(|candidate| candidate.dependent.id == copied.told_by), "it is among the candidates");
+    for candidate in whole.candidates() {
+        let is_it = candidate.dependent.id == copied.told_by;
+        let told = if is_it { copied.copies.clone() } else { Copies::default() };
+        assert_eq!(candidate.copies, told, "{candidate:?}");
+    }
 }

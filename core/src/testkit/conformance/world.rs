@@ -11,7 +11,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use super::Passage;
-use super::catalog::{CatalogFixture, Wanted};
+use super::catalog::{CatalogFixture, Copied, Wanted};
 use super::key_store::KeyStoreFixture;
 use super::notifier::NotifierFixture;
 use super::rekeyer::ReKeyerFixture;
@@ -23,7 +23,7 @@ use crate::model::{
     Compartment, CompartmentId, Dependent, KeyId, KeyState, Kind, Margins, Region, ResourceId, Tags, Timestamp,
     TopicId, VaultId,
 };
-use crate::ports::{KeyStore, Notifier, ReKeyer, ResourceCatalog};
+use crate::ports::{Copies, KeyStore, Notifier, ReKeyer, ResourceCatalog};
 
 /// Lets time pass: turns a clock by hand, or sleeps.
 pub type Pass = Box<dyn Fn(Duration) -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync>;
@@ -154,6 +154,14 @@ impl WorldFixture {
             Kind::BootVolumeBackup => {
                 let volume = self.world.add_boot_volume(region, &source(), name).done();
                 self.world.add_backup(&volume, name).compartment(compartment)
+            }
+            Kind::BlockVolumeReplica => {
+                let volume = self.world.add_volume(region, &source(), name).done();
+                self.world.add_replica(&volume, region, name).compartment(compartment)
+            }
+            Kind::BootVolumeReplica => {
+                let volume = self.world.add_boot_volume(region, &source(), name).done();
+                self.world.add_replica(&volume, region, name).compartment(compartment)
             }
             kind => panic!("a {kind} is not block storage"),
         }
@@ -318,6 +326,30 @@ impl CatalogFixture for WorldFixture {
         self.world.add_policy(compartment.unwrap_or(&root), name, &[statement])
     }
 
+    async fn make_copied(&self, compartment: &CompartmentId, key: &KeyId) -> Option<Copied> {
+        let (name, region) = (self.name("copied"), &self.place.region);
+        match &self.kind {
+            Kind::BlockVolume | Kind::BootVolume => {
+                let volume = self.block(compartment, &name).key(key).done();
+                // In another compartment of this region: World does not mind, and the listing is that of the volume.
+                let elsewhere = self.world.add_compartment(&self.name("away"), &self.world.tenancy_id());
+                let replica = |name| self.world.add_replica(&volume, region, name).compartment(&elsewhere);
+                let bare = replica("bare").done();
+                replica("keyed").key(key).done();
+                let copies = Copies { under_oracles_key: vec![bare.to_string()], of: None };
+                Some(Copied { told_by: volume, copies })
+            }
+            Kind::BlockVolumeBackup | Kind::BootVolumeBackup => {
+                let elsewhere = self.world.add_compartment(&self.name("away"), &self.world.tenancy_id());
+                let backup = self.block(&elsewhere, &name).key(key).done();
+                let copy = self.world.others_copy_backup(&backup, region, None);
+                self.world.others_move_block(&copy, compartment);
+                Some(Copied { told_by: copy, copies: Copies { under_oracles_key: Vec::new(), of: Some(backup) } })
+            }
+            _ => None,
+        }
+    }
+
     async fn deny(&self, compartment: &CompartmentId) {
         self.world.deny_compartment(&self.caller, compartment);
     }
@@ -435,28 +467,32 @@ impl ReadFixture for WorldFixture {
     }
 
     async fn new_dependent(&self, key: Option<&KeyId>) -> Dependent {
-        let name = self.name("holder");
-        let seed = self.holder(&self.place.compartment, &name).expect("a kind that only names a key");
-        self.dependent(key.into_iter().fold(seed, HolderSeed::key).done())
+        let (name, compartment) = (self.name("read"), &self.place.compartment);
+        self.dependent(match self.holder(compartment, &name) {
+            Some(seed) => key.into_iter().fold(seed, HolderSeed::key).done(),
+            None => key.into_iter().fold(self.block(compartment, &name), BlockSeed::key).done(),
+        })
     }
 
     async fn unfinished_dependent(&self, key: &KeyId, within: Duration) -> Option<Dependent> {
         if self.kind == Kind::InstanceConfiguration {
             return None;
         }
-        let (name, now) = (self.name("holder"), self.world.now());
-        let seed = self.holder(&self.place.compartment, &name).expect("a kind that only names a key");
-        Some(self.dependent(seed.key(key).created(now).ready(now + within).done()))
+        let (name, now, compartment) = (self.name("read"), self.world.now(), &self.place.compartment);
+        Some(self.dependent(match self.holder(compartment, &name) {
+            Some(seed) => seed.key(key).created(now).ready(now + within).done(),
+            None => self.block(compartment, &name).key(key).created(now).ready(now + within).done(),
+        }))
     }
 
     async fn terminate(&self, dependent: &Dependent) -> bool {
-        self.kind != Kind::InstanceConfiguration && {
-            self.world.others_delete_holder(&dependent.id);
-            true
-        }
+        CatalogFixture::terminate(self, &dependent.id).await
     }
 
     async fn forget(&self, dependent: &Dependent) {
+        if self.world.holder(&dependent.id).is_none() {
+            return self.world.others_forget(&dependent.id);
+        }
         self.world.others_forget_holder(&dependent.id);
     }
 

@@ -1,7 +1,9 @@
-//! Volumes, boot volumes and their backups: one conditional call says which key, and it is done when it answers.
+//! Volumes, boot volumes and their backups: one conditional call says which key, and it is done when it answers. Their
+//! replicas in other regions: found and read, and no call of theirs says which key.
 //!
 //! Under the same key only by the owner's word, and only volumes: Oracle calls several versions of a block volume's key
-//! undefined, and says elsewhere that naming the same key makes its data key anew (oci-api §0 fact 3). Never back to Oracle's key: no call for that exists here. The data key is wrapped anew, the content is not
+//! undefined, and says elsewhere that naming the same key makes its data key anew (oci-api §0 fact 3). Never back to
+//! Oracle's key: no call for that exists here. The data key is wrapped anew, the content is not
 //! written anew (oci-api §5.2); the read-back names the key, not the version.
 
 use std::sync::Arc;
@@ -19,6 +21,12 @@ use crate::ports::{
     Begun, KindSpec, Observation, Presence, ReKeyer, Reply, StepKind, StepRequest, Ticket, TicketReport, TicketState,
 };
 
+/// A replica's key is a field of its volume's list of replicas. Whether UpdateVolume keeps a replica that the list leaves
+/// out is not documented, and neither is what becomes of data that was copied already: so nothing here sends that list.
+const REPLICA: &str = "give it the key by UpdateVolume (UpdateBootVolume) on its source volume: send every entry of the \
+    volume's blockVolumeReplicas (bootVolumeReplicas), this one with xrrKmsKeyId = the key that took over, which must \
+    exist in the replica's region; or turn replication off and on again under that key. Then resume";
+
 /// Moves volumes, boot volumes and their backups.
 pub struct BlockReKeyer {
     client: Arc<Client>,
@@ -32,13 +40,15 @@ impl BlockReKeyer {
     }
 
     async fn assign(&self, step: &StepRequest, calls: &Calls) -> Result<Reply<Begun>> {
+        let update = calls.update.ok_or_else(|| {
+            Error::refused("begin", "this kind has no steps; a person acts on it").with("kind", &step.dependent.kind)
+        })?;
         let etag = step
             .if_match
             .as_ref()
-            .ok_or_else(|| Error::bug(calls.update.name(), "a conditional step needs the etag that was observed"))?;
-        let call = at(calls.update, calls, &step.dependent)
-            .if_match(etag)
-            .json(&wire::UpdateBlockKey { kms_key_id: &step.key })?;
+            .ok_or_else(|| Error::bug(update.name(), "a conditional step needs the etag that was observed"))?;
+        let call =
+            at(update, calls, &step.dependent).if_match(etag).json(&wire::UpdateBlockKey { kms_key_id: &step.key })?;
         Ok(self.client.send(&call).await?.reply(Begun::Done))
     }
 }
@@ -55,20 +65,20 @@ fn calls_of(operation: &'static str, kind: &Kind) -> Result<&'static Calls> {
 impl ReKeyer for BlockReKeyer {
     fn describe(&self, kind: &Kind) -> Option<KindSpec> {
         let calls = blocks::calls(kind)?;
-        let needed = [calls.list, calls.get, calls.update];
+        let needed = [Some(calls.list), Some(calls.get), calls.update];
         let mut permissions: Vec<_> =
-            needed.iter().flat_map(|call| call.permissions()).map(|name| (*name).to_owned()).collect();
+            needed.iter().flatten().flat_map(|call| call.permissions()).map(|name| (*name).to_owned()).collect();
         permissions.sort();
         permissions.dedup();
         Some(KindSpec {
             class: RekeyClass::Forbids,
             steps_same_key: Vec::new(),
-            steps_new_key: vec![StepKind::AssignKey],
+            steps_new_key: calls.update.map(|_| StepKind::AssignKey).into_iter().collect(),
             steps_undocumented: blocks::is_volume(kind).then_some(StepKind::Reassign).into_iter().collect(),
-            best_grade: Grade::VersionSeen,
-            scope: EvidenceScope::DataKey,
+            best_grade: if calls.update.is_some() { Grade::VersionSeen } else { Grade::Unseen },
+            scope: if calls.update.is_some() { EvidenceScope::DataKey } else { EvidenceScope::Unknown },
             permissions,
-            remedy: None,
+            remedy: calls.update.is_none().then(|| REPLICA.to_owned()),
         })
     }
 
@@ -104,11 +114,10 @@ impl ReKeyer for BlockReKeyer {
         match step.step {
             StepKind::AssignKey => self.assign(step, calls).await,
             StepKind::Reassign if blocks::is_volume(&step.dependent.kind) => self.assign(step, calls).await,
-            StepKind::Reassign | StepKind::Rewrap => Err(Error::refused(
-                calls.update.name(),
-                "block storage has no re-wrap under the same key; assign another key",
-            )
-            .with("kind", &step.dependent.kind)),
+            StepKind::Reassign | StepKind::Rewrap => {
+                Err(Error::refused("begin", "block storage has no re-wrap under the same key; assign another key")
+                    .with("kind", &step.dependent.kind))
+            }
         }
     }
 

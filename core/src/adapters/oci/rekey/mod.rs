@@ -94,3 +94,45 @@ impl ReKeyer for Rekeyers {
         self.adapter("find", &dependent.kind)?.find(dependent, since).await
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::adapters::oci::loopback::{FarEnd, not_found};
+
+    const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/kinds.md");
+
+    fn word<T: serde::Serialize>(value: &T) -> String {
+        let value = serde_json::to_value(value).expect("a word of the model");
+        value.as_str().expect("a word").to_owned()
+    }
+
+    fn row(kind: &Kind, spec: &KindSpec) -> String {
+        let steps = |steps: &[_]| match steps {
+            [] => "-".to_owned(),
+            some => some.iter().map(word).collect::<Vec<_>>().join(", "),
+        };
+        let (new, same) = (steps(&spec.steps_new_key), steps(&spec.steps_same_key));
+        let (grade, scope) = (word(&spec.best_grade), word(&spec.scope));
+        let remedy = spec.remedy.as_deref().unwrap_or("-");
+        format!("| {kind} | {} | {new} | {same} | {grade} | {scope} | {remedy} |", word(&spec.class))
+    }
+
+    #[tokio::test]
+    async fn the_page_on_kinds_says_what_the_adapters_say() {
+        let far = FarEnd::start(|_, _| not_found()).await;
+        let rekeyers = Rekeyers::new(far.client());
+        let mut kinds = rekeyers.kinds();
+        kinds.sort();
+        let rows: Vec<String> =
+            kinds.iter().map(|kind| row(kind, &rekeyers.describe(kind).expect("it says so itself"))).collect();
+        let page = std::fs::read_to_string(PAGE).expect("the page is there");
+        let table = page.split("|---|---|---|---|---|---|---|\n").nth(1).expect("a table of kinds");
+        let written: Vec<&str> = table.lines().take_while(|line| line.starts_with('|')).collect();
+        assert_eq!(written, rows, "docs/kinds.md should hold\n{}", rows.join("\n"));
+        for (kind, spec) in kinds.iter().filter_map(|kind| Some((kind, rekeyers.describe(kind)?))) {
+            let is_moved = !spec.steps_new_key.is_empty();
+            assert_ne!(is_moved, spec.remedy.is_some(), "{kind} is moved, or says what a person does");
+        }
+    }
+}
