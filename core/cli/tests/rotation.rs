@@ -183,7 +183,7 @@ async fn the_demo_is_killed_and_resumes_and_has_nothing_due_when_run_again() {
         "no second version was minted",
         "kill -9: the process is gone",
         "completed with exceptions",
-        "OKE cluster 1 manual",
+        "OKE cluster leg 2: 1 found, 1 manual",
         "One OKE cluster is left to a person: new secrets use the key's current version",
         "1 successor with 25 volumes and backups, 1 version with 160 of 160 buckets: sound",
         "instead of 7m30s",
@@ -194,4 +194,39 @@ async fn the_demo_is_killed_and_resumes_and_has_nothing_due_when_run_again() {
     assert_eq!(again.status.code(), Some(0), "{}", said(&again));
     assert!(said(&again).contains("nothing is due"), "{}", said(&again));
     assert!(!said(&again).contains("kill -9"), "{}", said(&again));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_function_rotates_in_its_own_name_by_its_environment() {
+    let rig = Rig::start().await;
+    rig.edit_config("kind = \"profile\"", "kind = \"resource_principal\"");
+    let nowhere = rig.command(&["due"]).env_remove("OCI_RESOURCE_PRINCIPAL_VERSION").output().await.expect("it starts");
+    assert_eq!(nowhere.status.code(), Some(2), "{}", said(&nowhere));
+    assert!(said(&nowhere).contains("OCI_RESOURCE_PRINCIPAL_RPST: it is not set"), "{}", said(&nowhere));
+
+    let hour = std::time::Duration::from_secs(3600);
+    let function = rig.emulator.new_resource(&rig.folder.0.join("function"), hour).expect("written");
+    let mut command = rig.command(&["rotate", "--yes"]);
+    command
+        .env("OCI_RESOURCE_PRINCIPAL_VERSION", "2.2")
+        .env("OCI_RESOURCE_PRINCIPAL_RPST", &function.rpst)
+        .env("OCI_RESOURCE_PRINCIPAL_PRIVATE_PEM", &function.private_pem)
+        .env("OCI_RESOURCE_PRINCIPAL_REGION", &function.region);
+    let rotated = command.output().await.expect("it starts");
+    assert_eq!(rotated.status.code(), Some(0), "{}", said(&rotated));
+    assert_eq!(rig.tenancy.world.minted_by(&rig.tenancy.key, function.principal()), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_pod_rotates_in_its_own_name_by_its_environment() {
+    let rig = Rig::start().await;
+    let pod = rig.emulator.new_pod(&rig.folder.0.join("pod")).expect("written");
+    let section =
+        format!("kind = \"workload_identity\"\ntoken_file = {:?}\nproxymux = {:?}", pod.token_path, pod.proxymux_url);
+    rig.edit_config("kind = \"profile\"", &section);
+    let mut command = rig.command(&["rotate", "--yes"]);
+    command.env("OCI_RESOURCE_PRINCIPAL_REGION", "iad").env("OCI_KUBERNETES_SERVICE_ACCOUNT_CERT_PATH", &pod.ca_path);
+    let rotated = command.output().await.expect("it starts");
+    assert_eq!(rotated.status.code(), Some(0), "{}", said(&rotated));
+    assert_eq!(rig.tenancy.world.minted_by(&rig.tenancy.key, pod.principal()), 1);
 }

@@ -119,6 +119,11 @@ impl Emulator {
         Pod::start(&self.shared, dir)
     }
 
+    /// Makes every cluster a basic one: pods are refused with 403 from now on.
+    pub fn make_clusters_basic(&self) {
+        self.shared.principals.make_clusters_basic();
+    }
+
     /// How long the tokens live that are issued from now on, by federation and to pods.
     pub fn set_token_life(&self, life: Duration) {
         self.shared.principals.set_token_life(life);

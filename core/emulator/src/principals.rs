@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -37,6 +37,8 @@ pub(crate) struct Principals {
     instances: Mutex<HashMap<String, Arc<Identity>>>,
     /// Pods by their service account token.
     pods: Mutex<HashMap<String, String>>,
+    /// Clusters are basic ones, which give no tokens.
+    basic: AtomicBool,
 }
 
 /// Whom a token stands for.
@@ -56,6 +58,7 @@ impl Principals {
             issued: AtomicU64::new(0),
             instances: Mutex::default(),
             pods: Mutex::default(),
+            basic: AtomicBool::new(false),
         }
     }
 
@@ -81,6 +84,14 @@ impl Principals {
     pub(crate) fn instance_by_certificate(&self, der: &[u8]) -> Option<Arc<Identity>> {
         let instances = self.instances.lock().unwrap_or_else(PoisonError::into_inner);
         instances.values().find(|one| one.certificate == der).cloned()
+    }
+
+    pub(crate) fn make_clusters_basic(&self) {
+        self.basic.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn clusters_are_basic(&self) -> bool {
+        self.basic.load(Ordering::Relaxed)
     }
 
     pub(crate) fn intermediate(&self) -> &[u8] {

@@ -98,6 +98,9 @@ struct Request {
 }
 
 async fn answer(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Bytes) -> (StatusCode, String) {
+    if shared.principals.clusters_are_basic() {
+        return (StatusCode::FORBIDDEN, "workload identity is not available in this cluster".to_owned());
+    }
     let bearer = headers.get("authorization").and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
     let Some(principal) = bearer.and_then(|bearer| shared.principals.pod(bearer)) else {
         return (StatusCode::UNAUTHORIZED, "no pod has this service account token".to_owned());

@@ -57,7 +57,7 @@ impl Engine {
         let (mut named, mut places, mut unnamed) = (Vec::new(), HashMap::<ResourceId, usize>::new(), 0);
         for (number, page) in &state.pages {
             // What was looked at again stands in a later page.
-            if page.opened.pass < state.again_from || !(is_open(page) || may_have(page)) {
+            if page.is_looked_at_again || !(is_open(page) || may_have(page)) {
                 continue;
             }
             let book = self.page_book(main, *number).await?;
@@ -82,7 +82,7 @@ fn kinds(state: &State, counts: &Counts) -> Vec<KindReport> {
     let mut found: BTreeMap<&Kind, u64> = BTreeMap::new();
     for page in state.pages.values() {
         // As the whole count has it: what was looked at again is counted where it was found then.
-        let again = page.opened.pass < state.again_from;
+        let again = page.is_looked_at_again;
         let moved_on: u64 = UNMOVED.iter().filter(|_| again).map(|word| page.counts.with(word)).sum();
         *found.entry(&page.opened.kind).or_default() += u64::from(page.opened.dependents) - moved_on;
     }

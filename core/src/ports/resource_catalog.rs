@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 use super::{Cursor, Reply};
 use crate::error::Result;
 use crate::model::{
-    Compartment, CompartmentId, Coverage, Dependent, FoundBy, KeyId, Kind, PoliciesRead, Region, ResourceId, TagSelector,
+    Compartment, CompartmentId, Coverage, Dependent, FoundBy, KeyId, Kind, PoliciesRead, Region, ResourceId,
+    TagSelector,
 };
 
 /// A subscribed region.
