@@ -27,8 +27,9 @@ CALLS, ROUNDS = 2_000, 7
 
 
 def built(folder: str) -> Any:
-    """The no-op, built in release mode like the wheel it is compared with."""
-    command = [sys.executable, "-m", "maturin", "build", "--release", "--compatibility", "linux"]
+    """The no-op, built in the profile of the wheel that it is compared with: release, unless the first argument says so."""
+    profile = sys.argv[1] if len(sys.argv) > 1 else "release"
+    command = [sys.executable, "-m", "maturin", "build", "--profile", profile, "--compatibility", "linux"]
     command += ["--manifest-path", str(HERE / "noop" / "Cargo.toml"), "--target-dir", f"{folder}/target", "--out", folder]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     (wheel,) = pathlib.Path(folder).glob("*.whl")
