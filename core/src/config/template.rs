@@ -134,7 +134,9 @@ impl Template {
         };
         line("blast_radius", b.blast_radius.to_string(), "dependents one rotation may touch");
         line("in_flight", b.in_flight.to_string(), "requests at once");
-        line("kms_requests_per_second", "8".to_owned(), "of the tenancy's 10; the rest is left to people");
+        if self.endpoints.is_empty() {
+            line("kms_requests_per_second", "8".to_owned(), "of the tenancy's 10; the rest is left to people");
+        }
         line("page_size", b.page_size.to_string(), "dependents per page of the journal, 1 to 1000");
         line("attempts", b.attempts.to_string(), "tries of one effect before it is given up");
         line("backoff_base", quoted(&show_duration(b.backoff_base)), "first wait after a failed try; doubles");
