@@ -37,10 +37,11 @@ impl Recorder {
         let kept = Arc::clone(&seen);
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
+                // Kept before it is answered: whoever has the answer finds the request here.
+                let keep = |request| kept.lock().unwrap_or_else(PoisonError::into_inner).push(request);
                 // The last connection is made by whoever drops the recorder and says nothing.
-                match answer(stream, body.as_deref()) {
-                    Some(request) => kept.lock().unwrap_or_else(PoisonError::into_inner).push(request),
-                    None => return,
+                if answer(stream, body.as_deref(), keep).is_none() {
+                    return;
                 }
             }
         });
@@ -65,7 +66,7 @@ impl Drop for Recorder {
 }
 
 /// Takes one request of a connection and answers it: a listing has a second page, everything else is not there.
-fn answer(mut stream: TcpStream, known: Option<&str>) -> Option<Value> {
+fn answer(mut stream: TcpStream, known: Option<&str>, keep: impl FnOnce(Value)) -> Option<()> {
     let mut reader = BufReader::new(stream.try_clone().expect("a socket has a second handle"));
     let mut line = String::new();
     reader.read_line(&mut line).ok().filter(|length| *length > 0)?;
@@ -96,10 +97,12 @@ fn answer(mut stream: TcpStream, known: Option<&str>) -> Option<Value> {
          connection: close\r\n\r\n{text}",
         text.len()
     );
-    stream.write_all(answer.as_bytes()).ok()?;
     let body = if body.is_empty() { Value::Null } else { serde_json::from_slice(&body).expect("a JSON body") };
-    Some(json!({
+    keep(json!({
         "method": method, "path": path, "query": query, "body": body,
         "if-match": headers.get("if-match"), "opc-retry-token": headers.get("opc-retry-token"),
-    }))
+    }));
+    // Whoever asked may be gone; that ends nothing here.
+    let _ = stream.write_all(answer.as_bytes());
+    Some(())
 }
