@@ -84,7 +84,8 @@ def _ocid(ocid: str) -> str:
 
 
 def _when(at: datetime | None) -> str:
-    return "" if at is None else at.strftime("%Y-%m-%d\u00a0%H:%M")
+    # Hyphens and a space at which no table breaks a line.
+    return "" if at is None else at.strftime("%Y\u2011%m\u2011%d\u00a0%H:%M")
 
 
 def _span(duration: timedelta) -> str:
