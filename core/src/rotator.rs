@@ -1,6 +1,6 @@
 //! The few calls that applications and bindings use.
 //!
-//! Paved path: `rotate`, `rotate_due`, `plan`, `due`, `status`, `list`, `history`, `doctor`. Below it, for schedulers:
+//! Paved path: `rotate`, `rotate_due`, `plan`, `due`, `status`, `list`, `history`, `metrics`, `doctor`. Below it, for schedulers:
 //! `start`, `run_for`, `pause`, `resume`, `cancel`, `recover`. Everything runs in the caller's task; dropping a
 //! future is a crash, and a crash is safe.
 
@@ -9,9 +9,10 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use crate::compliance::{self, Observed};
 use crate::engine::{Driven, Engine, Opening, ProgressStream};
 use crate::model::{
-    Checkup, DependentReport, Due, DueKey, DueState, KeyId, Plan, Report, Request, RotationId, RotationSummary,
+    Checkup, DependentReport, Due, DueKey, DueState, KeyId, Metric, Plan, Report, Request, RotationId, RotationSummary,
     Settings, StreamId, Timestamp, When,
 };
 use crate::ports::Ports;
@@ -98,7 +99,8 @@ impl Rotator {
     /// hangs on a predecessor. A key that fails does not stop the others.
     pub async fn rotate_due(&self) -> Result<Vec<(KeyId, Result<Rotated>)>> {
         let mut results = Vec::new();
-        for row in self.due().await? {
+        let rows = self.due().await?;
+        for row in &rows {
             let is_owed = match &row.due.state {
                 DueState::Behind | DueState::Due | DueState::Open(_) => true,
                 DueState::Predecessor => self.engine.is_look_owed(&row.key).await?,
@@ -108,7 +110,61 @@ impl Rotator {
                 results.push((row.key.clone(), self.rotate(&row.key).await));
             }
         }
+        let failed = results.iter().filter(|(_, result)| result.is_err()).count();
+        self.engine.end_tick(results.len() as u64, failed as u64).await;
+        if !self.engine.ports().metrics.is_empty() {
+            self.send_metrics(self.read_again(rows, &results).await).await;
+        }
         Ok(results)
+    }
+
+    /// Ends a run over all keys that a program made by itself, with [`due`](Self::due) and [`rotate`](Self::rotate):
+    /// writes the heartbeat down and sends the metrics, where the config names somebody who takes them.
+    ///
+    /// [`rotate_due`](Self::rotate_due) does this itself. What fails here is said in the log and costs nothing else.
+    pub async fn end_tick(&self, keys: usize, failed: usize) {
+        self.engine.end_tick(keys as u64, failed as u64).await;
+        if self.engine.ports().metrics.is_empty() {
+            return;
+        }
+        self.send_metrics(self.engine.due_keys().await).await;
+    }
+
+    /// Rows as they are after a tick: only keys that were taken up are asked for again.
+    async fn read_again(&self, rows: Vec<DueKey>, taken_up: &[(KeyId, Result<Rotated>)]) -> Result<Vec<DueKey>> {
+        let mut fresh = Vec::with_capacity(rows.len());
+        for row in rows {
+            let is_old = taken_up.iter().any(|(key, _)| *key == row.key);
+            fresh.push(if is_old { self.engine.due_key(row.key, row.name).await? } else { row });
+        }
+        Ok(fresh)
+    }
+
+    async fn send_metrics(&self, due: Result<Vec<DueKey>>) {
+        let metrics = match due {
+            Ok(due) => self.metrics_of(&due).await,
+            Err(error) => Err(error),
+        };
+        match metrics {
+            Ok(metrics) => self.engine.send_metrics(&metrics).await,
+            Err(error) => tracing::warn!(%error, "metrics could not be read"),
+        }
+    }
+
+    /// How keys, rotations and ticks stand, as numbers; reads what [`due`](Self::due) reads.
+    ///
+    /// For Prometheus: [`render_prometheus`](crate::compliance::render_prometheus). For OpenTelemetry: each is a gauge,
+    /// its dimensions are the attributes (`core/docs/metrics.md`). For OCI Monitoring: `[metrics]` in the config.
+    pub async fn metrics(&self) -> Result<Vec<Metric>> {
+        self.metrics_of(&self.engine.due_keys().await?).await
+    }
+
+    async fn metrics_of(&self, due: &[DueKey]) -> Result<Vec<Metric>> {
+        let rotations = self.engine.newest_rotations().await?;
+        let (last_tick, rates) = (self.engine.last_tick().await?, self.engine.rates().await?);
+        let at = self.engine.ports().clock.now();
+        let observed = Observed { due, rotations: &rotations, last_tick, rates: &rates, at };
+        Ok(compliance::metrics(&observed))
     }
 
     /// Says what a rotation would do. Reads only; nothing is written anywhere.

@@ -64,6 +64,8 @@ __all__ = [
     "LastHeldEntry",
     "LineHash",
     "Margins",
+    "Metric",
+    "MetricUnit",
     "NamespaceName",
     "Notice",
     "Observation",
@@ -340,6 +342,19 @@ class LastHeld(StrEnum):
     """It cannot be asked, or does not know."""
     NOTHING = "nothing"
     """No entry of this stream."""
+
+
+class MetricUnit(StrEnum):
+    """What a metric's value counts."""
+
+    COUNT = "count"
+    """Things."""
+    DAYS = "days"
+    """Days of 24 hours, with fractions."""
+    PER_MINUTE = "per_minute"
+    """Requests per minute."""
+    SECONDS = "seconds"
+    """Seconds; of an instant, since 1970."""
 
 
 class Origin(StrEnum):
@@ -700,8 +715,14 @@ class DueKey(Data):
     """How long a version of it may protect new data."""
     current_version: KeyVersionId | None = None
     """Its current version, where it could be read."""
+    protection: ProtectionMode | None = None
+    """Where its material is processed: each mode has a limit of versions of its own."""
+    vault: VaultId | None = None
+    """Its vault, where it could be read."""
     vault_full_on: datetime | None = None
     """When its vault will be full, at the pace of the last cryptoperiod."""
+    versions_left: int | None = None
+    """Versions that its vault can still take, by `limits.versions_per_vault`, reserved ones taken off."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -960,6 +981,22 @@ class Margins(Data):
     """How long after a first 404 a second one, with a full List of the place, means that a resource is gone (R10;
     undocumented: permissions take minutes to spread, oci-api §7.2).
     """
+
+
+@dataclass(frozen=True, kw_only=True)
+class Metric(Data):
+    """One number of one moment. Every metric is a gauge: it says how things stand, not what was added."""
+
+    name: str
+    """Its name: small letters, digits and underscores, beginning with a letter."""
+    unit: MetricUnit
+    """What the value counts."""
+    dimensions: dict[str, str]
+    """What it is about. No value is empty, longer than 256 characters, or holds a control character."""
+    value: float
+    """The number; never NaN, never infinite."""
+    at: datetime
+    """When it was so, by the local clock."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -49,6 +49,8 @@ pub(crate) enum Command {
     List,
     /// List all rotations, of one key or of all.
     History(HistoryArgs),
+    /// Say how things stand in numbers, as Prometheus's text format (or JSON lines).
+    Metrics,
     /// Let an open rotation rest until somebody resumes it.
     Pause(PauseArgs),
     /// Go on with a rotation that was paused, killed or left.

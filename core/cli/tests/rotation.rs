@@ -50,6 +50,22 @@ async fn a_rotation_in_json_is_lines_with_a_report_at_the_end() {
     assert_eq!(history.len(), 1);
     assert_eq!(history[0]["rotation"], id);
 
+    let scraped = rig.run(&["metrics"]).await;
+    assert_eq!(scraped.status.code(), Some(0), "{}", said(&scraped));
+    let scraped = String::from_utf8(scraped.stdout).expect("output is UTF-8");
+    for part in [
+        "# TYPE keywheel_last_tick_timestamp_seconds gauge\nkeywheel_last_tick_timestamp_seconds 1",
+        "keywheel_keys{state=\"waiting\"} 1\n",
+        "keywheel_tick_keys 1\n",
+        &format!("outcome=\"rekeyed\"}} {BUCKETS}\n"),
+    ] {
+        assert!(scraped.contains(part), "{part:?} in {scraped}");
+    }
+    assert!(scraped.ends_with('\n') && !scraped.ends_with("\n\n"));
+    let metrics = json_lines(&rig.run(&["metrics", "--json"]).await);
+    assert_eq!(of_type(&metrics, "metric").len(), metrics.len());
+    assert_eq!(metrics.len(), scraped.lines().filter(|line| !line.starts_with('#')).count());
+
     let audit = std::fs::read_to_string(rig.folder.0.join("audit.jsonl")).expect("the copy of the trail");
     assert!(audit.lines().all(|line| serde_json::from_str::<Value>(line).is_ok()));
     assert!(audit.contains("time_created"), "the mint is in it");

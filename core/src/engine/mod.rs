@@ -26,6 +26,7 @@ mod progress;
 mod report;
 mod restored;
 mod server_time;
+mod tick;
 mod view;
 mod walk;
 
@@ -36,6 +37,7 @@ use async_broadcast::{InactiveReceiver, Sender};
 pub use drive::Driven;
 pub use open::Opening;
 pub use progress::{Progress, ProgressStream};
+pub use tick::TICK_KEPT_EVERY;
 pub use view::Walked;
 
 use crate::model::{RunnerId, Settings};

@@ -158,6 +158,19 @@ pub enum ProtectionMode {
     Unknown,
 }
 
+impl ProtectionMode {
+    /// The mode in a word.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::External => "external",
+            Self::Hsm => "hsm",
+            Self::Software => "software",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
 /// Algorithm and length in bytes, e.g. `AES` 32.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]

@@ -11,6 +11,7 @@ mod ids;
 mod key;
 mod kind_report;
 mod line;
+mod metric;
 mod plan;
 mod policy;
 mod rate;
@@ -36,6 +37,7 @@ pub use key::{
 };
 pub use kind_report::{ExceptionReport, KindReport, Shown};
 pub use line::{Head, LineHash, SealedLine, StreamId};
+pub use metric::{Metric, MetricUnit, Tick};
 pub use plan::Plan;
 pub use policy::{
     Ambiguity, Budgets, HistoryPolicy, Margins, Policy, Risk, Scope, Settings, StrategyPolicy, TagName, TagSelector,

@@ -40,6 +40,7 @@ pub(crate) async fn rotate(rotator: &Rotator, args: RotateArgs, output: &Output)
             let keys = owed(rotator).await?;
             if keys.is_empty() {
                 output.show("nothing_due", &serde_json::json!({}), || "nothing is due".to_owned());
+                rotator.end_tick(0, 0).await;
                 return Ok(Exit::Done);
             }
             for key in keys.iter().filter(|_| !output.json) {
@@ -52,17 +53,21 @@ pub(crate) async fn rotate(rotator: &Rotator, args: RotateArgs, output: &Output)
         output.say("nothing was changed");
         return Ok(Exit::Done);
     }
-    let mut exit = Exit::Done;
+    let (mut exit, mut failed) = (Exit::Done, 0);
     for key in &wishes {
         match watch(output, rotator, one(rotator, key, &args)).await {
             Ok(rotated) => exit = exit.and(output.rotated(Some(key), &rotated)),
             // One key's failure is no reason to leave the others: each has its own rotation.
-            Err(error) if wishes.len() > 1 => {
+            Err(error) if args.key.is_none() => {
+                failed += 1;
                 output.error(&error);
                 exit = exit.and(Exit::of(&error));
             }
             Err(error) => return Err(error),
         }
+    }
+    if args.key.is_none() {
+        rotator.end_tick(wishes.len(), failed).await;
     }
     Ok(exit)
 }

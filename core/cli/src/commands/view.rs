@@ -1,5 +1,6 @@
-//! Verbs that only look: `due`, `plan`, `status`, `list`, `history`.
+//! Verbs that only look: `due`, `plan`, `status`, `list`, `history`, `metrics`.
 
+use keywheel::compliance::render_prometheus;
 use keywheel::{Result, Rotator};
 
 use crate::args::{DueArgs, HistoryArgs, PlanArgs, StatusArgs};
@@ -70,6 +71,20 @@ pub(crate) async fn list(rotator: &Rotator, output: &Output) -> Result<Exit> {
 pub(crate) async fn history(rotator: &Rotator, args: &HistoryArgs, output: &Output) -> Result<Exit> {
     let rows = rotator.history(args.key.as_ref()).await?;
     show(&rows, "the journal knows no rotation", output);
+    Ok(Exit::Done)
+}
+
+/// `keywheel metrics`.
+pub(crate) async fn metrics(rotator: &Rotator, output: &Output) -> Result<Exit> {
+    let metrics = rotator.metrics().await?;
+    if output.json {
+        for metric in &metrics {
+            output.show("metric", metric, String::new);
+        }
+    } else {
+        // The format's own line ends are all there are: a collector reads this text as it is.
+        output.show("metrics", &metrics, || render_prometheus(&metrics).trim_end().to_owned());
+    }
     Ok(Exit::Done)
 }
 
