@@ -183,7 +183,7 @@ fn an_accepted_pin_that_is_one_blocks_the_volumes_and_holds_leg_two_until_it_is_
     lab.world.others_rewrite_policy(&policy, &[MENDED]);
     let report = completed(resume(&lab, &rid));
     assert_eq!(report.verdict, Some(Verdict::Clean), "{report}");
-    assert_eq!(lab.world.keys_minted_by_us(), [successor.clone()], "no second successor");
+    assert_eq!(lab.world.keys_minted_by_us(), std::slice::from_ref(&successor), "no second successor");
     assert_eq!(lab.world.minted_by_us(&lab.key), 1);
     for block in lab.volumes.iter().chain(&lab.backups) {
         assert_eq!(lab.wrapping_key(block), Some(successor.clone()));
