@@ -9,10 +9,11 @@ use common::lab::Lab;
 use common::recorder::Recorder;
 use common::transcript;
 use jiff::SignedDuration;
-use keywheel::adapters::oci::{Catalog, Client, ClientSettings, Endpoints};
+use keywheel::adapters::oci::{Catalog, Client, ClientSettings, Endpoints, Rekeyers};
 use keywheel::memory::WorldSettings;
-use keywheel::model::CompartmentId;
-use keywheel::ports::ResourceCatalog;
+use keywheel::model::{CompartmentId, Dependent, Kind, ResourceId, StepKind, Tags};
+use keywheel::ports::{Begun, ReKeyer, ResourceCatalog, StepRequest};
+use keywheel::{Landed, Retry};
 use serde_json::json;
 
 const PATH: &str = "/20160918/policies";
@@ -79,4 +80,55 @@ async fn keywheel_lists_policies_as_the_official_sdk_does() {
     let of_place = |one: &&serde_json::Value| one["path"] == PATH && one["query"]["compartmentId"] == place.as_str();
     let asked: Vec<_> = seen.as_array().expect("requests").iter().filter(of_place).cloned().collect();
     assert_eq!(json!(asked), transcript::policies());
+}
+
+/// A successor that no statement covers yet: refused over the wire as OCI does, tried again by keywheel, taken once mended.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_a_policy_keeps_from_a_service_is_refused_and_said_so_until_the_policy_is_mended() {
+    let lab = Lab::new(WorldSettings { needs_service_grants: true, ..WorldSettings::instant() }).await;
+    let root = lab.world.tenancy_id();
+    let pinned = format!("to use keys in compartment apps where target.key.id = '{}'", lab.key);
+    let services = ["blockstorage", "oke", "objectstorage-us-ashburn-1"];
+    let policies = services.map(|service| {
+        (service, lab.world.add_policy(&root, service, &[&format!("Allow service {service} {pinned}")]))
+    });
+    let successor = lab.world.add_key(&lab.vault, &lab.compartment, "next", lab.world.now()).done();
+    let endpoints = Endpoints::production().with_override(lab.home.clone(), &lab.at_home("")).expect("loopback");
+    let config_file = Some(lab.config.config_path.clone());
+    let settings = ClientSettings { config_file, endpoints, ..ClientSettings::default() };
+    let rekeyers = Rekeyers::new(Client::from_config_file(settings).expect("a config"));
+    let dependent = |kind: Kind, id: ResourceId| Dependent {
+        id,
+        kind,
+        region: lab.home.clone(),
+        compartment: lab.compartment.clone(),
+        name: "data".to_owned(),
+        namespace: Some(lab.world.namespace()),
+        availability_domain: None,
+        tags: Tags::default(),
+    };
+    let all = [
+        (Kind::BlockVolume, lab.world.add_volume(&lab.home, &lab.compartment, "data").key(&lab.key).done()),
+        (Kind::NodePool, lab.world.add_node_pool(&lab.home, &lab.compartment, "data").key(&lab.key).done()),
+        (Kind::Bucket, lab.world.add_bucket(&lab.home, &lab.compartment, "data").key(&lab.key).done()),
+    ]
+    .map(|(kind, id)| dependent(kind, id));
+    let assign = async |dependent: &Dependent| {
+        let etag = rekeyers.observe(dependent).await.expect("it can be read").etag;
+        let (dependent, key) = (dependent.clone(), successor.clone());
+        rekeyers.begin(&StepRequest { dependent, step: StepKind::AssignKey, key, if_match: etag }).await
+    };
+    for dependent in &all {
+        let refused = assign(dependent).await.expect_err("it is pinned");
+        assert_eq!(refused.code(), Some("RelatedResourceNotAuthorizedOrNotFound"), "{refused}");
+        assert_eq!((refused.retry(), refused.landed()), (Retry::Later(None), Landed::No), "{refused}");
+        assert!(refused.to_string().contains("target.key.id"), "a person can act on it: {refused}");
+    }
+    for (service, policy) in &policies {
+        lab.world.others_rewrite_policy(policy, &[&format!("Allow service {service} to use keys in compartment apps")]);
+    }
+    for dependent in &all {
+        let begun = assign(dependent).await.expect("it is covered").value;
+        assert_eq!(matches!(begun, Begun::Working(_)), dependent.kind == Kind::NodePool, "{begun:?}");
+    }
 }

@@ -117,14 +117,21 @@ impl State {
     }
 
     fn is_below(&self, child: &CompartmentInfo, ancestor: &CompartmentId) -> bool {
-        let mut parent = child.parent.as_ref();
-        while let Some(id) = parent {
-            if id == ancestor {
-                return true;
-            }
-            parent = self.identity.compartments.get(id).and_then(|info| info.parent.as_ref());
-        }
-        false
+        child.parent.as_ref().is_some_and(|parent| self.is_within(parent, ancestor))
+    }
+
+    pub(super) fn compartment(&self, id: &CompartmentId) -> Option<&CompartmentInfo> {
+        self.identity.compartments.get(id)
+    }
+
+    /// A compartment and all that hold it, up to the root.
+    pub(super) fn upwards<'a>(&'a self, from: &'a CompartmentId) -> impl Iterator<Item = &'a CompartmentId> {
+        std::iter::successors(Some(from), |id| self.compartment(id)?.parent.as_ref())
+    }
+
+    /// Whether a compartment is another or lies below it.
+    pub(super) fn is_within(&self, compartment: &CompartmentId, ancestor: &CompartmentId) -> bool {
+        self.upwards(compartment).any(|id| id == ancestor)
     }
 }
 

@@ -10,6 +10,7 @@ mod blocks;
 mod buckets;
 mod clock;
 mod faults;
+mod grants;
 mod holders;
 mod identity;
 mod journal;

@@ -37,6 +37,10 @@ pub struct WorldSettings {
     /// Whether a volume that is given the key again that it has gets a new data key, under the current version: what
     /// Oracle's API text says, and its guide calls undefined (oci-api §0 fact 3). Otherwise only the etag changes.
     pub same_key_regenerates: bool,
+    /// Whether a service uses a key only where a policy of this World lets it: `Allow service … to use keys in …`
+    /// (oci-api §5.3, §8.2). Otherwise every service may use every key.
+    #[serde(default)]
+    pub needs_service_grants: bool,
     /// Items of a page at most.
     pub page_size: usize,
     /// Whether every listing begins with an empty page that has a next one (oci-api §1.5).
@@ -70,6 +74,7 @@ impl WorldSettings {
             work_request_memory: None,
             creation_delay: Duration::ZERO,
             same_key_regenerates: true,
+            needs_service_grants: false,
             page_size: 100,
             empty_pages: false,
             versions_per_vault: 100,

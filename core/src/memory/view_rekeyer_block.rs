@@ -8,7 +8,7 @@ use super::translate::reply;
 use super::view_rekeyer::ReKeyerView;
 use crate::error::{Error, Result};
 use crate::model::{Dependent, EvidenceScope, Grade, Kind, RekeyClass};
-use crate::ports::{Begun, KindSpec, Observation, Presence, Reply, StepKind, StepRequest};
+use crate::ports::{Begun, KindSpec, Observation, Presence, Reply, StepKind, StepRequest, unusable_key};
 
 /// What a kind of block storage can do; `None` for any other kind.
 pub(super) fn spec(kind: &Kind) -> Option<KindSpec> {
@@ -76,7 +76,7 @@ impl ReKeyerView {
                     .ok_or_else(|| Error::bug("assign_key", "a conditional step needs the etag that was observed"))?;
                 let call = self.call().if_match(etag.as_str());
                 let told = self.world.update_block_key(&call, &address_of(&step.dependent), step.key.as_str());
-                Ok(reply("assign_key", told)?.map(|_| Begun::Done))
+                Ok(reply("assign_key", told).map_err(unusable_key)?.map(|_| Begun::Done))
             }
             StepKind::Rewrap => Err(Error::refused("rewrap", "block storage has no re-wrap; assign another key")
                 .with("kind", &step.dependent.kind)),

@@ -15,6 +15,7 @@ use crate::model::{
 };
 use crate::ports::{
     Begun, KindSpec, Observation, Presence, Reply, StepKind, StepRequest, Ticket, TicketReport, TicketState,
+    unusable_key,
 };
 
 pub(super) fn spec() -> KindSpec {
@@ -88,7 +89,8 @@ impl ReKeyerView {
                     .ok_or_else(|| Error::bug("assign_key", "a conditional step needs the etag that was observed"))?;
                 let change = BucketUpdate { key: Some(step.key.to_string()), ..BucketUpdate::default() };
                 let call = self.call().if_match(etag.as_str());
-                Ok(reply("assign_key", self.world.update_bucket(&call, &address, change))?.map(|_| Begun::Done))
+                let told = self.world.update_bucket(&call, &address, change);
+                Ok(reply("assign_key", told).map_err(unusable_key)?.map(|_| Begun::Done))
             }
             StepKind::Reassign => Err(Error::refused("reassign", "a bucket is re-wrapped, not assigned its key again")),
             StepKind::Rewrap => {

@@ -10,7 +10,7 @@ use super::translate::reply;
 use super::view_rekeyer::ReKeyerView;
 use crate::error::{Error, Result};
 use crate::model::{Dependent, EvidenceScope, Grade, RekeyClass, Timestamp, to_seconds};
-use crate::ports::{Begun, KindSpec, Reply, StepKind, StepRequest, Ticket, TicketReport, TicketState};
+use crate::ports::{Begun, KindSpec, Reply, StepKind, StepRequest, Ticket, TicketReport, TicketState, unusable_key};
 
 /// What node pools can do.
 pub(super) fn spec() -> KindSpec {
@@ -54,7 +54,7 @@ impl ReKeyerView {
         }
         let change = PoolChange { key: Some(step.key.to_string()), settings: pool.settings };
         let told = self.world.update_node_pool(&self.call().if_match(etag.as_str()), &at, &change);
-        Ok(reply("update_node_pool", told)?.map(Begun::Working))
+        Ok(reply("update_node_pool", told).map_err(unusable_key)?.map(Begun::Working))
     }
 
     pub(super) fn poll_pool(&self, ticket: &Ticket, dependent: &Dependent) -> Result<Reply<TicketReport>> {

@@ -158,7 +158,8 @@ impl State {
         self.settle_bucket(&bucket, ctx.now);
         let key = self.buckets.by_id[&bucket].info.key.clone();
         let key = key.ok_or_else(|| No::invalid("the bucket has no kmsKeyId; there is nothing to re-encrypt with"))?;
-        let is_usable = self.kms.keys.get(&key).is_some_and(|key| key.state == KeyState::Enabled);
+        let is_enabled = self.kms.keys.get(&key).is_some_and(|key| key.state == KeyState::Enabled);
+        let is_usable = is_enabled && self.may_service_use(ctx.operation.service, &at.region, &key);
         let is_failing = !is_usable || ctx.struck.has(&Fault::WorkRequestFails);
         let starts = ctx.now + self.settings.work_request_wait;
         let ends = starts + self.settings.work_request_duration;

@@ -26,7 +26,9 @@ pub use metric_sink::MetricSink;
 pub use notifier::{Notice, Notifier, Severity};
 pub use pace::Pace;
 pub use random::Random;
-pub use rekeyer::{Begun, KindSpec, Observation, Presence, ReKeyer, StepRequest, Ticket, TicketReport, TicketState};
+pub use rekeyer::{
+    Begun, KindSpec, Observation, Presence, ReKeyer, StepRequest, Ticket, TicketReport, TicketState, unusable_key,
+};
 pub use reply::{Cursor, Page, Reply};
 pub use resource_catalog::{Candidate, CatalogPage, Copies, KeyHint, ResourceCatalog, ScopedRegion, Scopes, Selector};
 pub use signer::{Signer, SignerPublicKey};

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 use super::Reply;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::model::{
     Dependent, Etag, EvidenceScope, Grade, KeyId, KeyVersionId, Kind, RekeyClass, ResourceId, StepKind, Timestamp,
     WorkRequestId,
@@ -210,4 +210,38 @@ pub trait ReKeyer: Send + Sync {
 
     /// Work requests of a step for this dependent, accepted at or after `since`.
     async fn find(&self, dependent: &Dependent, since: Timestamp) -> Result<Reply<Vec<TicketReport>>>;
+}
+
+/// How OCI refuses a call for something that its body names: a key that the service may not use, or not yet.
+const UNUSABLE: &str = "RelatedResourceNotAuthorizedOrNotFound";
+
+/// A step's refusal, told as what it is if the key that it names is the reason; any other error stays as it is.
+///
+/// A key made a moment ago may be unknown elsewhere for minutes (oci-api §7.5), and the refusal is certain: so the step
+/// may be tried again. Where a policy is the reason no try helps, and a person is told what to mend.
+#[must_use]
+pub fn unusable_key(error: Error) -> Error {
+    if error.code() != Some(UNUSABLE) {
+        return error;
+    }
+    error.retry_later(None).with(
+        "remedy",
+        "let the service use the key that took over (a policy may be pinned to its predecessor by target.key.id), \
+         then resume",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::{Landed, Retry};
+
+    #[test]
+    fn only_a_refusal_for_the_keys_sake_is_tried_again_and_says_what_to_mend() {
+        let told = |code| unusable_key(Error::from_service("assign_key", 400, code, "no"));
+        let refused = told(UNUSABLE);
+        assert_eq!((refused.retry(), refused.landed()), (Retry::Later(None), Landed::No));
+        assert!(refused.to_string().contains("target.key.id"), "{refused}");
+        assert_eq!(told("InvalidParameter").retry(), Retry::Never);
+    }
 }

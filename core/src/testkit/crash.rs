@@ -84,10 +84,11 @@ impl Points {
 
     fn build(at: At, on_hit: OnHit) -> Self {
         Self {
-            at,
             lag: None,
             effects: Effects::Once,
-            records: true,
+            // No names where the point is looked for by its number: pairs are tens of thousands of runs.
+            records: !matches!(at, At::Index(_)),
+            at,
             count: AtomicUsize::new(0),
             passed: Mutex::default(),
             hit: Mutex::default(),
@@ -113,7 +114,7 @@ impl Points {
         self.count.load(Ordering::Relaxed)
     }
 
-    /// Names of all points passed, in order.
+    /// Names of all points passed, in order; none where the point to die at is looked for by its number.
     #[must_use]
     pub fn passed(&self) -> Vec<String> {
         self.passed.lock().unwrap_or_else(PoisonError::into_inner).clone()

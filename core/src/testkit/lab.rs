@@ -6,7 +6,9 @@ use std::time::Duration;
 use super::crash::Points;
 use super::executor;
 use crate::Rotator;
-use crate::memory::{BlockSeed, BucketSeed, ManualClock, MemoryJournal, SeededRandom, World, WorldSettings};
+use crate::memory::{
+    BlockSeed, BucketSeed, HolderSeed, ManualClock, MemoryJournal, SeededRandom, World, WorldSettings,
+};
 use crate::model::{CompartmentId, KeyId, KeyVersionId, Kind, Region, ResourceId, Settings, Timestamp, VaultId};
 use crate::ports::Ports;
 
@@ -41,6 +43,8 @@ pub struct Lab {
     pub volumes: Vec<ResourceId>,
     /// Backups of volumes, under the key.
     pub backups: Vec<ResourceId>,
+    /// Clusters, node pools and instance configurations that name the key.
+    pub holders: Vec<ResourceId>,
     seed: u64,
 }
 
@@ -81,6 +85,7 @@ impl Lab {
             buckets: Vec::new(),
             volumes: Vec::new(),
             backups: Vec::new(),
+            holders: Vec::new(),
             seed,
         };
         for number in 0..buckets {
@@ -130,6 +135,19 @@ impl Lab {
     /// Adds an old backup of a volume, on the key and version that the volume hangs on now.
     pub fn add_backup(&self, volume: &ResourceId, name: &str) -> ResourceId {
         self.world.add_backup(volume, name).done()
+    }
+
+    /// Adds a cluster, node pool or instance configuration that names the key. The lab must be
+    /// [`moving`](Self::moving) its kind to see it.
+    pub fn add_holder(&self, kind: &Kind, place: &str, compartment: usize, name: &str) -> ResourceId {
+        let (region, compartment) = (region(place), &self.compartments[compartment]);
+        let seed: HolderSeed<'_> = match kind {
+            Kind::Cluster => self.world.add_cluster(&region, compartment, name),
+            Kind::InstanceConfiguration => self.world.add_instance_configuration(&region, compartment, name),
+            Kind::NodePool => self.world.add_node_pool(&region, compartment, name),
+            kind => panic!("no {kind} names a key in this way"),
+        };
+        seed.key(&self.key).done()
     }
 
     /// Adds a bucket under the key.

@@ -2,8 +2,9 @@
 
 use keywheel::Rotated;
 use keywheel::memory::Caller;
-use keywheel::model::{Finding, FindingKind, Report, Risk, RotationId, Strategy, Verdict};
+use keywheel::model::{Finding, FindingKind, Outcome, Report, ResourceId, Risk, RotationId, Strategy, Verdict};
 use keywheel::testkit::Lab;
+use keywheel::testkit::crash::{At, Points};
 
 fn rotate(lab: &Lab) -> Rotated {
     lab.run(lab.rotator().rotate(&lab.key)).expect("a pause is no error")
@@ -127,4 +128,75 @@ fn a_sweep_to_the_head_goes_on_where_the_policies_name_the_head_too() {
     lab.world.others_rewrite_policy(&policy, &[&pinned(&lab), &both]);
     completed(resume(&lab, &rid));
     assert_eq!(lab.wrapping_key(&late), Some(successor));
+}
+
+/// A lab whose services ask the policies, with one for block storage that is pinned to the key.
+fn asking() -> (Lab, ResourceId) {
+    let lab = Lab::mixed(1, 2);
+    lab.world.configure(|world| world.needs_service_grants = true);
+    let root = lab.world.tenancy_id();
+    let buckets = "Allow service objectstorage-us-ashburn-1 to use keys in compartment keys";
+    lab.world.add_policy(&root, "object storage", &[buckets]);
+    let policy = lab.world.add_policy(&root, "block storage", &[&pinned(&lab)]);
+    (lab, policy)
+}
+
+const MENDED: &str = "Allow service blockstorage to use keys in compartment keys";
+
+#[test]
+fn where_services_ask_policies_the_pause_comes_before_anything_is_made_and_the_mended_policy_suffices() {
+    let (lab, policy) = asking();
+    let (rid, ..) = paused(rotate(&lab));
+    let writes = lab.world.log().into_iter().filter(|entry| entry.operation.starts_with("update_")).count();
+    assert_eq!((lab.world.keys_minted_by_us().len(), lab.world.minted_by_us(&lab.key), writes), (0, 0, 0));
+    lab.world.others_rewrite_policy(&policy, &[MENDED]);
+    assert_eq!(completed(resume(&lab, &rid)).verdict, Some(Verdict::Clean));
+    assert!(lab.volumes.iter().all(|volume| lab.wrapping_key(volume) != Some(lab.key.clone())));
+}
+
+#[test]
+fn an_accepted_pin_that_is_one_blocks_the_volumes_and_holds_leg_two_until_it_is_mended() {
+    let (mut lab, policy) = asking();
+    lab.settings.policy.accept_risks.insert(Risk::PinnedPolicies);
+    let (rid, why, do_next) = paused(rotate(&lab));
+    let blocked = |lab: &Lab| {
+        let all = lab.run(lab.rotator().dependents(&rid)).expect("a read").into_iter();
+        all.filter_map(|one| match one.outcome {
+            Some(Outcome::Blocked { why }) => Some(why),
+            _ => None,
+        })
+        .collect::<Vec<_>>()
+    };
+    assert_eq!(blocked(&lab).len(), 3, "two volumes and a backup; {why}");
+    for why in blocked(&lab) {
+        assert!(why.contains("RelatedResourceNotAuthorizedOrNotFound") && why.contains("target.key.id"), "{why}");
+        assert!(why.contains("8 tries"), "a key made a moment ago may only be unknown yet: {why}");
+    }
+    assert!(do_next.contains("resume"), "{do_next}");
+    let [successor] = lab.world.keys_minted_by_us().try_into().expect("one successor");
+    assert_eq!(lab.world.minted_by_us(&lab.key), 0, "leg 2 is held");
+
+    // Nothing was mended: a resume finds the same, and makes nothing.
+    let (again, ..) = paused(resume(&lab, &rid));
+    assert_eq!((again, lab.world.keys_minted_by_us().len(), lab.world.minted_by_us(&lab.key)), (rid.clone(), 1, 0));
+
+    lab.world.others_rewrite_policy(&policy, &[MENDED]);
+    let report = completed(resume(&lab, &rid));
+    assert_eq!(report.verdict, Some(Verdict::Clean), "{report}");
+    assert_eq!(lab.world.keys_minted_by_us(), std::slice::from_ref(&successor), "no second successor");
+    assert_eq!(lab.world.minted_by_us(&lab.key), 1);
+    for block in lab.volumes.iter().chain(&lab.backups) {
+        assert_eq!(lab.wrapping_key(block), Some(successor.clone()));
+    }
+}
+
+#[test]
+fn a_policy_that_takes_minutes_to_spread_blocks_nobody() {
+    let (mut lab, policy) = asking();
+    lab.settings.policy.accept_risks.insert(Risk::PinnedPolicies);
+    let points = Points::new(At::parse("append step_failed:after"));
+    assert!(lab.run_until_crash(&points, lab.mortal_rotator(&points, 0).rotate(&lab.key)).is_none());
+    lab.world.others_rewrite_policy(&policy, &[MENDED]);
+    let report = completed(rotate(&lab));
+    assert_eq!((report.verdict, lab.world.keys_minted_by_us().len()), (Some(Verdict::Clean), 1), "{report}");
 }

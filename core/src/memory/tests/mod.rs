@@ -5,6 +5,7 @@
 mod blocks;
 mod dependents;
 mod faults;
+mod grants;
 mod keys;
 mod search;
 

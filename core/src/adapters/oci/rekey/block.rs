@@ -19,6 +19,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Dependent, EvidenceScope, Grade, Kind, RekeyClass, Timestamp};
 use crate::ports::{
     Begun, KindSpec, Observation, Presence, ReKeyer, Reply, StepKind, StepRequest, Ticket, TicketReport, TicketState,
+    unusable_key,
 };
 
 /// A replica's key is a field of its volume's list of replicas. Whether UpdateVolume keeps a replica that the list leaves
@@ -49,7 +50,7 @@ impl BlockReKeyer {
             .ok_or_else(|| Error::bug(update.name(), "a conditional step needs the etag that was observed"))?;
         let call =
             at(update, calls, &step.dependent).if_match(etag).json(&wire::UpdateBlockKey { kms_key_id: &step.key })?;
-        Ok(self.client.send(&call).await?.reply(Begun::Done))
+        Ok(self.client.send(&call).await.map_err(unusable_key)?.reply(Begun::Done))
     }
 }
 

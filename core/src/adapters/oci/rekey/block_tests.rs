@@ -1,10 +1,10 @@
 //! What is asked of volumes and backups, what their answers mean, and how many calls it takes.
 
 use super::*;
-use crate::Landed;
 use crate::adapters::oci::Rekeyers;
 use crate::adapters::oci::loopback::{FarEnd, ashburn, not_found, ok, ok_with, refused};
 use crate::model::{CompartmentId, Etag, KeyId, ResourceId, Tags, WorkRequestId};
+use crate::{Landed, Retry};
 
 const KEY: &str = "ocid1.key.oc1.iad.v.k";
 
@@ -121,15 +121,16 @@ async fn a_refusal_is_sent_once_and_says_whether_it_landed() {
     .await;
     let rekeyers = Rekeyers::new(far.client());
     let expected = [
-        (ErrorKind::Conflict, Landed::No),
-        (ErrorKind::Conflict, Landed::No),
-        (ErrorKind::Refused, Landed::No),
-        (ErrorKind::NotFound, Landed::No),
-        (ErrorKind::Unavailable, Landed::Maybe),
+        (ErrorKind::Conflict, Landed::No, Retry::Now),
+        (ErrorKind::Conflict, Landed::No, Retry::Later(None)),
+        // The key was made a moment ago, and may only be unknown yet.
+        (ErrorKind::Refused, Landed::No, Retry::Later(None)),
+        (ErrorKind::NotFound, Landed::No, Retry::Never),
+        (ErrorKind::Unavailable, Landed::Maybe, Retry::Later(None)),
     ];
-    for (sent, (kind, landed)) in expected.into_iter().enumerate() {
+    for (sent, (kind, landed, retry)) in expected.into_iter().enumerate() {
         let error = rekeyers.begin(&assign(&Kind::BlockVolume)).await.expect_err("refused");
-        assert_eq!((error.kind(), error.landed()), (kind, landed), "{error}");
+        assert_eq!((error.kind(), error.landed(), error.retry()), (kind, landed, retry), "{error}");
         assert_eq!(far.seen().len(), sent + 1, "a change is never sent twice by itself");
     }
 }

@@ -20,6 +20,7 @@ use crate::model::{
 };
 use crate::ports::{
     Begun, KindSpec, Observation, Presence, ReKeyer, Reply, StepKind, StepRequest, Ticket, TicketReport, TicketState,
+    unusable_key,
 };
 
 /// Pages of a compartment's work requests that are looked through before tickets are asked for one by one.
@@ -54,7 +55,7 @@ impl BucketReKeyer {
         let call = Self::at(Operation::UpdateBucket, &step.dependent)?
             .if_match(etag)
             .json(&wire::UpdateBucket { kms_key_id: &step.key })?;
-        let answer = self.client.send(&call).await?;
+        let answer = self.client.send(&call).await.map_err(unusable_key)?;
         let mut reply = answer.reply(Begun::Done);
         if reply.etag.is_none() {
             let etag = answer.json::<wire::Bucket>().ok().and_then(|bucket| bucket.etag);

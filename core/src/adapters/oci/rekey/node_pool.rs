@@ -19,6 +19,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Dependent, EvidenceScope, Grade, Kind, RekeyClass, Timestamp, to_seconds};
 use crate::ports::{
     Begun, KindSpec, Observation, ReKeyer, Reply, StepKind, StepRequest, Ticket, TicketReport, TicketState,
+    unusable_key,
 };
 
 /// The one field of a pool's details that UpdateNodePool does not take back (SDK 2.189.0).
@@ -59,7 +60,7 @@ impl NodePoolReKeyer {
         let body = wire::UpdateNodePool { node_config_details: details };
         // Whoever changed the pool since it was read changed its etag too: then this is refused and nothing is lost.
         let call = at(operation, &step.dependent).if_match(etag).json(&body)?;
-        let answer = self.client.send(&call).await?;
+        let answer = self.client.send(&call).await.map_err(unusable_key)?;
         match answer.witnesses.work_request.clone() {
             Some(work_request) => Ok(answer.reply(Begun::Working(work_request))),
             None => Err(answer.unreadable("an update was accepted without a work request id").has_landed()),
