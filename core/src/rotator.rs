@@ -316,7 +316,8 @@ impl Rotator {
     async fn open(&self, request: &Request) -> Result<Opening> {
         let opening = self.engine.open(request).await;
         if opening.as_ref().is_err_and(|error| error.kind() == ErrorKind::Refused) {
-            self.look_for_deletions(&request.key).await;
+            // Boxed: it is rare, and every future above would carry its size.
+            Box::pin(self.look_for_deletions(&request.key)).await;
         }
         opening
     }
@@ -328,7 +329,8 @@ impl Rotator {
             Driven::Rest(Rest::Overtaken) => Rotated::Overtaken { rotation: rid.clone() },
             Driven::Rest(Rest::Completed) => Rotated::Completed(Box::new(self.status(rid).await?)),
             Driven::Rest(Rest::Paused(paused)) => {
-                self.look_for_deletions(&self.engine.summary(rid).await?.key).await;
+                let key = self.engine.summary(rid).await?.key;
+                Box::pin(self.look_for_deletions(&key)).await;
                 Rotated::Paused { rotation: rid.clone(), why: paused.why, do_next: paused.do_next }
             }
         })
