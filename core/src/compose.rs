@@ -19,10 +19,10 @@ use crate::adapters::sqlite::SqliteJournal;
 use crate::adapters::system::{FileSink, StderrNotifier, SystemClock, SystemRandom};
 #[cfg(feature = "webhook")]
 use crate::adapters::webhook::{Format, Webhook, WebhookSettings};
-use crate::config::{Config, CredentialKind, WebhookConfig};
+use crate::config::{Config, CredentialKind, MetricsTarget, WebhookConfig};
 #[cfg(feature = "webhook")]
 use crate::config::{HookAddress, HookFormat};
-use crate::ports::{AuditSink, KeyStore, Notifier, Ports, ReKeyer, ResourceCatalog};
+use crate::ports::{AuditSink, KeyStore, MetricSink, Notifier, Ports, ReKeyer, ResourceCatalog};
 use crate::rotator::Rotator;
 use crate::{Error, ErrorKind, Result};
 
@@ -80,15 +80,15 @@ impl Ports {
         Self::from_config_and(config, Brought::default()).await
     }
 
-    /// The same with ports of the application's own. With all three that face a tenancy and no topic to tell, no
-    /// credentials are read.
+    /// The same with ports of the application's own. With all three that face a tenancy and neither a topic nor
+    /// metrics to send, no credentials are read.
     ///
     /// # Errors
     /// As [`Rotator::from_config`].
     pub async fn from_config_and(config: &Config, brought: Brought) -> Result<Self> {
         let (key_store, catalog, rekeyer, client) = match brought.clone() {
             Brought { key_store: Some(key_store), catalog: Some(catalog), rekeyer: Some(rekeyer), .. }
-                if config.notices.topic.is_none() =>
+                if config.notices.topic.is_none() && config.metrics.is_none() =>
             {
                 (key_store, catalog, rekeyer, None)
             }
@@ -105,7 +105,7 @@ impl Ports {
             let policy = DigestPolicy { per_minute: config.notices.messages_per_minute, ..DigestPolicy::default() };
             Arc::new(Digests::of_process(notifier, Arc::new(SystemClock), policy))
         };
-        if let (Some((topic, region)), Some(client)) = (&config.notices.topic, client) {
+        if let (Some((topic, region)), Some(client)) = (&config.notices.topic, client.clone()) {
             notifiers.push(paced(Arc::new(oci::Topic::new(client, topic.clone()).in_region(region.clone()))));
         }
         if let Some(hook) = &config.notices.webhook {
@@ -118,7 +118,12 @@ impl Ports {
         if let Some(file) = &config.audit_file {
             audit.push(Arc::new(FileSink::open(file)?));
         }
-        let (clock, random, metrics) = (Arc::new(SystemClock), Arc::new(SystemRandom), Vec::new());
+        let mut metrics: Vec<Arc<dyn MetricSink>> = Vec::new();
+        if let (Some(MetricsTarget { namespace, compartment, region }), Some(client)) = (config.metrics.clone(), client)
+        {
+            metrics.push(Arc::new(oci::Monitoring::new(client, namespace, compartment, region)));
+        }
+        let (clock, random) = (Arc::new(SystemClock), Arc::new(SystemRandom));
         Ok(brought.over(Self { key_store, catalog, rekeyer, audit, notifiers, metrics, journal, clock, random, pace }))
     }
 }

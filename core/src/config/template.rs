@@ -256,6 +256,12 @@ stderr = true                 # also on standard error
 # format = \"json\"             # or \"slack\", which needs no secret
 # timeout = \"10s\"
 
+# Numbers for OCI Monitoring after each run; `keywheel metrics` prints them for Prometheus without this.
+# [metrics]
+# namespace = \"keywheel\"      # letters, digits, underscores
+# compartment = \"ocid1.compartment…\"
+# region = \"us-ashburn-1\"
+
 [audit]
 # file = \"audit.jsonl\"        # a copy of the journal's facts, one JSON line each
 ";
