@@ -8,7 +8,8 @@ use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use crate::model::{
-    Checkup, DependentReport, DueKey, KeyId, Plan, Report, Request, RotationId, RotationSummary, Settings, Timestamp,
+    Checkup, DependentReport, DueKey, KeyId, Metric, Plan, Report, Request, RotationId, RotationSummary, Settings,
+    Timestamp,
 };
 use crate::ports::Ports;
 use crate::rotator::{Rotated, Started};
@@ -116,6 +117,25 @@ impl Rotator {
     /// See [`crate::Rotator::due`].
     pub fn due(&self) -> Result<Vec<DueKey>> {
         call!(self, |rotator| rotator.due())
+    }
+
+    /// See [`crate::Rotator::metrics`].
+    pub fn metrics(&self) -> Result<Vec<Metric>> {
+        call!(self, |rotator| rotator.metrics())
+    }
+
+    /// See [`crate::Rotator::raise_alarms`].
+    pub fn raise_alarms(&self, rows: &[DueKey]) -> Result<usize> {
+        let rows = rows.to_vec();
+        call!(self, |rotator| async move { Ok(rotator.raise_alarms(&rows).await) })
+    }
+
+    /// See [`crate::Rotator::end_tick`].
+    pub fn end_tick(&self, keys: usize, failed: usize) -> Result<()> {
+        call!(self, |rotator| async move {
+            rotator.end_tick(keys, failed).await;
+            Ok(())
+        })
     }
 
     /// See [`crate::Rotator::status`].

@@ -107,8 +107,8 @@ impl Ports {
         if let Some(file) = &config.audit_file {
             audit.push(Arc::new(FileSink::open(file)?));
         }
-        let (clock, random) = (Arc::new(SystemClock), Arc::new(SystemRandom));
-        Ok(brought.over(Self { key_store, catalog, rekeyer, audit, notifiers, journal, clock, random, pace }))
+        let (clock, random, metrics) = (Arc::new(SystemClock), Arc::new(SystemRandom), Vec::new());
+        Ok(brought.over(Self { key_store, catalog, rekeyer, audit, notifiers, metrics, journal, clock, random, pace }))
     }
 }
 

@@ -3,13 +3,14 @@
 //! # Rooms
 //!
 //! `model` the nouns · `ports` the traits between engine and world · `rotation` the pure state machine ·
-//! `journal` facts as chained lines · `engine` performs and records · `memory` one deterministic cloud ·
+//! `journal` facts as chained lines · `engine` performs and records · `compliance` metrics · `memory` one deterministic cloud ·
 //! `adapters` the world as it is · `testkit` for tests, ours and yours.
 #![forbid(unsafe_code)]
 
 pub mod adapters;
 #[cfg(feature = "oci")]
 pub mod blocking;
+pub mod compliance;
 #[cfg(all(feature = "oci", feature = "sqlite"))]
 pub mod compose;
 pub mod config;

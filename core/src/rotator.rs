@@ -1,6 +1,6 @@
 //! The few calls that applications and bindings use.
 //!
-//! Paved path: `rotate`, `rotate_due`, `plan`, `due`, `status`, `list`, `history`, `doctor`. Below it, for schedulers:
+//! Paved path: `rotate`, `rotate_due`, `plan`, `due`, `status`, `list`, `history`, `metrics`, `doctor`. Below it, for schedulers:
 //! `start`, `run_for`, `pause`, `resume`, `cancel`, `recover`. Everything runs in the caller's task; dropping a
 //! future is a crash, and a crash is safe.
 
@@ -9,9 +9,10 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use crate::compliance::{self, Observed};
 use crate::engine::{Driven, Engine, Opening, ProgressStream};
 use crate::model::{
-    Checkup, DependentReport, Due, DueKey, DueState, KeyId, Plan, Report, Request, RotationId, RotationSummary,
+    Checkup, DependentReport, Due, DueKey, DueState, KeyId, Metric, Plan, Report, Request, RotationId, RotationSummary,
     Settings, StreamId, Timestamp, When,
 };
 use crate::ports::Ports;
@@ -87,7 +88,7 @@ impl Rotator {
     /// Rotates a key if it is due, sweeps one that is behind, or takes up its open rotation, and sees it through.
     pub async fn rotate(&self, key: &KeyId) -> Result<Rotated> {
         let request = Request { key: key.clone(), when: When::IfDue, actor: None };
-        match self.engine.open(&request).await? {
+        match self.open(&request).await? {
             Opening::NotDue(due) => Ok(Rotated::NotDue { next: due.next, due }),
             Opening::Open(rid) => self.run(&rid, None).await,
             Opening::Ended(rid) => Ok(Rotated::Completed(Box::new(self.status(&rid).await?))),
@@ -98,7 +99,9 @@ impl Rotator {
     /// hangs on a predecessor. A key that fails does not stop the others.
     pub async fn rotate_due(&self) -> Result<Vec<(KeyId, Result<Rotated>)>> {
         let mut results = Vec::new();
-        for row in self.due().await? {
+        let rows = self.due().await?;
+        self.raise_alarms(&rows).await;
+        for row in &rows {
             let is_owed = match &row.due.state {
                 DueState::Behind | DueState::Due | DueState::Open(_) => true,
                 DueState::Predecessor => self.engine.is_look_owed(&row.key).await?,
@@ -108,7 +111,81 @@ impl Rotator {
                 results.push((row.key.clone(), self.rotate(&row.key).await));
             }
         }
+        let failed = results.iter().filter(|(_, result)| result.is_err()).count();
+        self.engine.end_tick(results.len() as u64, failed as u64).await;
+        if !self.engine.ports().metrics.is_empty() {
+            self.send_metrics(self.read_again(rows, &results).await).await;
+        }
         Ok(results)
+    }
+
+    /// Ends a run over all keys that a program made by itself, with [`due`](Self::due) and [`rotate`](Self::rotate):
+    /// writes the heartbeat down and sends the metrics, where the config names somebody who takes them.
+    ///
+    /// [`rotate_due`](Self::rotate_due) does this itself. What fails here is said in the log and costs nothing else.
+    pub async fn end_tick(&self, keys: usize, failed: usize) {
+        self.engine.end_tick(keys as u64, failed as u64).await;
+        if self.engine.ports().metrics.is_empty() {
+            return;
+        }
+        self.send_metrics(self.engine.due_keys().await).await;
+    }
+
+    /// Rows as they are after a tick: only keys that were taken up are asked for again.
+    async fn read_again(&self, rows: Vec<DueKey>, taken_up: &[(KeyId, Result<Rotated>)]) -> Result<Vec<DueKey>> {
+        let mut fresh = Vec::with_capacity(rows.len());
+        for row in rows {
+            let is_old = taken_up.iter().any(|(key, _)| *key == row.key);
+            fresh.push(if is_old { self.engine.due_key(row.key, row.name).await? } else { row });
+        }
+        Ok(fresh)
+    }
+
+    async fn send_metrics(&self, due: Result<Vec<DueKey>>) {
+        let metrics = match due {
+            Ok(due) => self.metrics_of(&due).await,
+            Err(error) => Err(error),
+        };
+        match metrics {
+            Ok(metrics) => self.engine.send_metrics(&metrics).await,
+            Err(error) => tracing::warn!(%error, "metrics could not be read"),
+        }
+    }
+
+    /// How keys, rotations and ticks stand, as numbers; reads what [`due`](Self::due) reads.
+    ///
+    /// For Prometheus: [`render_prometheus`](crate::compliance::render_prometheus). For OpenTelemetry: each is a gauge,
+    /// its dimensions are the attributes (`core/docs/metrics.md`). For OCI Monitoring: `[metrics]` in the config.
+    pub async fn metrics(&self) -> Result<Vec<Metric>> {
+        self.metrics_of(&self.engine.due_keys().await?).await
+    }
+
+    async fn metrics_of(&self, due: &[DueKey]) -> Result<Vec<Metric>> {
+        let rotations = self.engine.newest_rotations().await?;
+        let (last_tick, rates) = (self.engine.last_tick().await?, self.engine.rates().await?);
+        let at = self.engine.ports().clock.now();
+        let observed = Observed { due, rotations: &rotations, last_tick, rates: &rates, at };
+        Ok(compliance::metrics(&observed))
+    }
+
+    /// Tells every notifier of deletions in these rows that somebody scheduled, on change only. Returns how many keys were news.
+    ///
+    /// keywheel cannot stop a deletion. [`rotate_due`](Self::rotate_due) does this itself, and a rotation that is refused or pauses
+    /// looks for one; a program that loops over [`due`](Self::due) by itself calls it. What fails here is said in the log, and the next
+    /// call tries again.
+    pub async fn raise_alarms(&self, rows: &[DueKey]) -> usize {
+        self.engine.raise_alarms(rows).await.unwrap_or_else(|error| {
+            tracing::error!(%error, "an alarm could not be raised; the next tick tries again");
+            0
+        })
+    }
+
+    /// What stopped a rotation may be a deletion.
+    async fn look_for_deletions(&self, key: &KeyId) {
+        match self.engine.due_key(key.clone(), String::new()).await {
+            Ok(row) => drop(self.raise_alarms(&[row]).await),
+            Err(error) => tracing::warn!(%error, "it could not be looked whether a deletion stopped the rotation"),
+        }
     }
 
     /// Says what a rotation would do. Reads only; nothing is written anywhere.
@@ -189,7 +266,7 @@ impl Rotator {
 
     /// Opens a rotation, or finds the open one, without driving it.
     pub async fn start(&self, request: &Request) -> Result<Started> {
-        Ok(match self.engine.open(request).await? {
+        Ok(match self.open(request).await? {
             Opening::NotDue(due) => Started::NotDue(due),
             Opening::Open(rid) => Started::Open(rid),
             Opening::Ended(rid) => Started::Ended(rid),
@@ -236,6 +313,15 @@ impl Rotator {
         self.engine.progress()
     }
 
+    async fn open(&self, request: &Request) -> Result<Opening> {
+        let opening = self.engine.open(request).await;
+        if opening.as_ref().is_err_and(|error| error.kind() == ErrorKind::Refused) {
+            // Boxed: it is rare, and every future above would carry its size.
+            Box::pin(self.look_for_deletions(&request.key)).await;
+        }
+        opening
+    }
+
     async fn run(&self, rid: &RotationId, deadline: Option<Timestamp>) -> Result<Rotated> {
         Ok(match self.engine.drive(rid, deadline).await? {
             Driven::OutOfTime => Rotated::OutOfTime { rotation: rid.clone() },
@@ -243,6 +329,8 @@ impl Rotator {
             Driven::Rest(Rest::Overtaken) => Rotated::Overtaken { rotation: rid.clone() },
             Driven::Rest(Rest::Completed) => Rotated::Completed(Box::new(self.status(rid).await?)),
             Driven::Rest(Rest::Paused(paused)) => {
+                let key = self.engine.summary(rid).await?.key;
+                Box::pin(self.look_for_deletions(&key)).await;
                 Rotated::Paused { rotation: rid.clone(), why: paused.why, do_next: paused.do_next }
             }
         })

@@ -17,6 +17,7 @@ from .types import (
     DependentReport,
     Due,
     DueKey,
+    Metric,
     Plan,
     Report,
     Request,
@@ -98,6 +99,10 @@ _READ_DUE = decoder(Due | None)
 
 def due() -> Ask[Rows[DueKey]]:
     return _ask("due", _rows(DueKey))
+
+
+def metrics() -> Ask[Rows[Metric]]:
+    return _ask("metrics", _rows(Metric))
 
 
 def plan(key: str) -> Ask[Plan]:

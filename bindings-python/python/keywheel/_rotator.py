@@ -15,7 +15,7 @@ from ._keywheel import Door
 from ._signers import principal
 from .ports import AuditSink, KeyStore, Notifier, ReKeyer, ResourceCatalog
 from .rows import RecoveredRotation, RotatedKey, Rows, Started
-from .types import Checkup, DependentReport, DueKey, Plan, Progress, Report, Rotated, RotationSummary
+from .types import Checkup, DependentReport, DueKey, Metric, Plan, Progress, Report, Rotated, RotationSummary
 
 T = TypeVar("T")
 Listener = Callable[[Progress], object]
@@ -92,6 +92,10 @@ class Rotator:
     def due(self) -> Rows[DueKey]:
         """Returns what is owed to each key, and why."""
         return self._do(_calls.due())
+
+    def metrics(self) -> Rows[Metric]:
+        """Returns how keys, rotations and ticks stand, as numbers; each is a gauge with dimensions."""
+        return self._do(_calls.metrics())
 
     def plan(self, key: str) -> Plan:
         """Returns what a rotation of this key would do; made by reads alone."""

@@ -32,6 +32,8 @@ __all__ = [
     "Coverage",
     "CoverageState",
     "Cursor",
+    "Deletion",
+    "DeletionOf",
     "Dependent",
     "DependentReport",
     "Due",
@@ -64,6 +66,8 @@ __all__ = [
     "LastHeldEntry",
     "LineHash",
     "Margins",
+    "Metric",
+    "MetricUnit",
     "NamespaceName",
     "Notice",
     "Observation",
@@ -170,6 +174,17 @@ class CoverageState(StrEnum):
     """It could not be reached now."""
     UNSUPPORTED = "unsupported"
     """No adapter lists this kind."""
+
+
+class DeletionOf(StrEnum):
+    """What is to be deleted."""
+
+    KEY = "key"
+    """A key with all its versions."""
+    KEY_VERSION = "key_version"
+    """One version."""
+    VAULT = "vault"
+    """A vault with all its keys."""
 
 
 class DueState(StrEnum):
@@ -342,6 +357,19 @@ class LastHeld(StrEnum):
     """No entry of this stream."""
 
 
+class MetricUnit(StrEnum):
+    """What a metric's value counts."""
+
+    COUNT = "count"
+    """Things."""
+    DAYS = "days"
+    """Days of 24 hours, with fractions."""
+    PER_MINUTE = "per_minute"
+    """Requests per minute."""
+    SECONDS = "seconds"
+    """Seconds; of an instant, since 1970."""
+
+
 class Origin(StrEnum):
     """Who made the material of a version."""
 
@@ -469,8 +497,14 @@ class VaultState(StrEnum):
 
     ACTIVE = "ACTIVE"
     """In use."""
+    CANCELLING_DELETION = "CANCELLING_DELETION"
+    """Its deletion is being cancelled."""
+    DELETING = "DELETING"
+    """It is being deleted."""
     PENDING_DELETION = "PENDING_DELETION"
     """Scheduled for deletion: its keys are unusable already."""
+    SCHEDULING_DELETION = "SCHEDULING_DELETION"
+    """Its deletion is being scheduled."""
     UNKNOWN = "UNKNOWN"
     """Any other state; not one to act in."""
 
@@ -641,6 +675,24 @@ class Coverage(Data):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Deletion(Data):
+    """A deletion that is scheduled, or has happened."""
+
+    of: DeletionOf
+    """Of what."""
+    id: str
+    """Its OCID."""
+    at: datetime | None = None
+    """When the material is gone for good, where OCI says it. It is unusable already (oci-api §2.3)."""
+    holders_max: int | None = None
+    """Dependents that this journal does not know to be off it, at most; `None`: it knows of no rotation that tells."""
+    is_current: bool = field(default_factory=lambda: bool())
+    """It concerns what new data is wrapped by: the key's current version is among it."""
+    is_done: bool = field(default_factory=lambda: bool())
+    """It has happened: nothing can be cancelled any more."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Dependent(Data):
     """A resource that may be wrapped by a key, addressed well enough to read and move it."""
 
@@ -700,8 +752,16 @@ class DueKey(Data):
     """How long a version of it may protect new data."""
     current_version: KeyVersionId | None = None
     """Its current version, where it could be read."""
+    deletions: list[Deletion] = field(default_factory=list)
+    """Deletions of its vault, of itself or of its versions that somebody scheduled, as far as they could be read."""
+    protection: ProtectionMode | None = None
+    """Where its material is processed: each mode has a limit of versions of its own."""
+    vault: VaultId | None = None
+    """Its vault, where it could be read."""
     vault_full_on: datetime | None = None
     """When its vault will be full, at the pace of the last cryptoperiod."""
+    versions_left: int | None = None
+    """Versions that its vault can still take, by `limits.versions_per_vault`, reserved ones taken off."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -960,6 +1020,22 @@ class Margins(Data):
     """How long after a first 404 a second one, with a full List of the place, means that a resource is gone (R10;
     undocumented: permissions take minutes to spread, oci-api §7.2).
     """
+
+
+@dataclass(frozen=True, kw_only=True)
+class Metric(Data):
+    """One number of one moment. Every metric is a gauge: it says how things stand, not what was added."""
+
+    name: str
+    """Its name: small letters, digits and underscores, beginning with a letter."""
+    unit: MetricUnit
+    """What the value counts."""
+    dimensions: dict[str, str]
+    """What it is about. No value is empty, longer than 256 characters, or holds a control character."""
+    value: float
+    """The number; never NaN, never infinite."""
+    at: datetime
+    """When it was so, by the local clock."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -1278,6 +1354,8 @@ class Vault(Data):
     """When it was created."""
     is_primary: bool | None = None
     """`false` for a replica: it refuses every management call (oci-api §2.4). `None`: not said."""
+    time_of_deletion: datetime | None = None
+    """When it will be deleted, if that is scheduled."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -35,6 +35,7 @@ pub const METHODS: &[&str] = &[
     "facts",
     "history",
     "list",
+    "metrics",
     "pause",
     "plan",
     "recover",
@@ -284,6 +285,10 @@ impl Door {
             "list" => {
                 let Nothing {} = read(method, arguments)?;
                 write(method, &rotator.list().await?)
+            }
+            "metrics" => {
+                let Nothing {} = read(method, arguments)?;
+                write(method, &rotator.metrics().await?)
             }
             "pause" => {
                 let Pause { rotation, why } = read(method, arguments)?;

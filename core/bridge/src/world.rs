@@ -249,6 +249,7 @@ impl World {
             rekeyer: self.rekeyer(),
             audit: Vec::new(),
             notifiers: Vec::new(),
+            metrics: Vec::new(),
             journal: Arc::clone(&self.journal) as _,
             clock: Arc::new(self.clock.clone()),
             random: Arc::new(SeededRandom::new(self.settings.seed + 1 + nth)),

@@ -49,6 +49,8 @@ pub(crate) enum Command {
     List,
     /// List all rotations, of one key or of all.
     History(HistoryArgs),
+    /// Say how things stand in numbers, as Prometheus's text format (or JSON lines).
+    Metrics,
     /// Let an open rotation rest until somebody resumes it.
     Pause(PauseArgs),
     /// Go on with a rotation that was paused, killed or left.
@@ -97,7 +99,7 @@ pub(crate) struct InitArgs {
 /// `due`.
 #[derive(Debug, Args)]
 pub(crate) struct DueArgs {
-    /// Exit with 5 if something is due, behind or open.
+    /// Exit with 5 if something is due, behind or open, with 9 if somebody scheduled a deletion.
     #[arg(long)]
     pub(crate) exit_code: bool,
 }

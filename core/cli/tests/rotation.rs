@@ -50,6 +50,22 @@ async fn a_rotation_in_json_is_lines_with_a_report_at_the_end() {
     assert_eq!(history.len(), 1);
     assert_eq!(history[0]["rotation"], id);
 
+    let scraped = rig.run(&["metrics"]).await;
+    assert_eq!(scraped.status.code(), Some(0), "{}", said(&scraped));
+    let scraped = String::from_utf8(scraped.stdout).expect("output is UTF-8");
+    for part in [
+        "# TYPE keywheel_last_tick_timestamp_seconds gauge\nkeywheel_last_tick_timestamp_seconds 1",
+        "keywheel_keys{state=\"waiting\"} 1\n",
+        "keywheel_tick_keys 1\n",
+        &format!("outcome=\"rekeyed\"}} {BUCKETS}\n"),
+    ] {
+        assert!(scraped.contains(part), "{part:?} in {scraped}");
+    }
+    assert!(scraped.ends_with('\n') && !scraped.ends_with("\n\n"));
+    let metrics = json_lines(&rig.run(&["metrics", "--json"]).await);
+    assert_eq!(of_type(&metrics, "metric").len(), metrics.len());
+    assert_eq!(metrics.len(), scraped.lines().filter(|line| !line.starts_with('#')).count());
+
     let audit = std::fs::read_to_string(rig.folder.0.join("audit.jsonl")).expect("the copy of the trail");
     assert!(audit.lines().all(|line| serde_json::from_str::<Value>(line).is_ok()));
     assert!(audit.contains("time_created"), "the mint is in it");
@@ -61,6 +77,36 @@ async fn a_rotation_in_json_is_lines_with_a_report_at_the_end() {
     let young = rig.run(&["rotate", rig.tenancy.key.as_str(), "--yes", "--now"]).await;
     assert_eq!(young.status.code(), Some(6), "{}", said(&young));
     assert!(said(&young).contains("R2"), "{}", said(&young));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_scheduled_deletion_is_told_once_by_rotate_and_shown_every_time_by_due() {
+    let rig = Rig::start().await;
+    let rotated = rig.run(&["rotate", "--yes"]).await;
+    assert_eq!(rotated.status.code(), Some(0), "{}", said(&rotated));
+    let (world, key) = (&rig.tenancy.world, &rig.tenancy.key);
+    world.others_schedule_deletion(key, &rig.superseded);
+    for _ in 0..2 {
+        let due = rig.run(&["due", "--exit-code"]).await;
+        assert_eq!(due.status.code(), Some(9), "{}", said(&due));
+        assert!(
+            said(&due).contains("cancel-deletion") && said(&due).contains(rig.superseded.as_str()),
+            "{}",
+            said(&due)
+        );
+    }
+    let told = said(&rig.run(&["rotate", "--yes"]).await);
+    assert!(told.contains("somebody scheduled the deletion of key material (1)"), "{told}");
+    let again = said(&rig.run(&["rotate", "--yes"]).await);
+    assert!(!again.contains("scheduled the deletion"), "{again}");
+    let metrics = said(&rig.run(&["metrics"]).await);
+    assert!(metrics.contains("keywheel_deletions_pending{of=\"key_version\"} 1\n"), "{metrics}");
+
+    world.others_cancel_deletion(key, &rig.superseded);
+    world.others_set_vault_state(&rig.tenancy.vault, keywheel::model::VaultState::PendingDeletion);
+    let due = json_lines(&rig.run(&["due", "--json"]).await);
+    assert_eq!(due[0]["deletions"][0]["of"], "vault", "{due:?}");
+    assert!(due[0]["deletions"][0]["at"].is_string(), "{due:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

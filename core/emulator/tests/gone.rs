@@ -40,6 +40,7 @@ async fn rotate(lab: &Lab, act: impl Fn(&World) + Send + 'static) -> (Report, BT
         rekeyer: Arc::new(Rekeyers::new(client)),
         audit: Vec::new(),
         notifiers: Vec::new(),
+        metrics: Vec::new(),
         journal,
         clock: Arc::new(SystemClock),
         random: Arc::new(SystemRandom),

@@ -44,6 +44,7 @@ async fn far() -> Far {
         rekeyer: Arc::new(Rekeyers::new(client)),
         audit: Vec::new(),
         notifiers: Vec::new(),
+        metrics: Vec::new(),
         journal: MemoryJournal::new(),
         clock: Arc::new(SystemClock),
         random: Arc::new(SystemRandom),

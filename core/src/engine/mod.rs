@@ -4,6 +4,7 @@
 //! everything runs in the caller's task, so dropping the future is a crash, and a crash is safe.
 
 mod absence;
+mod alarm;
 mod announce;
 mod audit;
 mod backoff;
@@ -26,6 +27,7 @@ mod progress;
 mod report;
 mod restored;
 mod server_time;
+mod tick;
 mod view;
 mod walk;
 
@@ -36,6 +38,7 @@ use async_broadcast::{InactiveReceiver, Sender};
 pub use drive::Driven;
 pub use open::Opening;
 pub use progress::{Progress, ProgressStream};
+pub use tick::TICK_KEPT_EVERY;
 pub use view::Walked;
 
 use crate::model::{RunnerId, Settings};

@@ -148,35 +148,45 @@ impl Engine {
     pub async fn due_keys(&self) -> Result<Vec<DueKey>> {
         let mut rows = Vec::new();
         for (key, name) in self.keys_in_scope().await? {
-            rows.push(match self.due_unhurried(&key).await {
-                Ok((due, seen, _)) => {
-                    let vault_full_on = self.vault_full_on(&seen, 1);
-                    let current = seen.versions.iter().find(|version| version.id == seen.key.current_version);
-                    let now = self.ports.clock.now();
-                    let age = current.map(|current| now.duration_since(current.time_created).unsigned_abs());
-                    let cryptoperiod = Some(self.settings.policy.cryptoperiod);
-                    let Key { id, name, current_version, .. } = seen.key;
-                    DueKey {
-                        key: id,
-                        name,
-                        current_version: Some(current_version),
-                        age,
-                        cryptoperiod,
-                        due,
-                        vault_full_on,
-                    }
-                }
-                Err(error) if matches!(error.kind(), ErrorKind::Corrupt | ErrorKind::Fork | ErrorKind::Bug) => {
-                    return Err(error);
-                }
-                Err(error) => {
-                    let due = Due { state: DueState::Blocked, next: None, why: error.to_string() };
-                    let (age, cryptoperiod) = (None, None);
-                    DueKey { key, name, current_version: None, age, cryptoperiod, due, vault_full_on: None }
-                }
-            });
+            rows.push(self.due_key(key, name).await?);
         }
         Ok(rows)
+    }
+
+    /// The row of one key; `name` is what it is called if it cannot be read.
+    pub async fn due_key(&self, key: KeyId, name: String) -> Result<DueKey> {
+        let (due, seen, _) = match self.due_unhurried(&key).await {
+            Ok(read) => read,
+            Err(error) if matches!(error.kind(), ErrorKind::Corrupt | ErrorKind::Fork | ErrorKind::Bug) => {
+                return Err(error);
+            }
+            Err(error) => {
+                let due = Due { state: DueState::Blocked, next: None, why: error.to_string() };
+                let deletions = self.deletion_of_vault_of(&key).await?;
+                return Ok(DueKey { deletions, ..DueKey::unread(key, name, due) });
+            }
+        };
+        let found = rotation::deletion::deletions(&seen.key, &seen.vault, &seen.versions);
+        let deletions = self.with_holders(&key, found).await?;
+        let vault_full_on = self.vault_full_on(&seen, 1);
+        let versions_left = Some(self.versions_left(&seen));
+        let current = seen.versions.iter().find(|version| version.id == seen.key.current_version);
+        let now = self.ports.clock.now();
+        let age = current.map(|current| now.duration_since(current.time_created).unsigned_abs());
+        let Key { id, name, vault, protection, current_version, .. } = seen.key;
+        Ok(DueKey {
+            key: id,
+            name,
+            vault: Some(vault),
+            protection: Some(protection),
+            versions_left,
+            current_version: Some(current_version),
+            age,
+            cryptoperiod: Some(self.settings.policy.cryptoperiod),
+            due,
+            vault_full_on,
+            deletions,
+        })
     }
 
     /// What a rotation would do. Reads only; appends nothing.
@@ -242,6 +252,11 @@ impl Engine {
             quiet_period: self.settings.margins.quiet_period(),
             is_shortened: self.settings.margins.is_shortened(),
         })
+    }
+
+    fn versions_left(&self, seen: &rotation::Seen) -> u32 {
+        let taken = held(seen).saturating_add(seen.ledger.reserved());
+        self.settings.budgets.versions_per_vault.saturating_sub(taken)
     }
 
     fn vault_full_on(&self, seen: &rotation::Seen, next: u32) -> Option<Timestamp> {

@@ -4,6 +4,7 @@
 //! and is trusted after that. Behaviour beyond reading oneself belongs elsewhere.
 
 mod classes;
+mod deletion;
 mod doctor;
 mod finding;
 mod iam;
@@ -11,6 +12,7 @@ mod ids;
 mod key;
 mod kind_report;
 mod line;
+mod metric;
 mod plan;
 mod policy;
 mod rate;
@@ -21,6 +23,7 @@ mod resource;
 mod time;
 
 pub use classes::NAMED_KINDS;
+pub use deletion::{Deletion, DeletionOf};
 pub use doctor::{
     ASSUMPTIONS, Check, CheckVerdict, Checkup, Forecast, Section, Source, Standing, THROW_AWAY_TAG, THROW_AWAY_VALUE,
 };
@@ -36,6 +39,7 @@ pub use key::{
 };
 pub use kind_report::{ExceptionReport, KindReport, Shown};
 pub use line::{Head, LineHash, SealedLine, StreamId};
+pub use metric::{Metric, MetricUnit, Tick};
 pub use plan::Plan;
 pub use policy::{
     Ambiguity, Budgets, HistoryPolicy, Margins, Policy, Risk, Scope, Settings, StrategyPolicy, TagName, TagSelector,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Actor, KeyId, KeyVersionId, RotationId, Timestamp};
+use super::{Actor, Deletion, KeyId, KeyVersionId, ProtectionMode, RotationId, Timestamp, VaultId};
 
 /// A wish to rotate one key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -90,6 +90,10 @@ pub enum DueState {
 }
 
 impl DueState {
+    /// The words of all of them, in order.
+    pub const WORDS: &[&str] =
+        &["auto_rotated", "behind", "blocked", "due", "manual", "open", "predecessor", "replica", "waiting"];
+
     /// The glossary's word for it.
     #[must_use]
     pub fn word(&self) -> &'static str {
@@ -121,6 +125,15 @@ pub struct DueKey {
     pub key: KeyId,
     /// Its display name, foreign text.
     pub name: String,
+    /// Its vault, where it could be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vault: Option<VaultId>,
+    /// Where its material is processed: each mode has a limit of versions of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub protection: Option<ProtectionMode>,
+    /// Versions that its vault can still take, by `limits.versions_per_vault`, reserved ones taken off.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub versions_left: Option<u32>,
     /// Its current version, where it could be read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub current_version: Option<KeyVersionId>,
@@ -135,4 +148,49 @@ pub struct DueKey {
     /// When its vault will be full, at the pace of the last cryptoperiod.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub vault_full_on: Option<Timestamp>,
+    /// Deletions of its vault, of itself or of its versions that somebody scheduled, as far as they could be read.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub deletions: Vec<Deletion>,
+}
+
+impl DueKey {
+    /// A row of a key that could not be read.
+    #[must_use]
+    pub fn unread(key: KeyId, name: String, due: Due) -> Self {
+        Self {
+            key,
+            name,
+            vault: None,
+            protection: None,
+            versions_left: None,
+            current_version: None,
+            age: None,
+            cryptoperiod: None,
+            due,
+            vault_full_on: None,
+            deletions: Vec::new(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_state_has_its_word_in_the_list() {
+        let rid = RotationId::parse("aaaaaaaaaaaaaaaa").expect("an id");
+        let all = [
+            DueState::AutoRotated,
+            DueState::Behind,
+            DueState::Blocked,
+            DueState::Due,
+            DueState::Manual,
+            DueState::Open(rid),
+            DueState::Predecessor,
+            DueState::Replica,
+            DueState::Waiting,
+        ];
+        assert_eq!(all.map(|state| state.word()).as_slice(), DueState::WORDS);
+    }
 }

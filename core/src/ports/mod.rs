@@ -7,6 +7,7 @@ mod audit_sink;
 mod clock;
 mod journal;
 mod key_store;
+mod metric_sink;
 mod notifier;
 mod pace;
 mod random;
@@ -21,6 +22,7 @@ pub use audit_sink::{AuditEntry, AuditSink, LastHeld};
 pub use clock::Clock;
 pub use journal::{Append, Claim, Fence, Journal, JournalExt};
 pub use key_store::{KeyMint, KeyStore, KeyStoreExt, KeyStorePromises, VersionMint};
+pub use metric_sink::MetricSink;
 pub use notifier::{Notice, Notifier, Severity};
 pub use pace::Pace;
 pub use random::Random;
@@ -41,6 +43,7 @@ pub mod doubles {
     pub use super::clock::MockClock;
     pub use super::journal::MockJournal;
     pub use super::key_store::MockKeyStore;
+    pub use super::metric_sink::MockMetricSink;
     pub use super::notifier::MockNotifier;
     pub use super::random::MockRandom;
     pub use super::rekeyer::MockReKeyer;
@@ -57,6 +60,7 @@ pub struct Ports {
     pub rekeyer: Arc<dyn ReKeyer>,
     pub audit: Vec<Arc<dyn AuditSink>>,
     pub notifiers: Vec<Arc<dyn Notifier>>,
+    pub metrics: Vec<Arc<dyn MetricSink>>,
     pub journal: Arc<dyn Journal>,
     pub clock: Arc<dyn Clock>,
     pub random: Arc<dyn Random>,
@@ -68,6 +72,13 @@ impl Ports {
     #[must_use]
     pub fn notifier(mut self, notifier: Arc<dyn Notifier>) -> Self {
         self.notifiers.push(notifier);
+        self
+    }
+
+    /// Adds somebody else's sink of metrics.
+    #[must_use]
+    pub fn metric_sink(mut self, sink: Arc<dyn MetricSink>) -> Self {
+        self.metrics.push(sink);
         self
     }
 

@@ -1,10 +1,11 @@
-//! Bookkeeping beside rotations, stream `meta`: how far each audit sink has been fed, and how fast services may be asked.
+//! Bookkeeping beside rotations, stream `meta`: how far each audit sink has been fed, how fast services may be asked, and
+//! when the last run over all keys ended.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{LearnedRate, Region, StreamId};
+use crate::model::{LearnedRate, Region, StreamId, Tick};
 
 /// A fact of the meta stream.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,6 +34,8 @@ pub enum MetaFact {
         /// The first line it has not.
         next_seq: u64,
     },
+    /// A run over all keys ended.
+    Ticked(Tick),
 }
 
 /// Cursors by sink and stream, and rates by service and region.
@@ -41,6 +44,7 @@ pub struct Cursors {
     next: BTreeMap<(String, StreamId), u64>,
     forks: BTreeMap<(String, StreamId), Forked>,
     rates: BTreeMap<(String, Region), u32>,
+    last_tick: Option<Tick>,
 }
 
 /// Where a sink's history of a stream parts from the journal's.
@@ -65,7 +69,14 @@ impl Cursors {
             MetaFact::SinkForked { sink, stream, seq, why } => {
                 self.forks.insert((sink.clone(), stream.clone()), Forked { seq: *seq, why: why.clone() });
             }
+            MetaFact::Ticked(tick) => self.last_tick = Some(*tick),
         }
+    }
+
+    /// The last run over all keys that was written down.
+    #[must_use]
+    pub fn last_tick(&self) -> Option<Tick> {
+        self.last_tick
     }
 
     /// What was learned about services, newest.

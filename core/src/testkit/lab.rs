@@ -165,6 +165,7 @@ impl Lab {
             rekeyer: self.world.rekeyer_of(&self.kinds),
             audit: Vec::new(),
             notifiers: Vec::new(),
+            metrics: Vec::new(),
             journal: Arc::clone(&self.journal) as _,
             clock: Arc::new(self.clock.clone()),
             random: Arc::new(SeededRandom::new(self.seed + 1)),

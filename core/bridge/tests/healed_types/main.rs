@@ -8,7 +8,7 @@ mod python;
 use std::path::{Path, PathBuf};
 
 use keywheel::model::{
-    Checkup, DependentReport, Due, DueKey, Margins, Plan, Report, Request, RotationSummary, Vault, VaultUsage,
+    Checkup, DependentReport, Due, DueKey, Margins, Metric, Plan, Report, Request, RotationSummary, Vault, VaultUsage,
 };
 use keywheel::ports::{
     AuditEntry, Begun, CatalogPage, KeyMint, KeyStorePromises, KindSpec, LastHeld, Notice, Observation, Scopes,
@@ -37,6 +37,7 @@ fn schema() -> Value {
         KindSpec,
         LastHeld,
         Margins,
+        Metric,
         Notice,
         Observation,
         Plan,

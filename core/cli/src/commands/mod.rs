@@ -28,6 +28,7 @@ pub(crate) async fn run(cli: Cli, output: &Output) -> Result<Exit> {
         Command::Status(args) => view::status(&open(config).await?, &args, output).await,
         Command::List => view::list(&open(config).await?, output).await,
         Command::History(args) => view::history(&open(config).await?, &args, output).await,
+        Command::Metrics => view::metrics(&open(config).await?, output).await,
         Command::Pause(args) => steer::pause(&open(config).await?, &args, output).await,
         Command::Resume(args) => rotate::resume(&open(config).await?, &args, output).await,
         Command::Cancel(args) => steer::cancel(&open(config).await?, &args, output).await,

@@ -37,9 +37,12 @@ pub(crate) async fn rotate(rotator: &Rotator, args: RotateArgs, output: &Output)
     let wishes = match args.key.clone() {
         Some(key) => vec![key],
         None => {
-            let keys = owed(rotator).await?;
+            let mut keys = rotator.due().await?;
+            rotator.raise_alarms(&keys).await;
+            keys.retain(|key| tables::is_owed(&key.due.state));
             if keys.is_empty() {
                 output.show("nothing_due", &serde_json::json!({}), || "nothing is due".to_owned());
+                rotator.end_tick(0, 0).await;
                 return Ok(Exit::Done);
             }
             for key in keys.iter().filter(|_| !output.json) {
@@ -52,17 +55,21 @@ pub(crate) async fn rotate(rotator: &Rotator, args: RotateArgs, output: &Output)
         output.say("nothing was changed");
         return Ok(Exit::Done);
     }
-    let mut exit = Exit::Done;
+    let (mut exit, mut failed) = (Exit::Done, 0);
     for key in &wishes {
         match watch(output, rotator, one(rotator, key, &args)).await {
             Ok(rotated) => exit = exit.and(output.rotated(Some(key), &rotated)),
             // One key's failure is no reason to leave the others: each has its own rotation.
-            Err(error) if wishes.len() > 1 => {
+            Err(error) if args.key.is_none() => {
+                failed += 1;
                 output.error(&error);
                 exit = exit.and(Exit::of(&error));
             }
             Err(error) => return Err(error),
         }
+    }
+    if args.key.is_none() {
+        rotator.end_tick(wishes.len(), failed).await;
     }
     Ok(exit)
 }

@@ -1,10 +1,12 @@
-//! Verbs that only look: `due`, `plan`, `status`, `list`, `history`.
+//! Verbs that only look: `due`, `plan`, `status`, `list`, `history`, `metrics`.
 
+use keywheel::compliance::render_prometheus;
 use keywheel::{Result, Rotator};
 
 use crate::args::{DueArgs, HistoryArgs, PlanArgs, StatusArgs};
 use crate::exit::Exit;
-use crate::render::{Output, tables};
+use crate::render::escape::Foreign;
+use crate::render::{Colour, Output, tables};
 
 /// `keywheel due`.
 pub(crate) async fn due(rotator: &Rotator, args: &DueArgs, output: &Output) -> Result<Exit> {
@@ -20,7 +22,18 @@ pub(crate) async fn due(rotator: &Rotator, args: &DueArgs, output: &Output) -> R
     if owed == 0 {
         output.say("nothing is due");
     }
-    Ok(if args.exit_code && owed > 0 { Exit::SomethingDue } else { Exit::Done })
+    for key in &keys {
+        for deletion in key.deletions.iter().filter(|deletion| !deletion.is_done) {
+            let said = format!("{}: {deletion}. {}", Foreign(&key.name), deletion.remedy());
+            output.say(&output.paint(Colour::Red, &said));
+        }
+    }
+    let is_scheduled = keys.iter().flat_map(|key| &key.deletions).any(|deletion| !deletion.is_done);
+    Ok(match (args.exit_code, is_scheduled) {
+        (true, true) => Exit::DeletionPending,
+        (true, false) if owed > 0 => Exit::SomethingDue,
+        _ => Exit::Done,
+    })
 }
 
 /// `keywheel plan`.
@@ -70,6 +83,20 @@ pub(crate) async fn list(rotator: &Rotator, output: &Output) -> Result<Exit> {
 pub(crate) async fn history(rotator: &Rotator, args: &HistoryArgs, output: &Output) -> Result<Exit> {
     let rows = rotator.history(args.key.as_ref()).await?;
     show(&rows, "the journal knows no rotation", output);
+    Ok(Exit::Done)
+}
+
+/// `keywheel metrics`.
+pub(crate) async fn metrics(rotator: &Rotator, output: &Output) -> Result<Exit> {
+    let metrics = rotator.metrics().await?;
+    if output.json {
+        for metric in &metrics {
+            output.show("metric", metric, String::new);
+        }
+    } else {
+        // The format's own line ends are all there are: a collector reads this text as it is.
+        output.show("metrics", &metrics, || render_prometheus(&metrics).trim_end().to_owned());
+    }
     Ok(Exit::Done)
 }
 

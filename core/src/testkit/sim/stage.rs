@@ -181,6 +181,7 @@ impl Stage {
             rekeyer: self.world.rekeyer_of(&self.kinds()),
             audit: self.sinks.clone(),
             notifiers: Vec::new(),
+            metrics: Vec::new(),
             journal: Arc::clone(&self.journal) as _,
             clock,
             random: Arc::new(SeededRandom::new(self.scenario.seed.wrapping_mul(31).wrapping_add(chance))),
