@@ -171,7 +171,8 @@ impl Digests {
             if !notices.is_empty() && bytes + more > self.policy.bytes_max {
                 break;
             }
-            (numbers.push(*number), notices.push(&one.notice));
+            numbers.push(*number);
+            notices.push(&one.notice);
             bytes += more;
             text.push_str(&block);
         }
