@@ -118,6 +118,9 @@ pub(super) fn part(
     Ok((found, next))
 }
 
+/// OCID and name of something that is backed up.
+type Asset = (ResourceId, String);
+
 /// What one kind of listing shows: OCID and name of each, without what is gone.
 fn assets(
     world: &World,
@@ -126,7 +129,7 @@ fn assets(
     compartment: &CompartmentId,
     at: usize,
     query: &PageQuery,
-) -> Result<(Vec<(ResourceId, String)>, Option<String>), Refusal> {
+) -> Result<(Vec<Asset>, Option<String>), Refusal> {
     let kind = match BACKED_UP[at] {
         "volume" => Kind::BlockVolume,
         "boot_volume" => Kind::BootVolume,

@@ -8,6 +8,7 @@ mod apply;
 mod classes;
 mod conclude;
 mod decide;
+pub mod deletion;
 pub mod doctor;
 mod due;
 mod effect;

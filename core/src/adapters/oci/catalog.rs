@@ -216,7 +216,7 @@ impl Catalog {
         };
         // Once they are read, they are read in every compartment.
         let next = match Step::after(pass.selector, place) {
-            Some(Step::List { kind, compartment, .. }) if kind == Kind::BackupPolicyAssignment => {
+            Some(Step::List { kind: Kind::BackupPolicyAssignment, compartment, .. }) => {
                 Some(step(&compartment, backup_policies::first_page(), false))
             }
             other => other.map(|step| step.cursor()),
