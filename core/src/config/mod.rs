@@ -3,6 +3,7 @@
 //! Nothing here touches the network or the journal. What is wrong is said with path, value and
 //! remedy; a value that might be a secret is never repeated.
 
+mod audit;
 mod credentials;
 mod duration;
 mod metrics;
@@ -17,6 +18,7 @@ mod tests;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+pub use audit::{Audit, AuditBucketConfig, AuditLogConfig};
 pub use credentials::{CredentialKind, WorkloadAccess};
 pub use duration::{parse_duration, show_duration};
 pub use metrics::MetricsTarget;
@@ -44,8 +46,8 @@ pub struct Config {
     pub notices: Notices,
     /// Where OCI Monitoring keeps metrics, if it is to.
     pub metrics: Option<MetricsTarget>,
-    /// A file that the audit trail is copied to.
-    pub audit_file: Option<PathBuf>,
+    /// Where the audit trail is copied to.
+    pub audit: Audit,
     /// Regions whose endpoints are a rehearsal's, on literal loopback.
     pub endpoints: BTreeMap<Region, String>,
 }

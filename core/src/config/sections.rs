@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use toml::de::DeTable;
 
+use super::audit::audit;
 use super::credentials::credentials;
 use super::duration::show_duration;
 use super::metrics::metrics;
@@ -66,11 +67,11 @@ pub(super) fn read(text: &str, path: &Path, home: Option<&Path>, found: &mut Fou
     let margins = margins(root.table("margins", found), is_test, found);
     let notices = notices(root.table("notices", found), &paths, found);
     let metrics = metrics(root.table("metrics", found), found);
-    let audit_file = audit(root.table("audit", found), &paths, found);
+    let audit = audit(root.table("audit", found), &paths, found);
     root.finish(found);
 
     let settings = Settings { policy, scope, tag, margins, budgets, is_test };
-    Some(Config { path: path.to_owned(), oci, credentials, journal, settings, notices, metrics, audit_file, endpoints })
+    Some(Config { path: path.to_owned(), oci, credentials, journal, settings, notices, metrics, audit, endpoints })
 }
 
 pub(super) struct Paths<'a> {
@@ -393,10 +394,4 @@ fn margins(mut table: Table<'_>, is_test: bool, found: &mut Found) -> Margins {
     }
     table.finish(found);
     margins
-}
-
-fn audit(mut table: Table<'_>, paths: &Paths<'_>, found: &mut Found) -> Option<PathBuf> {
-    let file = paths.read(&mut table, "file", found);
-    table.finish(found);
-    file
 }

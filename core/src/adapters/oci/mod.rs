@@ -3,6 +3,8 @@
 //! Only the operations of the table can be called. Nothing decides here what a rotation does next.
 
 mod answer;
+mod audit_bucket;
+mod audit_log;
 mod backup_policies;
 mod blocks;
 mod call;
@@ -21,11 +23,15 @@ pub mod operation;
 mod policies;
 pub mod region;
 mod rekey;
+mod retention;
 mod search;
 mod sign;
 mod transport;
 mod wire;
+mod wire_audit;
 
+pub use audit_bucket::{AuditBucket, AuditBucketPlace};
+pub use audit_log::AuditLog;
 pub use catalog::Catalog;
 pub use client::{Client, ClientSettings};
 pub use endpoint::Endpoints;
