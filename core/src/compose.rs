@@ -139,7 +139,7 @@ impl Ports {
 fn far_sinks(config: &Audit, client: &Arc<oci::Client>) -> Vec<Arc<dyn AuditSink>> {
     let mut sinks: Vec<Arc<dyn AuditSink>> = Vec::new();
     if let Some(AuditLogConfig { id, region, request_bytes_max }) = config.log.clone() {
-        let log = oci::AuditLog::new(Arc::clone(client), id, region).request_bytes(request_bytes_max);
+        let log = oci::LoggingSink::new(Arc::clone(client), id, region).request_bytes(request_bytes_max);
         sinks.push(Arc::new(log));
     }
     if let Some(AuditBucketConfig { name: bucket, region, namespace, prefix }) = config.bucket.clone() {

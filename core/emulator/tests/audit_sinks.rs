@@ -10,7 +10,7 @@ use common::lab::Lab;
 use common::recorder::Recorder;
 use common::transcript;
 use keywheel::adapters::layers::PacePolicy;
-use keywheel::adapters::oci::{AuditBucket, AuditBucketPlace, AuditLog, Client, ClientSettings, Endpoints};
+use keywheel::adapters::oci::{AuditBucket, AuditBucketPlace, LoggingSink, Client, ClientSettings, Endpoints};
 use keywheel::memory::{BucketAddress, Call, Caller, FaultPlan, ObjectQuery, Span, WorldSettings};
 use keywheel::model::{LineHash, LogId, ResourceId, StreamId};
 use keywheel::ports::{AuditEntry, AuditSink, KeepingPromise, LastHeld};
@@ -95,7 +95,7 @@ struct InLog(Lab, LogId);
 #[async_trait::async_trait]
 impl AuditSinkFixture for InLog {
     fn reopened(&self) -> Arc<dyn AuditSink> {
-        Arc::new(AuditLog::new(client(&self.0, &self.0.at_home("")), self.1.clone(), self.0.home.clone()))
+        Arc::new(LoggingSink::new(client(&self.0, &self.0.at_home("")), self.1.clone(), self.0.home.clone()))
     }
 
     async fn recorded(&self) -> Vec<LineHash> {
@@ -231,7 +231,7 @@ async fn what_a_buckets_rules_promise_is_told_honestly() {
 async fn a_log_gets_each_fact_under_its_hash_in_requests_of_bounded_size() {
     let (lab, _) = lab().await;
     let log = lab.world.add_custom_log(&lab.home, &lab.compartment);
-    let sink = AuditLog::new(client(&lab, &lab.at_home("")), log.clone(), lab.home.clone()).request_bytes(20_000);
+    let sink = LoggingSink::new(client(&lab, &lab.at_home("")), log.clone(), lab.home.clone()).request_bytes(20_000);
     let all: Vec<_> = (0..10).map(|seq| entry("r/x", seq, &"\"fact\"".repeat(1000))).collect();
     sink.record(&all).await.expect("taken");
     let lines = lab.world.log_lines(&log);
@@ -307,7 +307,7 @@ async fn keywheel_sends_what_the_official_sdk_sends() {
     let (lab, _) = lab().await;
     let recorder = Recorder::with_body(&json!({ "items": [] }));
     let client = client(&lab, &recorder.url());
-    let facts = transcript::audit_facts();
+    let facts = transcript::audit_sink_facts();
     let text = |name: &str| facts[name].as_str().expect("a text").to_owned();
     let at = text("time").parse().expect("an instant");
     let fact = AuditEntry {
@@ -318,13 +318,13 @@ async fn keywheel_sends_what_the_official_sdk_sends() {
         text: text("data"),
     };
     let log = LogId::parse(text("log")).expect("an OCID");
-    AuditLog::new(Arc::clone(&client), log, lab.home.clone()).record(&[fact]).await.expect("taken");
+    LoggingSink::new(Arc::clone(&client), log, lab.home.clone()).record(&[fact]).await.expect("taken");
     let namespace = Some(keywheel::model::NamespaceName::parse("ns").expect("a name"));
     let place = AuditBucketPlace { region: lab.home.clone(), namespace, bucket: text("bucket"), prefix: String::new() };
     AuditBucket::new(client, place).keeping().await.expect("there are no rules");
     let mut seen = recorder.seen();
     transcript::without_precision(&mut seen);
-    assert_eq!(seen, transcript::audit(), "sent:\n{seen:#}");
+    assert_eq!(seen, transcript::audit_sinks(), "sent:\n{seen:#}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -50,7 +50,7 @@ pub(crate) fn metrics() -> Value {
 }
 
 /// The names that the transcript of audit sinks was recorded with.
-pub(crate) fn audit_facts() -> Value {
+pub(crate) fn audit_sink_facts() -> Value {
     json!({
         "log": "ocid1.log.oc1.iad.l", "id": "0123456789abcdef".repeat(4), "stream": "r/abc", "data": "{\"fact\":\"\u{fc}\"}",
         "time": "2026-11-22T12:00:00.250Z", "bucket": "trail",
@@ -59,8 +59,8 @@ pub(crate) fn audit_facts() -> Value {
 
 /// What the SDK sends for one log entry, a bucket and its retention rules. Instants as milliseconds: how many noughts they end with is
 /// each writer's own.
-pub(crate) fn audit() -> Value {
-    serde_json::from_str(include_str!("../transcripts/audit.json")).expect("a transcript is JSON")
+pub(crate) fn audit_sinks() -> Value {
+    serde_json::from_str(include_str!("../transcripts/audit_sinks.json")).expect("a transcript is JSON")
 }
 
 /// Writes every instant in its shortest form.

@@ -4,7 +4,7 @@
 
 mod answer;
 mod audit_bucket;
-mod audit_log;
+mod logging_sink;
 mod backup_policies;
 mod blocks;
 mod call;
@@ -31,7 +31,7 @@ mod wire;
 mod wire_audit;
 
 pub use audit_bucket::{AuditBucket, AuditBucketPlace};
-pub use audit_log::AuditLog;
+pub use logging_sink::LoggingSink;
 pub use catalog::Catalog;
 pub use client::{Client, ClientSettings};
 pub use endpoint::Endpoints;

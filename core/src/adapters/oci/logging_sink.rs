@@ -25,14 +25,14 @@ const REQUEST_BYTES: usize = 256 << 10;
 const ENTRY_BYTES: usize = 160;
 
 /// A custom log.
-pub struct AuditLog {
+pub struct LoggingSink {
     client: Arc<Client>,
     region: Region,
     log: LogId,
     request_bytes: usize,
 }
 
-impl AuditLog {
+impl LoggingSink {
     /// A log in this region.
     #[must_use]
     pub fn new(client: Arc<Client>, log: LogId, region: Region) -> Self {
@@ -69,7 +69,7 @@ impl AuditLog {
 }
 
 #[async_trait]
-impl AuditSink for AuditLog {
+impl AuditSink for LoggingSink {
     fn name(&self) -> String {
         format!("log {}", self.log)
     }
