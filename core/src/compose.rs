@@ -77,14 +77,14 @@ impl Ports {
     }
 
     /// The same with ports of the application's own. With all three that face a tenancy and neither a topic nor
-    /// metrics to send, no credentials are read.
+    /// metrics to send nor an audit log to ask, no credentials are read.
     ///
     /// # Errors
     /// As [`Rotator::from_config`].
     pub async fn from_config_and(config: &Config, brought: Brought) -> Result<Self> {
         let (key_store, catalog, rekeyer, client) = match brought.clone() {
             Brought { key_store: Some(key_store), catalog: Some(catalog), rekeyer: Some(rekeyer), .. }
-                if config.notices.topic.is_none() && config.metrics.is_none() =>
+                if config.notices.topic.is_none() && config.metrics.is_none() && !config.reads_audit_events =>
             {
                 (key_store, catalog, rekeyer, None)
             }
@@ -107,13 +107,27 @@ impl Ports {
         if let Some(file) = &config.audit_file {
             audit.push(Arc::new(FileSink::open(file)?));
         }
+        let reads_audit_events = client.clone().filter(|_| config.reads_audit_events);
+        let audit_log = reads_audit_events.map(|client| Arc::new(oci::Audit::new(client)) as _);
         let mut metrics: Vec<Arc<dyn MetricSink>> = Vec::new();
         if let (Some(MetricsTarget { namespace, compartment, region }), Some(client)) = (config.metrics.clone(), client)
         {
             metrics.push(Arc::new(oci::Monitoring::new(client, namespace, compartment, region)));
         }
         let (clock, random) = (Arc::new(SystemClock), Arc::new(SystemRandom));
-        Ok(brought.over(Self { key_store, catalog, rekeyer, audit, notifiers, metrics, journal, clock, random, pace }))
+        Ok(brought.over(Self {
+            key_store,
+            catalog,
+            rekeyer,
+            audit,
+            notifiers,
+            metrics,
+            audit_log,
+            journal,
+            clock,
+            random,
+            pace,
+        }))
     }
 }
 

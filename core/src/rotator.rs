@@ -113,6 +113,7 @@ impl Rotator {
         }
         let failed = results.iter().filter(|(_, result)| result.is_err()).count();
         self.engine.end_tick(results.len() as u64, failed as u64).await;
+        Box::pin(self.attribute_new(&rows)).await;
         if !self.engine.ports().metrics.is_empty() {
             self.send_metrics(self.read_again(rows, &results).await).await;
         }
@@ -125,10 +126,24 @@ impl Rotator {
     /// [`rotate_due`](Self::rotate_due) does this itself. What fails here is said in the log and costs nothing else.
     pub async fn end_tick(&self, keys: usize, failed: usize) {
         self.engine.end_tick(keys as u64, failed as u64).await;
+        if self.engine.ports().audit_log.is_some() {
+            match self.engine.due_keys().await {
+                Ok(rows) => Box::pin(self.attribute_new(&rows)).await,
+                Err(error) => tracing::warn!(%error, "keys could not be read"),
+            }
+        }
         if self.engine.ports().metrics.is_empty() {
             return;
         }
         self.send_metrics(self.engine.due_keys().await).await;
+    }
+
+    /// Asks Oracle's audit log who made what is new under these keys, where there is one to ask; reports say what it showed.
+    ///
+    /// [`rotate_due`](Self::rotate_due) and [`end_tick`](Self::end_tick) do this themselves. Events arrive late, so what a rotation
+    /// made is usually found out by the next tick.
+    pub async fn attribute_new(&self, rows: &[DueKey]) {
+        self.engine.attribute_new(rows).await;
     }
 
     /// Rows as they are after a tick: only keys that were taken up are asked for again.

@@ -3,6 +3,7 @@
 //! Nothing here touches the network or the journal. What is wrong is said with path, value and
 //! remedy; a value that might be a secret is never repeated.
 
+mod attribution;
 mod credentials;
 mod duration;
 mod metrics;
@@ -42,6 +43,8 @@ pub struct Config {
     pub notices: Notices,
     /// Where OCI Monitoring keeps metrics, if it is to.
     pub metrics: Option<MetricsTarget>,
+    /// Whether Oracle's audit log is asked who made a version.
+    pub reads_audit_events: bool,
     /// A file that the audit trail is copied to.
     pub audit_file: Option<PathBuf>,
     /// Regions whose endpoints are a rehearsal's, on literal loopback.

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use toml::de::DeTable;
 
+use super::attribution::attribution;
 use super::credentials::credentials;
 use super::duration::show_duration;
 use super::metrics::metrics;
@@ -65,11 +66,23 @@ pub(super) fn read(text: &str, path: &Path, home: Option<&Path>, found: &mut Fou
     let margins = margins(root.table("margins", found), is_test, found);
     let notices = notices(root.table("notices", found), found);
     let metrics = metrics(root.table("metrics", found), found);
+    let reads_audit_events = attribution(root.table("attribution", found), found);
     let audit_file = audit(root.table("audit", found), &paths, found);
     root.finish(found);
 
     let settings = Settings { policy, scope, tag, margins, budgets, is_test };
-    Some(Config { path: path.to_owned(), oci, credentials, journal, settings, notices, metrics, audit_file, endpoints })
+    Some(Config {
+        path: path.to_owned(),
+        oci,
+        credentials,
+        journal,
+        settings,
+        notices,
+        metrics,
+        reads_audit_events,
+        audit_file,
+        endpoints,
+    })
 }
 
 pub(super) struct Paths<'a> {
@@ -370,6 +383,7 @@ fn margins(mut table: Table<'_>, is_test: bool, found: &mut Found) -> Margins {
     set("clock_error", &mut margins.clock_error, Some(production.clock_error));
     set("search_lag", &mut margins.search_lag, Some(production.search_lag));
     set("absence_settle", &mut margins.absence_settle, Some(production.absence_settle));
+    set("audit_lag", &mut margins.audit_lag, None);
     set("clock_offset_max", &mut margins.clock_offset_max, None);
     set("token_life", &mut margins.token_life, None);
     set("poll_min", &mut margins.poll_min, None);

@@ -254,6 +254,10 @@ stderr = true                 # also on standard error
 # compartment = \"ocid1.compartment…\"
 # region = \"us-ashburn-1\"
 
+# Ask Oracle's audit log who made each new version (AUDIT_EVENT_READ); reports say what it shows.
+# [attribution]
+# audit_events = true
+
 [audit]
 # file = \"audit.jsonl\"        # a copy of the journal's facts, one JSON line each
 ";
@@ -261,7 +265,7 @@ stderr = true                 # also on standard error
 const MARGINS: &str = "
 # How long to wait for what OCI does not promise. \"lab\" is for rehearsals on loopback endpoints only.
 # Single margins: skew_limit, processing, list_lag, clock_error, clock_offset_max, token_life, poll_min,
-# poll_max, flip_deadline, replica_deadline, work_request_deadline, search_lag, absence_settle, claim_ttl.
+# poll_max, flip_deadline, replica_deadline, work_request_deadline, search_lag, absence_settle, audit_lag, claim_ttl.
 [margins]
 ";
 

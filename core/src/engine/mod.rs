@@ -6,6 +6,7 @@
 mod absence;
 mod alarm;
 mod announce;
+mod attribute;
 mod audit;
 mod backoff;
 mod book;

@@ -42,6 +42,7 @@ impl Engine {
             exceptions,
             exceptions_unnamed,
             coverage,
+            attributions: self.attributions(state).await?,
             findings,
             chain_head: state.head.to_string(),
             is_test: state.opened.is_test,

@@ -6,6 +6,7 @@
 
 mod answer;
 mod audit;
+mod audit_events;
 mod blocks;
 mod buckets;
 mod clock;
@@ -48,6 +49,7 @@ mod world;
 
 pub use answer::{Answer, Call, Caller, Listing, PageQuery, Refusal, Told, VaultEndpoint};
 pub use audit::MemoryAuditSink;
+pub use audit_events::AuditRecord;
 pub use blocks::{BlockAddress, BlockInfo, BlockState, ReplicaInfo, Wrapping};
 pub use buckets::{BucketAddress, BucketInfo, BucketSummary, BucketUpdate};
 pub use clock::{ManualClock, Skew, SkewedClock, WorldClock};

@@ -26,6 +26,10 @@ pub struct WorldSettings {
     pub replica_lag: Duration,
     /// How long Resource Search does not show a change.
     pub search_lag: Duration,
+    /// How late the audit log shows an event.
+    pub audit_lag: Duration,
+    /// Whether audit events show the headers of requests (not documented).
+    pub audit_shows_headers: bool,
     /// From acceptance to start of a work request.
     pub work_request_wait: Duration,
     /// From start to end of a work request.
@@ -69,6 +73,8 @@ impl WorldSettings {
             list_lag: Duration::ZERO,
             replica_lag: Duration::ZERO,
             search_lag: Duration::ZERO,
+            audit_lag: Duration::ZERO,
+            audit_shows_headers: true,
             work_request_wait: Duration::ZERO,
             work_request_duration: Duration::ZERO,
             work_request_memory: None,
@@ -95,6 +101,7 @@ impl WorldSettings {
             list_lag: Duration::from_millis(500),
             replica_lag: Duration::from_millis(2500),
             search_lag: Duration::from_secs(2),
+            audit_lag: Duration::from_secs(3),
             work_request_wait: Duration::from_millis(100),
             work_request_duration: Duration::from_millis(500),
             creation_delay: Duration::from_millis(500),
@@ -115,6 +122,7 @@ impl WorldSettings {
             list_lag: secs(20),
             replica_lag: secs(180),
             search_lag: secs(600),
+            audit_lag: secs(600),
             work_request_wait: secs(5),
             work_request_duration: secs(120),
             creation_delay: secs(60),

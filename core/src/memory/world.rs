@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::answer::{Answer, Call, Caller, No, Refusal, Told, Verdict, Yes};
+use super::audit_events::AuditRecord;
 use super::blocks::Blocks;
 use super::buckets::Buckets;
 use super::clock::{Skew, WorldClock};
@@ -44,6 +45,7 @@ pub(super) struct State {
     pub(super) index: Index,
     pub(super) topics: Topics,
     pub(super) metrics: Vec<PostedMetric>,
+    pub(super) audit: Vec<AuditRecord>,
     pub(super) faults: FaultPlan,
     rates: KmsRates,
     denied: BTreeSet<(Arc<str>, CompartmentId)>,
@@ -80,6 +82,7 @@ impl World {
             index: Index::default(),
             topics: Topics::default(),
             metrics: Vec::new(),
+            audit: Vec::new(),
             faults: FaultPlan::default(),
             rates: KmsRates::default(),
             denied: BTreeSet::new(),
@@ -226,7 +229,11 @@ impl World {
             state.defer(by, subject, ctx.clone(), act);
             return state.answer(&ctx, subject, Err(No::silence()));
         }
-        let verdict = admitted.and_then(|()| act(state, &ctx)).and_then(|yes| ctx.after(yes));
+        let acted = admitted.and_then(|()| act(state, &ctx));
+        if acted.is_ok() {
+            state.audit(&ctx, subject);
+        }
+        let verdict = acted.and_then(|yes| ctx.after(yes));
         state.answer(&ctx, subject, verdict)
     }
 }
@@ -318,7 +325,10 @@ impl State {
         let run: Deferred = Box::new(move |state, at| {
             let ctx = Ctx { now: at, ..ctx };
             let (status, code) = match act(state, &ctx) {
-                Ok(_) => (200, ""),
+                Ok(_) => {
+                    state.audit(&ctx, &subject);
+                    (200, "")
+                }
                 Err(no) => (no.status, no.code),
             };
             state.note(&ctx, &subject, status, code, Some(Note::Delayed));

@@ -3,6 +3,7 @@
 //! Nothing here knows a port, a clock or an error of ours; it parses what comes from outside once
 //! and is trusted after that. Behaviour beyond reading oneself belongs elsewhere.
 
+mod attribution;
 mod classes;
 mod deletion;
 mod doctor;
@@ -22,6 +23,7 @@ mod request;
 mod resource;
 mod time;
 
+pub use attribution::{Attribution, AuditEvent, AuditShown, OursBy};
 pub use classes::NAMED_KINDS;
 pub use deletion::{Deletion, DeletionOf};
 pub use doctor::{

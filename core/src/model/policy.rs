@@ -43,6 +43,9 @@ pub struct Margins {
     /// undocumented: permissions take minutes to spread, oci-api §7.2).
     #[serde(default = "five_minutes")]
     pub absence_settle: Duration,
+    /// How late an audit event may come before its absence is reported (undocumented). No decision rests on it.
+    #[serde(default = "fifteen_minutes")]
+    pub audit_lag: Duration,
     /// How long a claim on a rotation lasts without renewal.
     pub claim_ttl: Duration,
 }
@@ -66,6 +69,7 @@ impl Margins {
             work_request_deadline: mins(7 * 24 * 60),
             search_lag: mins(30),
             absence_settle: mins(5),
+            audit_lag: mins(15),
             claim_ttl: secs(60),
         }
     }
@@ -88,6 +92,7 @@ impl Margins {
             work_request_deadline: secs(60),
             search_lag: secs(3),
             absence_settle: secs(2),
+            audit_lag: secs(20),
             claim_ttl: secs(5),
         }
     }
@@ -296,6 +301,10 @@ impl Policy {
 
 fn five_minutes() -> Duration {
     Duration::from_secs(300)
+}
+
+fn fifteen_minutes() -> Duration {
+    Duration::from_secs(15 * 60)
 }
 
 fn a_day() -> Duration {

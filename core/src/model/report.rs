@@ -8,8 +8,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Coverage, Dependent, EvidenceScope, ExceptionReport, Finding, Grade, KeyId, KeyVersionId, Kind, KindReport,
-    Outcome, RotationId, Timestamp,
+    Attribution, Coverage, Dependent, EvidenceScope, ExceptionReport, Finding, Grade, KeyId, KeyVersionId, Kind,
+    KindReport, Outcome, RotationId, Timestamp,
 };
 
 /// How a completed rotation ended.
@@ -185,6 +185,9 @@ pub struct Report {
     pub exceptions_unnamed: u64,
     /// What was and was not looked at.
     pub coverage: Vec<Coverage>,
+    /// Who made the versions that came while it ran, as far as Oracle's audit log shows it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub attributions: Vec<Attribution>,
     /// Rules not met.
     pub findings: Vec<Finding>,
     /// SHA-256 of the last fact of the rotation's own stream, hex.
@@ -215,6 +218,9 @@ impl fmt::Display for Report {
         }
         if self.exceptions_unnamed > 0 {
             writeln!(f, "  exception   and {} more", self.exceptions_unnamed)?;
+        }
+        for attribution in &self.attributions {
+            writeln!(f, "  audit log   {attribution}")?;
         }
         for finding in &self.findings {
             writeln!(f, "  finding     {}: {}", finding.subject, finding.text)?;

@@ -3,6 +3,7 @@
 //! Only the operations of the table can be called. Nothing decides here what a rotation does next.
 
 mod answer;
+mod audit_log;
 mod blocks;
 mod call;
 mod catalog;
@@ -25,6 +26,7 @@ mod sign;
 mod transport;
 mod wire;
 
+pub use audit_log::Audit;
 pub use catalog::Catalog;
 pub use client::{Client, ClientSettings};
 pub use endpoint::Endpoints;
