@@ -19,6 +19,7 @@ pub mod users;
 pub mod verify;
 mod wire;
 mod wire_audit;
+mod wire_backup_policies;
 mod wire_blocks;
 mod wire_buckets;
 mod wire_holders;

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use super::answer::{Answer, Call, Caller, No, Refusal, Told, Verdict, Yes};
 use super::audit_events::AuditRecord;
+use super::backup_policies::BackupPolicies;
 use super::blocks::Blocks;
 use super::buckets::Buckets;
 use super::clock::{Skew, WorldClock};
@@ -40,6 +41,7 @@ pub(super) struct State {
     pub(super) kms: Kms,
     pub(super) identity: Identity,
     pub(super) blocks: Blocks,
+    pub(super) backup: BackupPolicies,
     pub(super) buckets: Buckets,
     pub(super) holders: Holders,
     pub(super) index: Index,
@@ -77,6 +79,7 @@ impl World {
             kms: Kms::default(),
             identity: Identity::default(),
             blocks: Blocks::default(),
+            backup: BackupPolicies::default(),
             buckets: Buckets::default(),
             holders: Holders::default(),
             index: Index::default(),

@@ -4,6 +4,7 @@
 
 mod answer;
 mod audit_log;
+mod backup_policies;
 mod blocks;
 mod call;
 mod catalog;
