@@ -83,7 +83,7 @@ pub fn attribute(
         shown(event, Some(OursBy::RequestId))
     } else {
         let named: Vec<_> = makers.iter().filter(names).collect();
-        let close: Vec<_> = makers.iter().filter(about).filter(|event| near(*event)).collect();
+        let close: Vec<_> = makers.iter().filter(about).filter(|event| near(event)).collect();
         match (named.as_slice(), close.as_slice()) {
             ([event], _) | ([], [event]) => shown(event, token(event)),
             ([], []) if now < made_at + lag => AuditShown::Unknown { until: made_at + lag },
