@@ -126,7 +126,8 @@ fn no_version_beside(evidence: &mut Evidence<'_>) {
             let Some((pass, began)) = last_pass(&lines[..index]) else { continue };
             let is_forbidding = |kind: &Kind| *kind != Kind::Bucket;
             let blind = pass.holes.iter().find(|hole| {
-                let is_hole = !matches!(hole.state, CoverageState::Listed | CoverageState::Unsupported);
+                let is_hole = pass.may_hold(&hole.region)
+                    && !matches!(hole.state, CoverageState::Listed | CoverageState::Unsupported);
                 is_hole && hole.kind.as_ref().is_some_and(is_forbidding)
             });
             if let Some(hole) = blind {
