@@ -28,8 +28,8 @@ pub(super) struct Group {
 /// Findings of one kind that are named; beyond them the place itself is one.
 const NAMED_MAX: usize = 100;
 
-/// Kinds that are looked at in regions where nothing can be under the key: what is copied there from what is.
-const COPIED: [Kind; 2] = [Kind::BlockVolumeBackup, Kind::BootVolumeBackup];
+/// Kinds that are looked at in every region: copies of what is under the key, and what names the key for copies.
+const ACROSS: [Kind; 3] = [Kind::BackupPolicyAssignment, Kind::BlockVolumeBackup, Kind::BootVolumeBackup];
 
 /// Copies that are remembered until what they are copies of was found.
 const COPIES_MAX: usize = 10_000;
@@ -96,9 +96,9 @@ impl<'a> Walk<'a> {
         for hole in &holes {
             looked.count(hole, u32::try_from(compartments.len()).unwrap_or(u32::MAX));
         }
-        let copied = kinds.iter().filter(|kind| COPIED.contains(kind)).cloned().collect();
+        let across = kinds.iter().filter(|kind| ACROSS.contains(kind)).cloned().collect();
         let selector = Selector { key: key.clone(), kinds, compartments, tag: engine.settings.tag.clone() };
-        let elsewhere = Selector { kinds: copied, ..selector.clone() };
+        let elsewhere = Selector { kinds: across, ..selector.clone() };
         let managed = engine.managed().await?;
         Ok(Self {
             engine,
@@ -286,8 +286,14 @@ impl<'a> Walk<'a> {
     fn compare_copies(&mut self, known: &HashSet<ResourceId>) {
         for (copy, source) in std::mem::take(&mut self.copies) {
             if known.contains(&source) {
-                let text =
-                    format!("it is a copy of {source}, which is under the key, and is under Oracle's own key itself");
+                let text = match copy.dependent.kind {
+                    Kind::BackupPolicyAssignment => format!(
+                        "the copies that its policy makes of {source}, which is under the key, will be under Oracle's own key in the other region: assign the policy again with a key of that region (xrcKmsKeyId)"
+                    ),
+                    _ => format!(
+                        "it is a copy of {source}, which is under the key, and is under Oracle's own key itself"
+                    ),
+                };
                 self.note(FindingKind::CopyUnderOraclesKey, &copy, &text);
             }
         }
