@@ -88,7 +88,7 @@ impl Looked {
 
 /// Says of a region and kind once what is so in every compartment of it: a region that is down is one hole per kind,
 /// not one per compartment.
-pub(super) fn folded(holes: Vec<Coverage>, compartments: usize) -> Vec<Coverage> {
+pub(super) fn folded(holes: &[Coverage], compartments: usize) -> Vec<Coverage> {
     type Place<'a> = (&'a Region, &'a Option<Kind>, &'a CoverageState);
     let mut places: BTreeMap<Place<'_>, BTreeSet<_>> = BTreeMap::new();
     for hole in holes.iter().filter(|hole| hole.compartment.is_some()) {
@@ -99,7 +99,7 @@ pub(super) fn folded(holes: Vec<Coverage>, compartments: usize) -> Vec<Coverage>
         compartments > 1 && hole.compartment.is_some() && place.is_some_and(|holes| holes.len() == compartments)
     };
     let mut folded: Vec<Coverage> = Vec::new();
-    for hole in &holes {
+    for hole in holes {
         let hole = match is_whole(hole) {
             true => Coverage { compartment: None, ..hole.clone() },
             false => hole.clone(),
@@ -131,8 +131,8 @@ mod tests {
         let down = |compartment| hole("us-phoenix-1", compartment, CoverageState::Unreachable);
         let denied = hole("us-ashburn-1", Some("b"), CoverageState::Denied);
         let all = vec![down(Some("a")), down(Some("b")), denied.clone()];
-        assert_eq!(folded(all.clone(), 2), [down(None), denied]);
-        assert_eq!(folded(all.clone(), 3), all);
+        assert_eq!(folded(&all, 2), [down(None), denied]);
+        assert_eq!(folded(&all, 3), all);
     }
 
     #[test]
@@ -141,6 +141,6 @@ mod tests {
             hole("us-phoenix-1", Some("a"), CoverageState::Unreachable),
             hole("us-phoenix-1", Some("b"), CoverageState::Denied),
         ];
-        assert_eq!(folded(all.clone(), 2), all);
+        assert_eq!(folded(&all, 2), all);
     }
 }

@@ -173,7 +173,7 @@ impl<'a> Walk<'a> {
 
     /// What could not be looked at.
     pub(super) fn holes(&self) -> Vec<Coverage> {
-        folded(self.seen.holes.clone(), self.selector.compartments.len())
+        folded(&self.seen.holes, self.selector.compartments.len())
     }
 
     fn account(&mut self, coverage: Vec<Coverage>) {

@@ -66,7 +66,7 @@ fn what_lists_alone_show_is_counted_and_named_and_is_no_exception() {
     let report = completed(lab.run(lab.rotator().rotate(&lab.key)));
     let row = report.looked_at.iter().find(|row| row.region == region(HOME) && row.kind.is_some()).expect("buckets");
     assert_eq!((row.search_only.count, row.list_only.count), (0, 1), "what has no tag is nothing for Search: {row:?}");
-    assert_eq!(row.list_only.named, [young.clone()]);
+    assert_eq!(row.list_only.named, std::slice::from_ref(&young));
     let said: Vec<_> = report.findings.iter().filter(|finding| finding.kind == FindingKind::ListAlone).collect();
     assert!(said.len() == 1 && said[0].text.contains(young.as_str()), "{said:?}");
     assert_eq!(report.verdict, Some(Verdict::Clean), "everything was moved");
