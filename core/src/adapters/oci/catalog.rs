@@ -38,7 +38,7 @@ pub struct Catalog {
 /// Where a pass stands. Places are named, not counted: a selector may have been put together anew.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "at")]
-enum Step {
+pub(super) enum Step {
     List {
         kind: Kind,
         compartment: CompartmentId,
@@ -52,12 +52,12 @@ enum Step {
 }
 
 impl Step {
-    fn cursor(&self) -> Cursor {
+    pub(super) fn cursor(&self) -> Cursor {
         let text = serde_json::to_vec(self).expect("a step of names and text makes JSON");
         Cursor(BASE64URL_NOPAD.encode(&text))
     }
 
-    fn parse(cursor: &Cursor) -> Result<Self> {
+    pub(super) fn parse(cursor: &Cursor) -> Result<Self> {
         BASE64URL_NOPAD
             .decode(cursor.0.as_bytes())
             .ok()
@@ -66,7 +66,7 @@ impl Step {
     }
 
     /// The first step, and the one after a kind and compartment are done.
-    fn after(selector: &Selector, done: Option<(&Kind, &CompartmentId)>) -> Option<Self> {
+    pub(super) fn after(selector: &Selector, done: Option<(&Kind, &CompartmentId)>) -> Option<Self> {
         let mut places =
             selector.kinds.iter().flat_map(|kind| selector.compartments.iter().map(move |one| (kind, &one.id)));
         if let Some(done) = done {
@@ -328,7 +328,7 @@ impl Pass<'_> {
     }
 }
 
-fn listed(bucket: wire::Bucket, region: &Region, namespace: &NamespaceName) -> Result<Candidate, String> {
+pub(super) fn listed(bucket: wire::Bucket, region: &Region, namespace: &NamespaceName) -> Result<Candidate, String> {
     let key = match bucket.kms_key_id.as_deref() {
         None | Some("") => KeyHint::OracleManaged,
         Some(id) => KeyHint::Key(KeyId::parse(id).map_err(|why| why.to_string())?),
