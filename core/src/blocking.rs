@@ -124,6 +124,12 @@ impl Rotator {
         call!(self, |rotator| rotator.metrics())
     }
 
+    /// See [`crate::Rotator::raise_alarms`].
+    pub fn raise_alarms(&self, rows: &[DueKey]) -> Result<usize> {
+        let rows = rows.to_vec();
+        call!(self, |rotator| async move { Ok(rotator.raise_alarms(&rows).await) })
+    }
+
     /// See [`crate::Rotator::end_tick`].
     pub fn end_tick(&self, keys: usize, failed: usize) -> Result<()> {
         call!(self, |rotator| async move {

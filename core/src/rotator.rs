@@ -88,7 +88,7 @@ impl Rotator {
     /// Rotates a key if it is due, sweeps one that is behind, or takes up its open rotation, and sees it through.
     pub async fn rotate(&self, key: &KeyId) -> Result<Rotated> {
         let request = Request { key: key.clone(), when: When::IfDue, actor: None };
-        match self.engine.open(&request).await? {
+        match self.open(&request).await? {
             Opening::NotDue(due) => Ok(Rotated::NotDue { next: due.next, due }),
             Opening::Open(rid) => self.run(&rid, None).await,
             Opening::Ended(rid) => Ok(Rotated::Completed(Box::new(self.status(&rid).await?))),
@@ -100,6 +100,7 @@ impl Rotator {
     pub async fn rotate_due(&self) -> Result<Vec<(KeyId, Result<Rotated>)>> {
         let mut results = Vec::new();
         let rows = self.due().await?;
+        self.raise_alarms(&rows).await;
         for row in &rows {
             let is_owed = match &row.due.state {
                 DueState::Behind | DueState::Due | DueState::Open(_) => true,
@@ -165,6 +166,26 @@ impl Rotator {
         let at = self.engine.ports().clock.now();
         let observed = Observed { due, rotations: &rotations, last_tick, rates: &rates, at };
         Ok(compliance::metrics(&observed))
+    }
+
+    /// Tells every notifier of deletions in these rows that somebody scheduled, on change only. Returns how many keys were news.
+    ///
+    /// keywheel cannot stop a deletion. [`rotate_due`](Self::rotate_due) does this itself, and a rotation that is refused or pauses
+    /// looks for one; a program that loops over [`due`](Self::due) by itself calls it. What fails here is said in the log, and the next
+    /// call tries again.
+    pub async fn raise_alarms(&self, rows: &[DueKey]) -> usize {
+        self.engine.raise_alarms(rows).await.unwrap_or_else(|error| {
+            tracing::error!(%error, "an alarm could not be raised; the next tick tries again");
+            0
+        })
+    }
+
+    /// What stopped a rotation may be a deletion.
+    async fn look_for_deletions(&self, key: &KeyId) {
+        match self.engine.due_key(key.clone(), String::new()).await {
+            Ok(row) => drop(self.raise_alarms(&[row]).await),
+            Err(error) => tracing::warn!(%error, "it could not be looked whether a deletion stopped the rotation"),
+        }
     }
 
     /// Says what a rotation would do. Reads only; nothing is written anywhere.
@@ -245,7 +266,7 @@ impl Rotator {
 
     /// Opens a rotation, or finds the open one, without driving it.
     pub async fn start(&self, request: &Request) -> Result<Started> {
-        Ok(match self.engine.open(request).await? {
+        Ok(match self.open(request).await? {
             Opening::NotDue(due) => Started::NotDue(due),
             Opening::Open(rid) => Started::Open(rid),
             Opening::Ended(rid) => Started::Ended(rid),
@@ -292,6 +313,15 @@ impl Rotator {
         self.engine.progress()
     }
 
+    async fn open(&self, request: &Request) -> Result<Opening> {
+        let opening = self.engine.open(request).await;
+        if opening.as_ref().is_err_and(|error| error.kind() == ErrorKind::Refused) {
+            // Boxed: it is rare, and every future above would carry its size.
+            Box::pin(self.look_for_deletions(&request.key)).await;
+        }
+        opening
+    }
+
     async fn run(&self, rid: &RotationId, deadline: Option<Timestamp>) -> Result<Rotated> {
         Ok(match self.engine.drive(rid, deadline).await? {
             Driven::OutOfTime => Rotated::OutOfTime { rotation: rid.clone() },
@@ -299,6 +329,8 @@ impl Rotator {
             Driven::Rest(Rest::Overtaken) => Rotated::Overtaken { rotation: rid.clone() },
             Driven::Rest(Rest::Completed) => Rotated::Completed(Box::new(self.status(rid).await?)),
             Driven::Rest(Rest::Paused(paused)) => {
+                let key = self.engine.summary(rid).await?.key;
+                Box::pin(self.look_for_deletions(&key)).await;
                 Rotated::Paused { rotation: rid.clone(), why: paused.why, do_next: paused.do_next }
             }
         })

@@ -1,4 +1,4 @@
-//! What keywheel says without being asked: metrics after each tick.
+//! What keywheel says without being asked: metrics after each tick, and the alarm at somebody's scheduled deletion.
 //!
 //! Everything here runs over a lab in virtual time.
 
@@ -6,8 +6,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use keywheel::compliance::{METRICS, render_prometheus};
-use keywheel::model::{Metric, StreamId};
-use keywheel::ports::{MetricSink, Ports};
+use keywheel::memory::RecordingNotifier;
+use keywheel::model::{DeletionOf, DueState, KeyState, Metric, StreamId, VaultState};
+use keywheel::ports::{MetricSink, Notice, Notifier, Ports, Reply, Severity};
 use keywheel::testkit::Lab;
 use keywheel::{Error, ErrorKind, Result, Rotator};
 
@@ -121,6 +122,159 @@ fn a_rotation_in_the_middle_is_open_and_so_are_its_dependents() {
     assert_eq!(value(&metrics, "last_tick_timestamp_seconds", &[]), None, "no tick ended yet");
     let text = render_prometheus(&metrics);
     assert!(text.contains("# TYPE keywheel_rotations_paused gauge\nkeywheel_rotations_paused 1\n"), "{text}");
+}
+
+/// Ticks once and returns what people were told by it.
+fn tick(lab: &Lab, notifier: &Arc<RecordingNotifier>) -> Vec<Notice> {
+    let before = notifier.notices().len();
+    let ports = lab.ports().notifier(Arc::clone(notifier) as _);
+    lab.run(Rotator::with_ports(lab.settings.clone(), ports).rotate_due()).expect("a read");
+    let about = |notice: &Notice| notice.rotation.is_none();
+    notifier.notices().into_iter().skip(before).filter(about).collect()
+}
+
+#[test]
+fn a_scheduled_deletion_is_told_once_and_its_end_is_told_too() {
+    let lab = Lab::with_buckets(3);
+    let notifier = RecordingNotifier::new();
+    assert_eq!(tick(&lab, &notifier), [], "nothing is wrong, and the key is rotated");
+    lab.world.others_schedule_deletion(&lab.key, &lab.superseded);
+    let told = tick(&lab, &notifier);
+    let [alarm] = told.as_slice() else { panic!("one alarm: {told:?}") };
+    assert_eq!(alarm.severity, Severity::Critical);
+    for part in
+        [lab.superseded.as_str(), lab.key.as_str(), "2026-12-22", "every dependent that this journal knows", "cancel"]
+    {
+        assert!(alarm.body.contains(part), "{part:?} in {}", alarm.body);
+    }
+    assert_eq!(tick(&lab, &notifier), [], "it was told");
+    lab.clock.advance(DAY);
+    assert_eq!(tick(&lab, &notifier), [], "a day later too");
+
+    let current = lab.current();
+    lab.world.others_schedule_deletion(&lab.key, &current);
+    let told = tick(&lab, &notifier);
+    let [second] = told.as_slice() else { panic!("another version, another alarm: {told:?}") };
+    assert_ne!(second.dedupe_key, alarm.dedupe_key);
+    assert!(second.body.contains(current.as_str()) && second.body.contains("at most 3 dependents"), "{}", second.body);
+
+    lab.world.others_cancel_deletion(&lab.key, &current);
+    lab.world.others_cancel_deletion(&lab.key, &lab.superseded);
+    let told = tick(&lab, &notifier);
+    let [ended] = told.as_slice() else { panic!("that it is over is news: {told:?}") };
+    assert_eq!(ended.severity, Severity::Info);
+    assert!(ended.body.contains("not scheduled for deletion any more"), "{}", ended.body);
+    assert_eq!(tick(&lab, &notifier), []);
+}
+
+#[test]
+fn material_that_is_gone_after_the_alarm_is_told_once_more() {
+    let lab = Lab::with_buckets(1);
+    let notifier = RecordingNotifier::new();
+    tick(&lab, &notifier);
+    lab.world.others_schedule_deletion(&lab.key, &lab.superseded);
+    assert_eq!(tick(&lab, &notifier).len(), 1);
+    lab.world.others_delete_version(&lab.key, &lab.superseded);
+    let told = tick(&lab, &notifier);
+    assert!(
+        matches!(told.as_slice(), [gone] if gone.severity == Severity::Critical && gone.body.contains("has been deleted")),
+        "{told:?}"
+    );
+    assert_eq!(tick(&lab, &notifier), []);
+}
+
+#[test]
+fn a_vault_of_two_keys_is_one_alarm_and_its_keys_are_not_rotated() {
+    let mut lab = Lab::with_buckets(1);
+    let keys = lab.world.add_compartment("more keys", &lab.world.tenancy_id());
+    let other = lab.world.add_key(&lab.vault, &keys, "other", lab.world.now() - DAY).done();
+    lab.settings.scope.keys.insert(other);
+    lab.world.others_set_vault_state(&lab.vault, VaultState::PendingDeletion);
+    let notifier = RecordingNotifier::new();
+    let told = tick(&lab, &notifier);
+    let [alarm] = told.as_slice() else { panic!("one notice for both keys: {told:?}") };
+    assert_eq!(alarm.body.matches(lab.vault.as_str()).count(), 1, "{}", alarm.body);
+    assert_eq!(lab.world.versions(&lab.key).len(), 1, "nothing is minted in it");
+    let rows = lab.run(lab.rotator().due()).expect("a read");
+    assert!(rows.iter().all(|row| row.due.state == DueState::Blocked && row.deletions[0].of == DeletionOf::Vault));
+    let metrics = lab.run(lab.rotator().metrics()).expect("a read");
+    assert_eq!(value(&metrics, "deletions_pending", &[("of", "vault")]), Some(1.0));
+    assert_eq!(value(&metrics, "deletions_pending", &[("of", "key_version")]), Some(0.0));
+    let days = value(&metrics, "deletion_in_days", &[("key", lab.key.as_str())]).expect("it has a day");
+    assert!((days - 30.0).abs() < 0.1, "{days}");
+}
+
+#[test]
+fn a_rotation_that_is_refused_because_of_a_deletion_raises_the_alarm_without_a_tick() {
+    let lab = Lab::with_buckets(1);
+    lab.world.others_set_key_state(&lab.key, KeyState::PendingDeletion);
+    let notifier = RecordingNotifier::new();
+    for _ in 0..2 {
+        let ports = lab.ports().notifier(Arc::clone(&notifier) as _);
+        let rotator = Rotator::with_ports(lab.settings.clone(), ports);
+        let now = keywheel::model::When::Now { supersedes: Some(lab.superseded.clone()), request_id: None };
+        let request = keywheel::model::Request { key: lab.key.clone(), when: now, actor: None };
+        let error = lab.run(rotator.start(&request)).expect_err("nobody rotates that");
+        assert_eq!(error.kind(), ErrorKind::Refused, "{error}");
+    }
+    assert_eq!(notifier.notices().len(), 1);
+}
+
+#[test]
+fn due_and_plan_tell_nobody() {
+    let lab = Lab::with_buckets(1);
+    lab.world.others_set_key_state(&lab.key, KeyState::PendingDeletion);
+    let notifier = RecordingNotifier::new();
+    let rotator = Rotator::with_ports(lab.settings.clone(), lab.ports().notifier(Arc::clone(&notifier) as _));
+    let rows = lab.run(rotator.due()).expect("a read");
+    assert_eq!(rows[0].deletions.len(), 1);
+    lab.run(rotator.plan(&lab.key)).expect("a read");
+    assert_eq!(notifier.notices(), []);
+    assert_eq!(lab.run(lab.rotator().verify_journal()).expect("it is whole"), 0, "looking writes nothing");
+}
+
+/// Takes nothing until it is mended.
+#[derive(Default)]
+struct Broken {
+    heard: Mutex<Vec<Notice>>,
+    is_mended: Mutex<bool>,
+}
+
+#[async_trait::async_trait]
+impl Notifier for Broken {
+    fn name(&self) -> String {
+        "broken".to_owned()
+    }
+
+    async fn notify(&self, notice: &Notice) -> Result<Reply<String>> {
+        self.heard.lock().expect("no panic in here").push(notice.clone());
+        match *self.is_mended.lock().expect("no panic in here") {
+            true => Ok(Reply::bare("taken".to_owned())),
+            false => Err(Error::new(ErrorKind::Unavailable, "notify", "nobody is there")),
+        }
+    }
+}
+
+#[test]
+fn an_alarm_that_was_not_taken_is_sent_again_under_its_key_and_not_to_those_who_took_it() {
+    let lab = Lab::with_buckets(1);
+    let (sound, broken) = (RecordingNotifier::new(), Arc::new(Broken::default()));
+    lab.run(lab.rotator().rotate_due()).expect("a read");
+    lab.world.others_schedule_deletion(&lab.key, &lab.superseded);
+    let tick = || {
+        let ports = lab.ports().notifier(Arc::clone(&broken) as _).notifier(Arc::clone(&sound) as _);
+        lab.run(Rotator::with_ports(lab.settings.clone(), ports).rotate_due()).expect("a read");
+    };
+    tick();
+    tick();
+    *broken.is_mended.lock().expect("no panic in here") = true;
+    tick();
+    tick();
+    assert_eq!(sound.notices().len(), 1);
+    let heard = broken.heard.lock().expect("no panic in here");
+    assert_eq!(heard.len(), 3, "twice in vain, once taken, never again");
+    assert!(heard.iter().all(|notice| notice.dedupe_key == heard[0].dedupe_key));
+    assert_eq!(heard[0].body, heard[2].body);
 }
 
 #[test]

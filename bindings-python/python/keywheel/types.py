@@ -32,6 +32,8 @@ __all__ = [
     "Coverage",
     "CoverageState",
     "Cursor",
+    "Deletion",
+    "DeletionOf",
     "Dependent",
     "DependentReport",
     "Due",
@@ -172,6 +174,17 @@ class CoverageState(StrEnum):
     """It could not be reached now."""
     UNSUPPORTED = "unsupported"
     """No adapter lists this kind."""
+
+
+class DeletionOf(StrEnum):
+    """What is to be deleted."""
+
+    KEY = "key"
+    """A key with all its versions."""
+    KEY_VERSION = "key_version"
+    """One version."""
+    VAULT = "vault"
+    """A vault with all its keys."""
 
 
 class DueState(StrEnum):
@@ -484,8 +497,14 @@ class VaultState(StrEnum):
 
     ACTIVE = "ACTIVE"
     """In use."""
+    CANCELLING_DELETION = "CANCELLING_DELETION"
+    """Its deletion is being cancelled."""
+    DELETING = "DELETING"
+    """It is being deleted."""
     PENDING_DELETION = "PENDING_DELETION"
     """Scheduled for deletion: its keys are unusable already."""
+    SCHEDULING_DELETION = "SCHEDULING_DELETION"
+    """Its deletion is being scheduled."""
     UNKNOWN = "UNKNOWN"
     """Any other state; not one to act in."""
 
@@ -656,6 +675,24 @@ class Coverage(Data):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Deletion(Data):
+    """A deletion that is scheduled, or has happened."""
+
+    of: DeletionOf
+    """Of what."""
+    id: str
+    """Its OCID."""
+    at: datetime | None = None
+    """When the material is gone for good, where OCI says it. It is unusable already (oci-api §2.3)."""
+    holders_max: int | None = None
+    """Dependents that this journal does not know to be off it, at most; `None`: it knows of no rotation that tells."""
+    is_current: bool = field(default_factory=lambda: bool())
+    """It concerns what new data is wrapped by: the key's current version is among it."""
+    is_done: bool = field(default_factory=lambda: bool())
+    """It has happened: nothing can be cancelled any more."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Dependent(Data):
     """A resource that may be wrapped by a key, addressed well enough to read and move it."""
 
@@ -715,6 +752,8 @@ class DueKey(Data):
     """How long a version of it may protect new data."""
     current_version: KeyVersionId | None = None
     """Its current version, where it could be read."""
+    deletions: list[Deletion] = field(default_factory=list)
+    """Deletions of its vault, of itself or of its versions that somebody scheduled, as far as they could be read."""
     protection: ProtectionMode | None = None
     """Where its material is processed: each mode has a limit of versions of its own."""
     vault: VaultId | None = None
@@ -1315,6 +1354,8 @@ class Vault(Data):
     """When it was created."""
     is_primary: bool | None = None
     """`false` for a replica: it refuses every management call (oci-api §2.4). `None`: not said."""
+    time_of_deletion: datetime | None = None
+    """When it will be deleted, if that is scheduled."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -99,7 +99,7 @@ pub(crate) struct InitArgs {
 /// `due`.
 #[derive(Debug, Args)]
 pub(crate) struct DueArgs {
-    /// Exit with 5 if something is due, behind or open.
+    /// Exit with 5 if something is due, behind or open, with 9 if somebody scheduled a deletion.
     #[arg(long)]
     pub(crate) exit_code: bool,
 }

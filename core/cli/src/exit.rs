@@ -16,6 +16,7 @@ Exit codes:
     6  refused for a stated reason before anything was changed
     7  still open: the time given ran out; `keywheel resume` goes on
     8  `doctor` found an assumption broken
+    9  a vault, key or version is scheduled for deletion (`due --exit-code`)
   130  interrupted; nothing is lost, `keywheel resume` goes on";
 
 /// How a run of the program ended.
@@ -25,6 +26,8 @@ pub(crate) enum Exit {
     Done,
     /// Something is due.
     SomethingDue,
+    /// Somebody scheduled a deletion.
+    DeletionPending,
     /// Completed with exceptions.
     Exceptions,
     /// An assumption is broken.
@@ -56,6 +59,7 @@ impl Exit {
             Self::Refused => 6,
             Self::StillOpen => 7,
             Self::Broken => 8,
+            Self::DeletionPending => 9,
             Self::Interrupted => 130,
         }
     }
@@ -90,6 +94,7 @@ mod tests {
         let all = [
             Exit::Done,
             Exit::SomethingDue,
+            Exit::DeletionPending,
             Exit::Exceptions,
             Exit::Broken,
             Exit::StillOpen,

@@ -80,6 +80,36 @@ async fn a_rotation_in_json_is_lines_with_a_report_at_the_end() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_scheduled_deletion_is_told_once_by_rotate_and_shown_every_time_by_due() {
+    let rig = Rig::start().await;
+    let rotated = rig.run(&["rotate", "--yes"]).await;
+    assert_eq!(rotated.status.code(), Some(0), "{}", said(&rotated));
+    let (world, key) = (&rig.tenancy.world, &rig.tenancy.key);
+    world.others_schedule_deletion(key, &rig.superseded);
+    for _ in 0..2 {
+        let due = rig.run(&["due", "--exit-code"]).await;
+        assert_eq!(due.status.code(), Some(9), "{}", said(&due));
+        assert!(
+            said(&due).contains("cancel-deletion") && said(&due).contains(rig.superseded.as_str()),
+            "{}",
+            said(&due)
+        );
+    }
+    let told = said(&rig.run(&["rotate", "--yes"]).await);
+    assert!(told.contains("somebody scheduled the deletion of key material (1)"), "{told}");
+    let again = said(&rig.run(&["rotate", "--yes"]).await);
+    assert!(!again.contains("scheduled the deletion"), "{again}");
+    let metrics = said(&rig.run(&["metrics"]).await);
+    assert!(metrics.contains("keywheel_deletions_pending{of=\"key_version\"} 1\n"), "{metrics}");
+
+    world.others_cancel_deletion(key, &rig.superseded);
+    world.others_set_vault_state(&rig.tenancy.vault, keywheel::model::VaultState::PendingDeletion);
+    let due = json_lines(&rig.run(&["due", "--json"]).await);
+    assert_eq!(due[0]["deletions"][0]["of"], "vault", "{due:?}");
+    assert!(due[0]["deletions"][0]["at"].is_string(), "{due:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_paused_rests_until_it_is_resumed() {
     let rig = Rig::start().await;
     rig.kill_at("append mint_intended:after#1").await;

@@ -72,7 +72,7 @@ pub(crate) fn get_vault(shared: &Arc<Shared>, asked: &Asked<'_>) -> Answered {
             "cryptoEndpoint": url, "managementEndpoint": url,
             // World has no wrapping keys; the field is required and its spelling is Oracle's.
             "wrappingkeyId": vault.id.as_str().replacen("ocid1.vault.", "ocid1.key.", 1),
-            "timeCreated": instant(vault.time_created), "timeOfDeletion": null, "restoredFromVaultId": null,
+            "timeCreated": instant(vault.time_created), "timeOfDeletion": vault.time_of_deletion.map(instant), "restoredFromVaultId": null,
             "replicaDetails": null, "freeformTags": tags.freeform, "definedTags": tags.defined,
         })))
     })

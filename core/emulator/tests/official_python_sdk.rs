@@ -201,6 +201,21 @@ async fn the_official_python_sdk_sends_what_the_transcript_of_block_storage_says
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_official_python_sdk_posts_metrics_as_the_transcript_says_and_the_emulator_takes_them() {
+    let lab = Lab::new(unhurried()).await;
+    let recorder = Recorder::start();
+    let mut facts = transcript::facts();
+    facts["region"] = json!(recorder.url());
+    let ran = holds("metrics_transcript.py", lab.facts(facts)).await;
+    if ran {
+        let seen = recorder.seen();
+        assert_eq!(seen, transcript::metrics(), "recorded:\n{seen:#}");
+        let _ = holds("metrics.py", lab.facts(json!({}))).await;
+        assert_eq!(lab.world.posted_metrics().len(), 2);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_official_python_sdk_lists_policies_as_the_transcript_says() {
     let lab = Lab::new(unhurried()).await;
     let recorder = Recorder::start();

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::model::{DueKey, DueState, LearnedRate, Metric, MetricUnit, RotationSummary, Tick, Timestamp};
+use crate::model::{DeletionOf, DueKey, DueState, LearnedRate, Metric, MetricUnit, RotationSummary, Tick, Timestamp};
 
 /// The longest value of a dimension; OCI Monitoring takes 512 characters today and took 256 before.
 const DIMENSION_CHARS_MAX: usize = 256;
@@ -37,6 +37,18 @@ pub const METRICS: &[Definition] = {
     use MetricUnit::{Count, Days, PerMinute, Seconds};
     &[
         define("cryptoperiod_days", Days, &["key", "name"], "How long a version of the key may protect new data."),
+        define(
+            "deletion_in_days",
+            Days,
+            &["key"],
+            "Days until the first scheduled deletion that concerns the key; negative once it was to happen.",
+        ),
+        define(
+            "deletions_pending",
+            Count,
+            &["of"],
+            "Deletions that somebody scheduled, of vaults, keys and versions in scope; without any it is 0.",
+        ),
         define(
             "dependents",
             Count,
@@ -99,6 +111,7 @@ pub struct Observed<'a> {
 pub fn metrics(observed: &Observed<'_>) -> Vec<Metric> {
     let mut series = Series { at: observed.at, found: BTreeMap::new() };
     states(&mut series, observed.due);
+    deletions(&mut series, observed.due);
     for row in observed.due {
         key(&mut series, row);
     }
@@ -122,6 +135,21 @@ fn states(series: &mut Series, rows: &[DueKey]) {
     }
     for (state, count) in counts {
         series.set("keys", &[("state", state)], number(count));
+    }
+}
+
+fn deletions(series: &mut Series, rows: &[DueKey]) {
+    let scheduled = |row: &DueKey| row.deletions.clone().into_iter().filter(|deletion| !deletion.is_done);
+    for of in DeletionOf::ALL {
+        // A vault concerns each of its keys, and is one deletion.
+        let all = rows.iter().flat_map(scheduled).filter(|deletion| deletion.of == of);
+        let ids: BTreeSet<String> = all.map(|deletion| deletion.id).collect();
+        series.set("deletions_pending", &[("of", of.word())], number(ids.len() as u64));
+    }
+    for row in rows {
+        if let Some(first) = scheduled(row).filter_map(|deletion| deletion.at).min() {
+            series.set("deletion_in_days", &[("key", row.key.as_str())], days_between(series.at, first));
+        }
     }
 }
 
@@ -254,6 +282,7 @@ mod tests {
             cryptoperiod: Some(days(90)),
             due: Due { state, next: Some(at() - days(10)), why: "old".to_owned() },
             vault_full_on: None,
+            deletions: Vec::new(),
         }
     }
 

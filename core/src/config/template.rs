@@ -248,6 +248,12 @@ const NOTICES: &str = "\
 # topic_region = \"us-ashburn-1\"
 stderr = true                 # also on standard error
 
+# Numbers for OCI Monitoring after each run; `keywheel metrics` prints them for Prometheus without this.
+# [metrics]
+# namespace = \"keywheel\"      # letters, digits, underscores
+# compartment = \"ocid1.compartment…\"
+# region = \"us-ashburn-1\"
+
 [audit]
 # file = \"audit.jsonl\"        # a copy of the journal's facts, one JSON line each
 ";

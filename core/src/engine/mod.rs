@@ -4,6 +4,7 @@
 //! everything runs in the caller's task, so dropping the future is a crash, and a crash is safe.
 
 mod absence;
+mod alarm;
 mod announce;
 mod audit;
 mod backoff;

@@ -162,9 +162,12 @@ impl Engine {
             }
             Err(error) => {
                 let due = Due { state: DueState::Blocked, next: None, why: error.to_string() };
-                return Ok(DueKey::unread(key, name, due));
+                let deletions = self.deletion_of_vault_of(&key).await?;
+                return Ok(DueKey { deletions, ..DueKey::unread(key, name, due) });
             }
         };
+        let found = rotation::deletion::deletions(&seen.key, &seen.vault, &seen.versions);
+        let deletions = self.with_holders(&key, found).await?;
         let vault_full_on = self.vault_full_on(&seen, 1);
         let versions_left = Some(self.versions_left(&seen));
         let current = seen.versions.iter().find(|version| version.id == seen.key.current_version);
@@ -182,6 +185,7 @@ impl Engine {
             cryptoperiod: Some(self.settings.policy.cryptoperiod),
             due,
             vault_full_on,
+            deletions,
         })
     }
 

@@ -29,7 +29,7 @@ impl Facts for RegistryFact {
 
 impl Facts for KeyFact {
     fn must(&self) -> bool {
-        true
+        KeyFact::must(self)
     }
 }
 

@@ -15,7 +15,7 @@ use super::operations as op;
 use super::world::{Ctx, State, World};
 use crate::model::{
     AutoRotation, CompartmentId, Key, KeyId, KeyShape, KeyState, KeyVersionId, Origin, ProtectionMode, Tags, Timestamp,
-    VaultId, VaultUsage,
+    VaultId, VaultState, VaultUsage,
 };
 
 /// CreateKeyDetails, as far as World knows it.
@@ -315,6 +315,32 @@ impl World {
         let found = record.versions.iter_mut().find(|v| v.id == *version).expect("a version of this key");
         found.fixed = Some(KeyState::PendingDeletion);
         found.deletion = Some(now + Duration::from_secs(30 * 86_400));
+    }
+
+    /// Somebody cancels the deletion of a version.
+    pub fn others_cancel_deletion(&self, key: &KeyId, version: &KeyVersionId) {
+        let (_, mut state) = self.settled();
+        let record = state.kms.keys.get_mut(key).expect("a key of this World");
+        record.etag += 1;
+        let found = record.versions.iter_mut().find(|v| v.id == *version).expect("a version of this key");
+        (found.fixed, found.deletion) = (None, None);
+    }
+
+    /// Somebody else schedules the deletion of a vault, or cancels it.
+    pub fn others_set_vault_state(&self, vault: &VaultId, to: VaultState) {
+        let (now, mut state) = self.settled();
+        let record = state.kms.vaults.get_mut(vault).expect("a vault of this World");
+        record.etag += 1;
+        record.vault.state = to;
+        record.vault.time_of_deletion = to.is_going().then(|| now + Duration::from_secs(30 * 86_400));
+    }
+
+    /// The day of a version's deletion has come.
+    pub fn others_delete_version(&self, key: &KeyId, version: &KeyVersionId) {
+        let (_, mut state) = self.settled();
+        let record = state.kms.keys.get_mut(key).expect("a key of this World");
+        let found = record.versions.iter_mut().find(|v| v.id == *version).expect("a version of this key");
+        found.fixed = Some(KeyState::Deleted);
     }
 
     /// All versions of a key as they are, lags or not, oldest first.

@@ -185,6 +185,7 @@ impl VaultSeed<'_> {
             is_primary: Some(self.is_primary),
             replicas: self.replicas,
             time_created: created,
+            time_of_deletion: None,
         };
         let is_replicable = self.vault_type != VaultType::External;
         let record = VaultRecord { vault, is_replicable, tags: self.tags, etag: 1 };

@@ -18,6 +18,7 @@ use super::identity::Identity;
 use super::kms_state::Kms;
 use super::limits::KmsRates;
 use super::log::{LogEntry, NotYet, Note};
+use super::monitoring::PostedMetric;
 use super::ons::Topics;
 use super::operations::Operation;
 use super::search::Index;
@@ -42,6 +43,7 @@ pub(super) struct State {
     pub(super) holders: Holders,
     pub(super) index: Index,
     pub(super) topics: Topics,
+    pub(super) metrics: Vec<PostedMetric>,
     pub(super) faults: FaultPlan,
     rates: KmsRates,
     denied: BTreeSet<(Arc<str>, CompartmentId)>,
@@ -77,6 +79,7 @@ impl World {
             holders: Holders::default(),
             index: Index::default(),
             topics: Topics::default(),
+            metrics: Vec::new(),
             faults: FaultPlan::default(),
             rates: KmsRates::default(),
             denied: BTreeSet::new(),

@@ -45,11 +45,25 @@ pub enum VaultType {
 pub enum VaultState {
     /// In use.
     Active,
+    /// Its deletion is being cancelled.
+    CancellingDeletion,
+    /// It is being deleted.
+    Deleting,
     /// Scheduled for deletion: its keys are unusable already.
     PendingDeletion,
+    /// Its deletion is being scheduled.
+    SchedulingDeletion,
     /// Any other state; not one to act in.
     #[serde(other)]
     Unknown,
+}
+
+impl VaultState {
+    /// Whether the vault is on its way out.
+    #[must_use]
+    pub fn is_going(self) -> bool {
+        matches!(self, Self::Deleting | Self::PendingDeletion | Self::SchedulingDeletion)
+    }
 }
 
 /// One vault of a listing.
@@ -92,6 +106,9 @@ pub struct Vault {
     pub replicas: Vec<Region>,
     /// When it was created.
     pub time_created: Timestamp,
+    /// When it will be deleted, if that is scheduled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time_of_deletion: Option<Timestamp>,
 }
 
 /// How many versions a vault holds (GetVaultUsage); they count against its limit.

@@ -4,6 +4,7 @@
 //! and is trusted after that. Behaviour beyond reading oneself belongs elsewhere.
 
 mod classes;
+mod deletion;
 mod doctor;
 mod finding;
 mod iam;
@@ -22,6 +23,7 @@ mod resource;
 mod time;
 
 pub use classes::NAMED_KINDS;
+pub use deletion::{Deletion, DeletionOf};
 pub use doctor::{
     ASSUMPTIONS, Check, CheckVerdict, Checkup, Forecast, Section, Source, Standing, THROW_AWAY_TAG, THROW_AWAY_VALUE,
 };

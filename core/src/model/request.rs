@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Actor, KeyId, KeyVersionId, ProtectionMode, RotationId, Timestamp, VaultId};
+use super::{Actor, Deletion, KeyId, KeyVersionId, ProtectionMode, RotationId, Timestamp, VaultId};
 
 /// A wish to rotate one key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -148,6 +148,9 @@ pub struct DueKey {
     /// When its vault will be full, at the pace of the last cryptoperiod.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub vault_full_on: Option<Timestamp>,
+    /// Deletions of its vault, of itself or of its versions that somebody scheduled, as far as they could be read.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub deletions: Vec<Deletion>,
 }
 
 impl DueKey {
@@ -165,6 +168,7 @@ impl DueKey {
             cryptoperiod: None,
             due,
             vault_full_on: None,
+            deletions: Vec::new(),
         }
     }
 }

@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
+use super::deletion::{Alarm, AlarmIntended, AlarmTold};
 use super::registry::Registry;
 use crate::model::{HistoryPolicy, Key, KeyVersion, KeyVersionId, Timestamp};
 
@@ -15,6 +16,10 @@ use crate::model::{HistoryPolicy, Key, KeyVersion, KeyVersionId, Timestamp};
 #[serde(tag = "fact", content = "body", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum KeyFact {
+    /// INTENT: we are about to tell somebody which deletions are scheduled now.
+    AlarmIntended(AlarmIntended),
+    /// A notifier accepted it.
+    AlarmTold(AlarmTold),
     /// The first time that we looked at the key with a wish to rotate it.
     FirstSeen(FirstSeen),
     /// A predecessor was looked at for dependents, and none was seen.
@@ -22,6 +27,15 @@ pub enum KeyFact {
         /// When, by the runner's clock.
         at: Timestamp,
     },
+}
+
+impl KeyFact {
+    /// Whether a reader that does not know this fact must refuse to go on. What people were told changes nothing that a
+    /// rotation may do.
+    #[must_use]
+    pub fn must(&self) -> bool {
+        !matches!(self, Self::AlarmIntended(_) | Self::AlarmTold(_))
+    }
 }
 
 /// What a key was like when it was first seen.
@@ -49,12 +63,23 @@ pub struct KnownKey {
     pub first_seen: Option<FirstSeen>,
     /// When a predecessor was last seen without dependents.
     pub seen_empty: Option<Timestamp>,
+    /// What people were last told of deletions.
+    pub alarm: Option<Alarm>,
 }
 
 impl KnownKey {
     /// Applies one fact.
     pub fn apply(&mut self, fact: &KeyFact) {
         match fact {
+            KeyFact::AlarmIntended(AlarmIntended { dedupe_key, scheduled }) => {
+                let (dedupe_key, scheduled) = (dedupe_key.clone(), scheduled.clone());
+                self.alarm = Some(Alarm { dedupe_key, scheduled, told: BTreeSet::new() });
+            }
+            KeyFact::AlarmTold(told) => {
+                if let Some(alarm) = self.alarm.as_mut().filter(|alarm| alarm.dedupe_key == told.dedupe_key) {
+                    alarm.told.insert(told.notifier.clone());
+                }
+            }
             KeyFact::FirstSeen(seen) => {
                 self.first_seen.get_or_insert_with(|| seen.clone());
             }

@@ -89,10 +89,10 @@ pub fn refusal(seen: &Seen, purpose: Purpose, settings: &Settings) -> Option<Err
             "the key lives in an external key manager: rotate it there, then register its version".to_owned(),
         );
     }
-    if vault.state == VaultState::PendingDeletion || key.state == KeyState::PendingDeletion || key.state.is_going() {
+    if vault.state.is_going() || key.state.is_going() {
         return refuse(format!(
             "the key or its vault is scheduled for deletion{}: cancel the deletion, or leave the key out of scope",
-            key.time_of_deletion.map(|at| format!(" on {at}")).unwrap_or_default()
+            key.time_of_deletion.or(vault.time_of_deletion).map(|at| format!(" on {at}")).unwrap_or_default()
         ));
     }
     if vault.state != VaultState::Active {

@@ -37,7 +37,9 @@ pub(crate) async fn rotate(rotator: &Rotator, args: RotateArgs, output: &Output)
     let wishes = match args.key.clone() {
         Some(key) => vec![key],
         None => {
-            let keys = owed(rotator).await?;
+            let mut keys = rotator.due().await?;
+            rotator.raise_alarms(&keys).await;
+            keys.retain(|key| tables::is_owed(&key.due.state));
             if keys.is_empty() {
                 output.show("nothing_due", &serde_json::json!({}), || "nothing is due".to_owned());
                 rotator.end_tick(0, 0).await;

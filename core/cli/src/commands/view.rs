@@ -5,7 +5,8 @@ use keywheel::{Result, Rotator};
 
 use crate::args::{DueArgs, HistoryArgs, PlanArgs, StatusArgs};
 use crate::exit::Exit;
-use crate::render::{Output, tables};
+use crate::render::escape::Foreign;
+use crate::render::{Colour, Output, tables};
 
 /// `keywheel due`.
 pub(crate) async fn due(rotator: &Rotator, args: &DueArgs, output: &Output) -> Result<Exit> {
@@ -21,7 +22,18 @@ pub(crate) async fn due(rotator: &Rotator, args: &DueArgs, output: &Output) -> R
     if owed == 0 {
         output.say("nothing is due");
     }
-    Ok(if args.exit_code && owed > 0 { Exit::SomethingDue } else { Exit::Done })
+    for key in &keys {
+        for deletion in key.deletions.iter().filter(|deletion| !deletion.is_done) {
+            let said = format!("{}: {deletion}. {}", Foreign(&key.name), deletion.remedy());
+            output.say(&output.paint(Colour::Red, &said));
+        }
+    }
+    let is_scheduled = keys.iter().flat_map(|key| &key.deletions).any(|deletion| !deletion.is_done);
+    Ok(match (args.exit_code, is_scheduled) {
+        (true, true) => Exit::DeletionPending,
+        (true, false) if owed > 0 => Exit::SomethingDue,
+        _ => Exit::Done,
+    })
 }
 
 /// `keywheel plan`.

@@ -157,7 +157,9 @@ impl Locator {
                     }
                     Err(error) => return Err(error),
                 };
-                for vault in vaults.into_iter().filter(|vault| vault.lifecycle_state == VaultState::Active) {
+                // A vault that is to be deleted is looked into as well: that is what people must hear of.
+                let is_looked_into = |state: VaultState| state == VaultState::Active || state.is_going();
+                for vault in vaults.into_iter().filter(|vault| is_looked_into(vault.lifecycle_state)) {
                     let endpoint = self.client.endpoints().vault(region, &vault.management_endpoint)?;
                     let call = Call::new(Operation::GetKey, region).at_vault(&endpoint).param("keyId", key);
                     match self.client.send(&call).await {

@@ -17,6 +17,7 @@ mod key_store;
 mod locate;
 #[cfg(test)]
 mod loopback;
+mod monitoring;
 mod ons;
 pub mod operation;
 mod policies;
@@ -31,6 +32,7 @@ pub use catalog::Catalog;
 pub use client::{Client, ClientSettings};
 pub use endpoint::Endpoints;
 pub use key_store::VaultKeyStore;
+pub use monitoring::Monitoring;
 pub use ons::Topic;
 pub use rekey::{BlockReKeyer, BucketReKeyer, HolderReader, NodePoolReKeyer, Rekeyers};
 pub use transport::Timeouts;

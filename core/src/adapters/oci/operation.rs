@@ -20,6 +20,8 @@ pub enum Service {
     KmsManagement,
     /// Vaults; a regional endpoint.
     KmsVault,
+    /// Custom metrics; only what takes them in.
+    Monitoring,
     /// Notifications.
     Notifications,
     /// Buckets, objects and their work requests.
@@ -264,6 +266,9 @@ table! {
     /// Reads an instance configuration, with the keys of what it launches.
     GetInstanceConfiguration, "get_instance_configuration", Compute, Get,
         "/20160918/instanceConfigurations/{instanceConfigurationId}", ["INSTANCE_CONFIGURATION_READ"], NO, NO, NO;
+
+    /// Sends custom metrics; a 200 may refuse some of them.
+    PostMetricData, "post_metric_data", Monitoring, Post, "/20180401/metrics", ["METRIC_WRITE"], NO, NO, YES;
 
     /// Reads a topic.
     GetTopic, "get_topic", Notifications, Get, "/20181201/topics/{topicId}", ["ONS_TOPIC_READ"], NO, NO, NO;

@@ -95,6 +95,7 @@ pub(crate) struct Vault {
     pub summary: VaultSummary,
     pub is_primary: Option<bool>,
     pub time_created: Timestamp,
+    pub time_of_deletion: Option<Timestamp>,
 }
 
 impl Vault {
@@ -110,6 +111,7 @@ impl Vault {
             is_primary: self.is_primary,
             replicas,
             time_created: self.time_created,
+            time_of_deletion: self.time_of_deletion,
         }
     }
 }
