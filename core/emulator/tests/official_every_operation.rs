@@ -129,6 +129,11 @@ fn rows() -> Vec<Row> {
             json!({ "compartmentId": "{compartment}" })),
         row(GetInstanceConfiguration, "compute-management instance-configuration get --instance-configuration-id {configuration}",
             "oci-core.ComputeManagementClient.getInstanceConfiguration", json!({ "instanceConfigurationId": "{configuration}" })),
+        row(PostMetricData, "monitoring metric-data post --metric-data {metrics}", "oci-monitoring.MonitoringClient.postMetricData",
+            json!({ "postMetricDataDetails": { "metricData": [{
+                "namespace": "keywheel", "compartmentId": "{compartment}", "name": "keys", "dimensions": { "a": "b" },
+                "datapoints": [{ "timestamp": "{now}", "value": 1.0 }],
+            }] } })),
         row(GetTopic, "ons topic get --topic-id {topic}", "oci-ons.NotificationControlPlaneClient.getTopic", json!({ "topicId": "{topic}" })),
         row(PublishMessage, "ons message publish --topic-id {topic} --title t --body b", "oci-ons.NotificationDataPlaneClient.publishMessage",
             json!({ "topicId": "{topic}", "messageDetails": { "title": "t", "body": "b" } })),
@@ -153,6 +158,7 @@ async fn lab() -> (Lab, BTreeMap<&'static str, String>) {
     let (backup, boot_backup) = (world.add_backup(&volume, "b").done(), world.add_backup(&boot, "bb").done());
     let mirrored = world.add_volume(away, compartment, "mirrored").done();
     let boot_mirrored = world.add_boot_volume(away, compartment, "boot-mirrored").done();
+    let now = world.now().to_string();
     let facts = BTreeMap::from([
         ("tenancy", world.tenancy_id().to_string()),
         ("compartment", compartment.to_string()),
@@ -174,6 +180,15 @@ async fn lab() -> (Lab, BTreeMap<&'static str, String>) {
         ("config", lab.config.config_path.display().to_string()),
         ("shape", r#"{"algorithm":"AES","length":32}"#.to_owned()),
         ("tags", r#"{"a":"b"}"#.to_owned()),
+        ("now", now.clone()),
+        (
+            "metrics",
+            json!([{
+                "namespace": "keywheel", "compartmentId": compartment, "name": "keys", "dimensions": { "a": "b" },
+                "datapoints": [{ "timestamp": now, "value": 1.0 }],
+            }])
+            .to_string(),
+        ),
     ]);
     (lab, facts)
 }

@@ -67,12 +67,18 @@ impl Step {
 
     /// The first step, and the one after a kind and compartment are done.
     pub(super) fn after(selector: &Selector, done: Option<(&Kind, &CompartmentId)>) -> Option<Self> {
-        let mut places =
-            selector.kinds.iter().flat_map(|kind| selector.compartments.iter().map(move |one| (kind, &one.id)));
-        if let Some(done) = done {
-            places.find(|place| *place == done);
-        }
-        let list = places.next().map(|(kind, compartment)| Self::List {
+        let places: Vec<_> = selector
+            .kinds
+            .iter()
+            .flat_map(|kind| selector.compartments.iter().map(move |one| (kind, &one.id)))
+            .collect();
+        let from = match done {
+            None => 0,
+            Some(done) => places.iter().position(|place| *place == done).map_or(places.len(), |at| at + 1),
+        };
+        // A place named twice is looked at once, or the pass would go back to it for ever.
+        let next = (from..places.len()).find(|at| !places[..*at].contains(&places[*at]));
+        let list = next.map(|at| places[at]).map(|(kind, compartment)| Self::List {
             kind: kind.clone(),
             compartment: compartment.clone(),
             page: None,
