@@ -15,8 +15,8 @@ use crate::errors::{Answered, Failure, HttpAnswer, HttpRefusal, REQUEST_ID};
 use crate::route::{Call, Only};
 use crate::shared::Shared;
 use crate::{
-    wire_blocks, wire_buckets, wire_holders, wire_identity, wire_kms, wire_monitoring, wire_objects, wire_ons,
-    wire_search,
+    wire_backup_policies, wire_blocks, wire_buckets, wire_holders, wire_identity, wire_kms, wire_monitoring,
+    wire_objects, wire_ons, wire_search,
 };
 
 /// Serves one operation.
@@ -71,6 +71,11 @@ pub(crate) fn answer(shared: &Arc<Shared>, call: Call, asked: &Asked<'_>) -> Ans
             Operation::ListBootVolumeBackups => wire_blocks::list(world, asked, &Kind::BootVolumeBackup),
             Operation::GetBootVolumeBackup => wire_blocks::get(world, asked, &Kind::BootVolumeBackup),
             Operation::UpdateBootVolumeBackup => wire_blocks::update_backup(world, asked, &Kind::BootVolumeBackup),
+            Operation::ListVolumeBackupPolicies => wire_backup_policies::list_policies(world, asked),
+            Operation::GetVolumeBackupPolicy => wire_backup_policies::get_policy(world, asked),
+            Operation::GetVolumeBackupPolicyAssetAssignment => wire_backup_policies::list_assignments(world, asked),
+            Operation::GetVolumeBackupPolicyAssignment => wire_backup_policies::get_assignment(world, asked),
+            Operation::ListVolumeGroups => wire_backup_policies::list_groups(world, asked),
             Operation::ListClusters => wire_holders::list(world, asked, &Kind::Cluster),
             Operation::GetCluster => wire_holders::get(world, asked, &Kind::Cluster),
             Operation::ListBlockVolumeReplicas => wire_blocks::list(world, asked, &Kind::BlockVolumeReplica),

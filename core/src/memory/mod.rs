@@ -6,6 +6,7 @@
 
 mod answer;
 mod audit;
+mod backup_policies;
 mod blocks;
 mod buckets;
 mod clock;
@@ -37,6 +38,7 @@ mod seed_block;
 mod seed_bucket;
 mod settings;
 mod translate;
+mod view_backup_policies;
 mod view_catalog;
 mod view_key_store;
 mod view_rekeyer;
@@ -49,6 +51,7 @@ mod world;
 
 pub use answer::{Answer, Call, Caller, Listing, PageQuery, Refusal, Told, VaultEndpoint};
 pub use audit::MemoryAuditSink;
+pub use backup_policies::{AssignmentInfo, BackupPolicyInfo, VolumeGroupInfo};
 pub use blocks::{BlockAddress, BlockInfo, BlockState, ReplicaInfo, Wrapping};
 pub use buckets::{BucketAddress, BucketInfo, BucketSummary, BucketUpdate};
 pub use clock::{ManualClock, Skew, SkewedClock, WorldClock};

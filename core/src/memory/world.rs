@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::answer::{Answer, Call, Caller, No, Refusal, Told, Verdict, Yes};
+use super::backup_policies::BackupPolicies;
 use super::blocks::Blocks;
 use super::buckets::Buckets;
 use super::clock::{Skew, WorldClock};
@@ -39,6 +40,7 @@ pub(super) struct State {
     pub(super) kms: Kms,
     pub(super) identity: Identity,
     pub(super) blocks: Blocks,
+    pub(super) backup: BackupPolicies,
     pub(super) buckets: Buckets,
     pub(super) holders: Holders,
     pub(super) index: Index,
@@ -75,6 +77,7 @@ impl World {
             kms: Kms::default(),
             identity: Identity::default(),
             blocks: Blocks::default(),
+            backup: BackupPolicies::default(),
             buckets: Buckets::default(),
             holders: Holders::default(),
             index: Index::default(),

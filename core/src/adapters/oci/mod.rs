@@ -3,6 +3,7 @@
 //! Only the operations of the table can be called. Nothing decides here what a rotation does next.
 
 mod answer;
+mod backup_policies;
 mod blocks;
 mod call;
 mod catalog;

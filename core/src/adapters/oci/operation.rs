@@ -239,6 +239,23 @@ table! {
     GetBootVolumeReplica, "get_boot_volume_replica", BlockStorage, Get,
         "/20160918/bootVolumeReplicas/{bootVolumeReplicaId}", ["VOLUME_REPLICA_INSPECT"], NO, NO, NO;
 
+    /// Lists the volume backup policies of one compartment; without one, those that Oracle defined.
+    ListVolumeBackupPolicies, "list_volume_backup_policies", BlockStorage, Get, "/20160918/volumeBackupPolicies",
+        ["BACKUP_POLICIES_INSPECT"], NO, NO, NO;
+    /// Reads a volume backup policy, with the region that it copies to.
+    GetVolumeBackupPolicy, "get_volume_backup_policy", BlockStorage, Get, "/20160918/volumeBackupPolicies/{policyId}",
+        ["BACKUP_POLICIES_INSPECT"], NO, NO, NO;
+    /// Lists the assignment, none or one, of a volume or volume group.
+    GetVolumeBackupPolicyAssetAssignment, "get_volume_backup_policy_asset_assignment", BlockStorage, Get,
+        "/20160918/volumeBackupPolicyAssignments", ["BACKUP_POLICY_ASSIGNMENT_INSPECT"], NO, NO, NO;
+    /// Reads an assignment of a backup policy, with the key of copies in another region.
+    GetVolumeBackupPolicyAssignment, "get_volume_backup_policy_assignment", BlockStorage, Get,
+        "/20160918/volumeBackupPolicyAssignments/{policyAssignmentId}", ["BACKUP_POLICY_ASSIGNMENT_INSPECT"],
+        NO, NO, NO;
+    /// Lists the volume groups of one compartment.
+    ListVolumeGroups, "list_volume_groups", BlockStorage, Get, "/20160918/volumeGroups", ["VOLUME_GROUP_INSPECT"],
+        NO, NO, NO;
+
     /// Lists the clusters of one compartment; the listing does not name the key.
     ListClusters, "list_clusters", ContainerEngine, Get, "/20180222/clusters", ["CLUSTER_INSPECT"], NO, NO, NO;
     /// Reads a cluster, its key included.
