@@ -115,6 +115,16 @@ fn rows() -> Vec<Row> {
             json!({ "compartmentId": "{compartment}" })),
         row(GetBootVolumeReplica, "bv boot-volume-replica get --boot-volume-replica-id {boot-replica}", "oci-core.BlockstorageClient.getBootVolumeReplica",
             json!({ "bootVolumeReplicaId": "{boot-replica}" })),
+        row(ListVolumeBackupPolicies, "bv volume-backup-policy list --compartment-id {compartment}", "oci-core.BlockstorageClient.listVolumeBackupPolicies",
+            json!({ "compartmentId": "{compartment}" })),
+        row(GetVolumeBackupPolicy, "bv volume-backup-policy get --policy-id {backup-policy}", "oci-core.BlockstorageClient.getVolumeBackupPolicy",
+            json!({ "policyId": "{backup-policy}" })),
+        row(GetVolumeBackupPolicyAssetAssignment, "bv volume-backup-policy-assignment get-volume-backup-policy-asset-assignment --asset-id {volume}",
+            "oci-core.BlockstorageClient.getVolumeBackupPolicyAssetAssignment", json!({ "assetId": "{volume}" })),
+        row(GetVolumeBackupPolicyAssignment, "bv volume-backup-policy-assignment get --policy-assignment-id {assignment}",
+            "oci-core.BlockstorageClient.getVolumeBackupPolicyAssignment", json!({ "policyAssignmentId": "{assignment}" })),
+        row(ListVolumeGroups, "bv volume-group list --compartment-id {compartment}", "oci-core.BlockstorageClient.listVolumeGroups",
+            json!({ "compartmentId": "{compartment}" })),
         row(ListClusters, "ce cluster list --compartment-id {compartment}", "oci-containerengine.ContainerEngineClient.listClusters", json!({ "compartmentId": "{compartment}" })),
         row(GetCluster, "ce cluster get --cluster-id {cluster}", "oci-containerengine.ContainerEngineClient.getCluster", json!({ "clusterId": "{cluster}" })),
         row(ListNodePools, "ce node-pool list --compartment-id {compartment}", "oci-containerengine.ContainerEngineClient.listNodePools", json!({ "compartmentId": "{compartment}" })),
@@ -158,6 +168,8 @@ async fn lab() -> (Lab, BTreeMap<&'static str, String>) {
     let (backup, boot_backup) = (world.add_backup(&volume, "b").done(), world.add_backup(&boot, "bb").done());
     let mirrored = world.add_volume(away, compartment, "mirrored").done();
     let boot_mirrored = world.add_boot_volume(away, compartment, "boot-mirrored").done();
+    let policy = world.add_backup_policy(home, Some(compartment), "nightly", Some(away));
+    let assignment = world.others_assign_backup_policy(&volume, &policy, None);
     let now = world.now().to_string();
     let facts = BTreeMap::from([
         ("tenancy", world.tenancy_id().to_string()),
@@ -171,6 +183,8 @@ async fn lab() -> (Lab, BTreeMap<&'static str, String>) {
         ("boot", boot.to_string()),
         ("backup", backup.to_string()),
         ("boot-backup", boot_backup.to_string()),
+        ("backup-policy", policy.to_string()),
+        ("assignment", assignment.to_string()),
         ("replica", world.add_replica(&mirrored, home, "r").done().to_string()),
         ("boot-replica", world.add_replica(&boot_mirrored, home, "br").done().to_string()),
         ("cluster", world.add_cluster(home, compartment, "c").key(&lab.key).done().to_string()),
