@@ -50,5 +50,5 @@ fn kind(name: &str) -> Kind {
 
 fn compartment(name: &str) -> Option<Compartment> {
     let id = CompartmentId::parse(format!("ocid1.compartment.oc1..{name}")).ok()?;
-    Some(Compartment { id, name: name.to_owned() })
+    Some(Compartment { id, name: name.to_owned(), parent: None })
 }

@@ -24,13 +24,16 @@ mod pass;
 mod perform;
 mod policies;
 mod progress;
+mod reconcile;
 mod report;
 mod restored;
+mod scope;
 mod server_time;
 mod tick;
 mod view;
 mod walk;
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_broadcast::{InactiveReceiver, Sender};
@@ -41,7 +44,7 @@ pub use progress::{Progress, ProgressStream};
 pub use tick::TICK_KEPT_EVERY;
 pub use view::Walked;
 
-use crate::model::{RunnerId, Settings};
+use crate::model::{KeyId, RunnerId, Settings};
 use crate::ports::Ports;
 use crate::{Error, Result};
 use server_time::ServerTime;
@@ -52,6 +55,8 @@ pub struct Engine {
     settings: Settings,
     runner: RunnerId,
     server_time: Mutex<ServerTime>,
+    /// Keys that were in scope when that was last asked.
+    keys_seen: Mutex<Option<BTreeSet<KeyId>>>,
     progress: Sender<Progress>,
     // Keeps the channel open while nobody listens.
     _listener: InactiveReceiver<Progress>,
@@ -70,7 +75,8 @@ impl Engine {
         progress.set_await_active(false);
         let listener = listener.deactivate();
         let server_time = Mutex::new(ServerTime::default());
-        Arc::new(Self { ports, settings, runner, server_time, progress, _listener: listener })
+        let keys_seen = Mutex::default();
+        Arc::new(Self { ports, settings, runner, server_time, keys_seen, progress, _listener: listener })
     }
 
     /// What it may do.
@@ -88,6 +94,10 @@ impl Engine {
     fn server_time(&self) -> std::sync::MutexGuard<'_, ServerTime> {
         // A panic while the lock was held cannot leave an estimate half written: it is two numbers.
         self.server_time.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn keys_seen(&self) -> std::sync::MutexGuard<'_, Option<BTreeSet<KeyId>>> {
+        self.keys_seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn nonce(&self) -> [u8; 16] {

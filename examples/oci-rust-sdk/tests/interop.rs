@@ -105,7 +105,7 @@ impl Lab {
         Selector {
             key: self.key.clone(),
             kinds: vec![Kind::Bucket],
-            compartments: vec![Compartment { id: self.compartment.clone(), name: "apps".to_owned() }],
+            compartments: vec![Compartment { id: self.compartment.clone(), name: "apps".to_owned(), parent: None }],
             tag: None,
         }
     }
@@ -286,7 +286,7 @@ async fn what_the_sdk_lists_is_found_beside_what_keywheel_finds() {
     let catalog = lab.with_sdk().await;
     let denied = CompartmentId::parse("ocid1.compartment.oc1..denied").expect("an OCID");
     let mut selector = lab.selector();
-    selector.compartments.push(Compartment { id: denied.clone(), name: "denied".to_owned() });
+    selector.compartments.push(Compartment { id: denied.clone(), name: "denied".to_owned(), parent: None });
     let (mut cursor, mut found, mut coverage) = (None, Vec::new(), Vec::new());
     loop {
         let page = catalog.dependents(&selector, &lab.home, cursor).await.expect("a page").value;
