@@ -134,6 +134,7 @@ impl Template {
         };
         line("blast_radius", b.blast_radius.to_string(), "dependents one rotation may touch");
         line("in_flight", b.in_flight.to_string(), "requests at once");
+        line("keys_at_once", b.keys_at_once.to_string(), "keys worked on at once; one that waits makes room");
         if self.endpoints.is_empty() {
             line("kms_requests_per_second", "8".to_owned(), "of the tenancy's 10; the rest is left to people");
         }
