@@ -17,8 +17,8 @@ use crate::adapters::oci::credentials::{
 };
 use crate::adapters::sqlite::SqliteJournal;
 use crate::adapters::system::{FileSink, StderrNotifier, SystemClock, SystemRandom};
-use crate::config::{Config, CredentialKind};
-use crate::ports::{AuditSink, KeyStore, Notifier, Ports, ReKeyer, ResourceCatalog};
+use crate::config::{Config, CredentialKind, MetricsTarget};
+use crate::ports::{AuditSink, KeyStore, MetricSink, Notifier, Ports, ReKeyer, ResourceCatalog};
 use crate::rotator::Rotator;
 use crate::{Error, ErrorKind, Result};
 
@@ -76,15 +76,15 @@ impl Ports {
         Self::from_config_and(config, Brought::default()).await
     }
 
-    /// The same with ports of the application's own. With all three that face a tenancy and no topic to tell, no
-    /// credentials are read.
+    /// The same with ports of the application's own. With all three that face a tenancy and neither a topic nor
+    /// metrics to send, no credentials are read.
     ///
     /// # Errors
     /// As [`Rotator::from_config`].
     pub async fn from_config_and(config: &Config, brought: Brought) -> Result<Self> {
         let (key_store, catalog, rekeyer, client) = match brought.clone() {
             Brought { key_store: Some(key_store), catalog: Some(catalog), rekeyer: Some(rekeyer), .. }
-                if config.notices.topic.is_none() =>
+                if config.notices.topic.is_none() && config.metrics.is_none() =>
             {
                 (key_store, catalog, rekeyer, None)
             }
@@ -97,7 +97,7 @@ impl Ports {
         let pace = client.as_ref().map(|client| client.pace());
         let journal = SqliteJournal::open(&config.journal)?;
         let mut notifiers: Vec<Arc<dyn Notifier>> = Vec::new();
-        if let (Some((topic, region)), Some(client)) = (&config.notices.topic, client) {
+        if let (Some((topic, region)), Some(client)) = (&config.notices.topic, client.clone()) {
             notifiers.push(Arc::new(oci::Topic::new(client, topic.clone()).in_region(region.clone())));
         }
         if config.notices.stderr {
@@ -107,7 +107,12 @@ impl Ports {
         if let Some(file) = &config.audit_file {
             audit.push(Arc::new(FileSink::open(file)?));
         }
-        let (clock, random, metrics) = (Arc::new(SystemClock), Arc::new(SystemRandom), Vec::new());
+        let mut metrics: Vec<Arc<dyn MetricSink>> = Vec::new();
+        if let (Some(MetricsTarget { namespace, compartment, region }), Some(client)) = (config.metrics.clone(), client)
+        {
+            metrics.push(Arc::new(oci::Monitoring::new(client, namespace, compartment, region)));
+        }
+        let (clock, random) = (Arc::new(SystemClock), Arc::new(SystemRandom));
         Ok(brought.over(Self { key_store, catalog, rekeyer, audit, notifiers, metrics, journal, clock, random, pace }))
     }
 }
@@ -141,7 +146,12 @@ impl Tenancy {
         for (region, base) in &config.endpoints {
             endpoints = endpoints.with_override(region.clone(), base)?;
         }
-        let settings = oci::ClientSettings { endpoints, pace: pace(config), listed_etags: listed_etags(config), ..oci::ClientSettings::default() };
+        let settings = oci::ClientSettings {
+            endpoints,
+            pace: pace(config),
+            listed_etags: listed_etags(config),
+            ..oci::ClientSettings::default()
+        };
         let principal = match known {
             Some(known) => known,
             None => principal(config, &settings).await?,

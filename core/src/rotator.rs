@@ -9,8 +9,8 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::stream::{self, Stream};
 use futures_util::StreamExt as _;
+use futures_util::stream::{self, Stream};
 use serde::Serialize;
 
 use crate::compliance::{self, Observed};

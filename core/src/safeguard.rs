@@ -23,6 +23,8 @@ pub enum Safeguard {
     Fence,
     /// The books are closed only by a fresh pass that finds nothing new.
     FreshPass,
+    /// A conditional step carries the etag that its dependent was read with.
+    IfMatch,
     /// The intent is on disk before the request leaves.
     IntentFirst,
     /// Versions are listed before a mint.
@@ -90,6 +92,7 @@ mod mutants {
         Safeguard::DeterministicToken,
         Safeguard::Fence,
         Safeguard::FreshPass,
+        Safeguard::IfMatch,
         Safeguard::IntentFirst,
         Safeguard::ListBeforeMint,
         Safeguard::LegGate,

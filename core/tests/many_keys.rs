@@ -73,14 +73,8 @@ enum Wrong {
     ReplicaStuck,
 }
 
-const WRONGS: [Wrong; 6] = [
-    Wrong::ReplicaStuck,
-    Wrong::ClaimedElsewhere,
-    Wrong::Denied,
-    Wrong::Disabled,
-    Wrong::Paused,
-    Wrong::RegionDown,
-];
+const WRONGS: [Wrong; 6] =
+    [Wrong::ReplicaStuck, Wrong::ClaimedElsewhere, Wrong::Denied, Wrong::Disabled, Wrong::Paused, Wrong::RegionDown];
 
 #[test]
 fn of_three_hundred_keys_those_that_fail_or_wait_for_hours_hold_up_nobody() {
@@ -190,7 +184,10 @@ fn a_vault_with_room_for_five_versions_gets_five_although_twenty_keys_are_looked
     let rotator = Rotator::with_ports(lab.settings.clone(), ports);
     let results = lab.run(rotator.rotate_due()).expect("the journal is there");
 
-    assert_eq!(results.iter().map(|(key, _)| key).collect::<Vec<_>>(), lab.settings.scope.keys.iter().collect::<Vec<_>>());
+    assert_eq!(
+        results.iter().map(|(key, _)| key).collect::<Vec<_>>(),
+        lab.settings.scope.keys.iter().collect::<Vec<_>>()
+    );
     let minted: usize = keys.iter().map(|key| lab.world.minted_by_us(key)).sum();
     assert_eq!(minted, 5, "{results:#?}");
     let completed = results.iter().filter(|(_, result)| matches!(result, Ok(Rotated::Completed(_)))).count();

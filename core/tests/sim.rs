@@ -240,3 +240,11 @@ fn a_successor_of_another_ordinal_is_found_by_a_restored_journal() {
     let outcome = run(&Scenario::of(1_035_482));
     assert_eq!(outcome.violations, []);
 }
+
+/// Found by the simulator: a journal put back to before its successor was made went on without one, since the pools had
+/// moved and were no longer its key's. The next rotation took that successor for a fake and asked for a person for ever.
+#[test]
+fn a_successor_that_a_closed_rotation_has_forgotten_is_adopted_by_the_next() {
+    let outcome = run(&Scenario::of(2_491));
+    assert_eq!(outcome.violations, []);
+}

@@ -326,6 +326,8 @@ class KeyState(StrEnum):
 class Kind(OpenWord):
     """A kind of resource, by the name Resource Search uses (compare without case, oci-api §4)."""
 
+    BACKUP_POLICY_ASSIGNMENT = "backup_policy_assignment"
+    """Assignment of a backup policy to a volume or volume group: it names the key of copies in another region."""
     BLOCK_VOLUME = "block_volume"
     """Block volume."""
     BLOCK_VOLUME_BACKUP = "block_volume_backup"

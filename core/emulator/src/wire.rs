@@ -14,7 +14,10 @@ use crate::asked::Asked;
 use crate::errors::{Answered, Failure, HttpAnswer, HttpRefusal, REQUEST_ID};
 use crate::route::{Call, Only};
 use crate::shared::Shared;
-use crate::{wire_blocks, wire_buckets, wire_holders, wire_identity, wire_kms, wire_objects, wire_ons, wire_search};
+use crate::{
+    wire_backup_policies, wire_blocks, wire_buckets, wire_holders, wire_identity, wire_kms, wire_monitoring,
+    wire_objects, wire_ons, wire_search,
+};
 
 /// Serves one operation.
 pub(crate) fn answer(shared: &Arc<Shared>, call: Call, asked: &Asked<'_>) -> Answered {
@@ -68,6 +71,11 @@ pub(crate) fn answer(shared: &Arc<Shared>, call: Call, asked: &Asked<'_>) -> Ans
             Operation::ListBootVolumeBackups => wire_blocks::list(world, asked, &Kind::BootVolumeBackup),
             Operation::GetBootVolumeBackup => wire_blocks::get(world, asked, &Kind::BootVolumeBackup),
             Operation::UpdateBootVolumeBackup => wire_blocks::update_backup(world, asked, &Kind::BootVolumeBackup),
+            Operation::ListVolumeBackupPolicies => wire_backup_policies::list_policies(world, asked),
+            Operation::GetVolumeBackupPolicy => wire_backup_policies::get_policy(world, asked),
+            Operation::GetVolumeBackupPolicyAssetAssignment => wire_backup_policies::list_assignments(world, asked),
+            Operation::GetVolumeBackupPolicyAssignment => wire_backup_policies::get_assignment(world, asked),
+            Operation::ListVolumeGroups => wire_backup_policies::list_groups(world, asked),
             Operation::ListClusters => wire_holders::list(world, asked, &Kind::Cluster),
             Operation::GetCluster => wire_holders::get(world, asked, &Kind::Cluster),
             Operation::ListBlockVolumeReplicas => wire_blocks::list(world, asked, &Kind::BlockVolumeReplica),
@@ -82,6 +90,7 @@ pub(crate) fn answer(shared: &Arc<Shared>, call: Call, asked: &Asked<'_>) -> Ans
             Operation::ListInstanceConfigurations => wire_holders::list(world, asked, &Kind::InstanceConfiguration),
             Operation::GetInstanceConfiguration => wire_holders::get(world, asked, &Kind::InstanceConfiguration),
             Operation::GetTopic => wire_ons::get_topic(shared, asked),
+            Operation::PostMetricData => wire_monitoring::post_metric_data(world, asked),
             Operation::PublishMessage => wire_ons::publish_message(shared, asked),
             other => {
                 let message = format!("the emulator does not serve {} yet", other.name());

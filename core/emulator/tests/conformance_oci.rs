@@ -87,14 +87,36 @@ async fn fars(suite: &str) -> (Far, Far) {
 
 const BLOCK_STORAGE: [Kind; 4] = [Kind::BlockVolume, Kind::BootVolume, Kind::BlockVolumeBackup, Kind::BootVolumeBackup];
 
-const ONLY_READ: [Kind; 4] =
-    [Kind::BlockVolumeReplica, Kind::BootVolumeReplica, Kind::Cluster, Kind::InstanceConfiguration];
+/// What can be found by its tags.
+const TAGGED: [Kind; 10] = [
+    Kind::BlockVolume,
+    Kind::BootVolume,
+    Kind::BlockVolumeBackup,
+    Kind::BootVolumeBackup,
+    Kind::BlockVolumeReplica,
+    Kind::BootVolumeReplica,
+    Kind::Cluster,
+    Kind::InstanceConfiguration,
+    Kind::Bucket,
+    Kind::NodePool,
+];
+
+const ONLY_READ: [Kind; 5] = [
+    Kind::BackupPolicyAssignment,
+    Kind::BlockVolumeReplica,
+    Kind::BootVolumeReplica,
+    Kind::Cluster,
+    Kind::InstanceConfiguration,
+];
 
 macro_rules! promises {
     ($suite:ident of $kinds:expr => $($promise:ident)*) => {
-        mod $suite {
+        promises!($suite: $suite of $kinds => $($promise)*);
+    };
+    ($name:ident: $suite:ident of $kinds:expr => $($promise:ident)*) => {
+        mod $name {
             #[allow(unused_imports, reason = "not every list of kinds names one of these")]
-            use super::{BLOCK_STORAGE, Kind, ONLY_READ};
+            use super::{BLOCK_STORAGE, Kind, ONLY_READ, TAGGED};
             $(#[tokio::test(flavor = "multi_thread")]
             async fn $promise() {
                 use keywheel::testkit::conformance::$suite::$promise as holds;
@@ -133,14 +155,16 @@ promises!(catalog of [&BLOCK_STORAGE[..], &ONLY_READ, &[Kind::Bucket, Kind::Node
     what_is_listed_is_found
     a_denied_compartment_is_a_verdict
     a_cursor_survives_its_process
-    a_candidate_keeps_its_id
-    tags_are_checked_again
     pages_are_homogeneous
     what_is_terminated_is_left_out
     a_hint_is_the_services_word
     policies_are_read_up_to_the_root
     policies_that_may_not_be_listed_are_named
     a_copy_without_a_key_is_told);
+
+promises!(catalog_by_tag: catalog of TAGGED =>
+    a_candidate_keeps_its_id
+    tags_are_checked_again);
 
 promises!(rekeyer of [Kind::Bucket] =>
     describe_is_constant

@@ -201,6 +201,21 @@ async fn the_official_python_sdk_sends_what_the_transcript_of_block_storage_says
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_official_python_sdk_posts_metrics_as_the_transcript_says_and_the_emulator_takes_them() {
+    let lab = Lab::new(unhurried()).await;
+    let recorder = Recorder::start();
+    let mut facts = transcript::facts();
+    facts["region"] = json!(recorder.url());
+    let ran = holds("metrics_transcript.py", lab.facts(facts)).await;
+    if ran {
+        let seen = recorder.seen();
+        assert_eq!(seen, transcript::metrics(), "recorded:\n{seen:#}");
+        let _ = holds("metrics.py", lab.facts(json!({}))).await;
+        assert_eq!(lab.world.posted_metrics().len(), 2);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_official_python_sdk_lists_policies_as_the_transcript_says() {
     let lab = Lab::new(unhurried()).await;
     let recorder = Recorder::start();
@@ -254,6 +269,35 @@ async fn the_official_python_sdk_updates_a_node_pool_as_the_transcript_says() {
     if ran {
         let seen = recorder.seen();
         assert_eq!(seen, transcript::node_pool_update(), "recorded:\n{seen:#}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_official_python_sdk_finds_backup_policies_and_what_they_are_assigned_to() {
+    let lab = Lab::new(unhurried()).await;
+    let (world, home) = (&lab.world, &lab.home);
+    let policy = world.add_backup_policy(home, Some(&lab.compartment), "nightly", Some(&lab.away));
+    let plain = world.add_backup_policy(home, Some(&lab.compartment), "weekly", None);
+    let gold = world.add_backup_policy(home, None, "gold", None);
+    let volume = world.add_volume(home, &lab.compartment, "data").done();
+    let assignment = world.others_assign_backup_policy(&volume, &policy, Some(&lab.key));
+    let group = world.add_volume_group(home, &lab.compartment, "db", std::slice::from_ref(&volume));
+    let facts = lab.facts(json!({
+        "policy": policy, "plain": plain, "gold": gold, "volume": volume, "assignment": assignment, "group": group,
+    }));
+    let _ = holds("backup_policies.py", facts).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_official_python_sdk_sends_what_the_transcript_of_backup_policies_says() {
+    let lab = Lab::new(unhurried()).await;
+    let recorder = Recorder::start();
+    let mut facts = transcript::facts();
+    facts["region"] = json!(recorder.url());
+    let ran = holds("backup_policies_transcript.py", lab.facts(facts)).await;
+    if ran {
+        let seen = recorder.seen();
+        assert_eq!(seen, transcript::backup_policies(), "recorded:\n{seen:#}");
     }
 }
 

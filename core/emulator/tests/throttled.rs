@@ -79,5 +79,8 @@ async fn refusals_are_requeued_uncounted_and_what_was_found_out_is_kept() {
     let rid = &report.summary.rotation;
     assert_eq!(tries(&StreamId::rotation(rid)) + tries(&StreamId::page(rid, 1)), 0, "a refusal is no try");
     let kept = journal.lines(&StreamId::meta());
-    assert!(kept.iter().any(|line| line.text.contains("rate_learned") && line.text.contains("objectstorage")), "{kept:?}");
+    assert!(
+        kept.iter().any(|line| line.text.contains("rate_learned") && line.text.contains("objectstorage")),
+        "{kept:?}"
+    );
 }

@@ -144,6 +144,11 @@ fn malformed_updates(lab: &Lab, kind: &Kind, id: &ResourceId) -> Vec<Malformed> 
     all
 }
 
+/// What `wire_backup_policies` bends.
+fn is_elsewhere(path: &str) -> bool {
+    path.contains("/volumeBackupPolic") || path.contains("/volumeGroups")
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn every_call_of_block_storage_is_refused_by_name_when_it_is_malformed_and_nothing_changes() {
     let lab = Lab::new(WorldSettings::instant()).await;
@@ -198,7 +203,8 @@ async fn every_call_of_block_storage_is_refused_by_name_when_it_is_malformed_and
         }
     }
     assert_eq!(etags(), before, "what is refused changes nothing");
-    let served = Operation::all().iter().filter(|one| one.service() == Service::BlockStorage);
+    let served =
+        Operation::all().iter().filter(|one| one.service() == Service::BlockStorage && !is_elsewhere(one.path()));
     for operation in served {
         assert!(asked[operation] >= 4, "{operation:?} was bent in {} ways only", asked[operation]);
     }

@@ -5,6 +5,7 @@
 
 mod credentials;
 mod duration;
+mod metrics;
 mod problem;
 mod reader;
 mod sections;
@@ -17,6 +18,7 @@ use std::path::{Path, PathBuf};
 
 pub use credentials::{CredentialKind, WorkloadAccess};
 pub use duration::{parse_duration, show_duration};
+pub use metrics::MetricsTarget;
 pub use problem::{Problem, Problems};
 pub use template::{FoundKey, Template};
 
@@ -38,6 +40,8 @@ pub struct Config {
     pub settings: Settings,
     /// Who is told.
     pub notices: Notices,
+    /// Where OCI Monitoring keeps metrics, if it is to.
+    pub metrics: Option<MetricsTarget>,
     /// A file that the audit trail is copied to.
     pub audit_file: Option<PathBuf>,
     /// Regions whose endpoints are a rehearsal's, on literal loopback.

@@ -60,6 +60,11 @@ impl<'a> Table<'a> {
         found
     }
 
+    /// Whether a key of it is there at all.
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.table.is_some_and(|table| table.get(key).is_some())
+    }
+
     pub(super) fn string(&mut self, key: &'static str, problems: &mut Vec<Problem>) -> Option<&'a str> {
         self.get(key, "a string", |value| value.as_str(), "put it in quotes", problems)
     }

@@ -10,6 +10,7 @@ use toml::de::DeTable;
 
 use super::credentials::credentials;
 use super::duration::show_duration;
+use super::metrics::metrics;
 use super::problem::Problem;
 use super::reader::{Table, line_of};
 use super::{Config, Notices, OciAccess};
@@ -63,11 +64,12 @@ pub(super) fn read(text: &str, path: &Path, home: Option<&Path>, found: &mut Fou
     let budgets = limits(root.table("limits", found), is_test, &mut oci.kms_requests_per_second, found);
     let margins = margins(root.table("margins", found), is_test, found);
     let notices = notices(root.table("notices", found), found);
+    let metrics = metrics(root.table("metrics", found), found);
     let audit_file = audit(root.table("audit", found), &paths, found);
     root.finish(found);
 
     let settings = Settings { policy, scope, tag, margins, budgets, is_test };
-    Some(Config { path: path.to_owned(), oci, credentials, journal, settings, notices, audit_file, endpoints })
+    Some(Config { path: path.to_owned(), oci, credentials, journal, settings, notices, metrics, audit_file, endpoints })
 }
 
 pub(super) struct Paths<'a> {

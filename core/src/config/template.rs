@@ -67,6 +67,7 @@ impl Template {
                 "# passphrase_file = \"~/.oci/passphrase\"   # a file; the passphrase itself never stands here\n",
             ),
         }
+        text.push_str("# believe_listed_etags = true   # a bucket that is listed as it was read is not read again\n");
         text.push_str(CREDENTIALS);
         let _ = writeln!(text, "kind = {}", quoted(self.credentials.name()));
         text.push_str(JOURNAL);
@@ -248,6 +249,12 @@ const NOTICES: &str = "\
 # topic = \"ocid1.onstopic…\"   # an OCI Notifications topic
 # topic_region = \"us-ashburn-1\"
 stderr = true                 # also on standard error
+
+# Numbers for OCI Monitoring after each run; `keywheel metrics` prints them for Prometheus without this.
+# [metrics]
+# namespace = \"keywheel\"      # letters, digits, underscores
+# compartment = \"ocid1.compartment…\"
+# region = \"us-ashburn-1\"
 
 [audit]
 # file = \"audit.jsonl\"        # a copy of the journal's facts, one JSON line each

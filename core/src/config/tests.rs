@@ -283,3 +283,19 @@ fn a_rehearsal_has_a_metadata_service_of_its_own_and_nobody_else_has() {
         assert!(problems(&without)[0].contains("must not sign with the credentials of a real tenancy"), "{kind}");
     }
 }
+
+#[test]
+fn metrics_need_a_place_and_a_namespace_that_monitoring_takes() {
+    let place = "compartment = \"ocid1.compartment.oc1..a\"\nregion = \"us-ashburn-1\"\n";
+    let config = parse(&format!("[metrics]\n{place}")).expect("the namespace has a default");
+    assert_eq!(config.metrics.expect("it is named").namespace, "keywheel");
+    assert_eq!(parse("").expect("nothing is asked for").metrics, None);
+    for namespace in ["oci_keys", "Oracle_keys", "9keys", "my keys", "my-keys", ""] {
+        let found = problems(&format!("[metrics]\nnamespace = \"{namespace}\"\n{place}"));
+        assert!(found.len() == 1 && found[0].starts_with("line 2: metrics.namespace"), "{namespace}: {found:?}");
+    }
+    let found = problems("[metrics]\nnamespace = \"mine\"\n");
+    assert!(found.iter().any(|p| p.contains("metrics.compartment: it is missing")), "{found:?}");
+    assert!(found.iter().any(|p| p.contains("metrics.region: it is missing")), "{found:?}");
+    assert_eq!(found.len(), 2);
+}

@@ -8,8 +8,8 @@ use crate::model::{Etag, Key, KeyId, KeySummary, KeyVersion, Timestamp, to_secon
 use crate::ports::{KeyMint, KeyStoreExt, Reply, VersionMint};
 use crate::rotation::registry::{Registry, RegistryFact};
 use crate::rotation::{
-    Claimant, Conclusion, Effect, Fact, MintIntended, State, SuccessorSurvey, Survey, conclude_created, conclude_flip,
-    conclude_key_created, conclude_settle, conclude_successor_in_use, conclude_successor_settle,
+    Claimant, Conclusion, Effect, Fact, MintIntended, State, SuccessorSurvey, Survey, claimed_makers, conclude_created,
+    conclude_flip, conclude_key_created, conclude_settle, conclude_successor_in_use, conclude_successor_settle,
     conclude_successor_survey, conclude_survey, lineage_mark,
 };
 use crate::safeguard::{Safeguard, is_on};
@@ -34,7 +34,8 @@ impl Engine {
             // A key that says it is ours, and no intent that says so: has this journal forgotten one?
             let has_intent = state.leg(leg).is_some_and(|leg| !leg.attempts.is_empty());
             if !survey.claims.is_empty() && !has_intent && is_on(Safeguard::RestoredWaits) {
-                let facts = self.behind(main).await?;
+                let makers = claimed_makers(&survey, &self.settings);
+                let facts = self.behind(main, &makers).await?;
                 if !facts.is_empty() {
                     return Ok(Conclusion { facts, ..Conclusion::default() });
                 }

@@ -70,7 +70,11 @@ impl Engine {
         // Other keys were opened and closed while the cloud answered; only what became of this lineage matters.
         registry.catch_up(self).await?;
         if open_rotation(&registry, &known(&registry).root_of(key)) != open {
-            return Err(Error::new(ErrorKind::Conflict, "append", "somebody opened or closed a rotation of this lineage"));
+            return Err(Error::new(
+                ErrorKind::Conflict,
+                "append",
+                "somebody opened or closed a rotation of this lineage",
+            ));
         }
         if let Some(ended) = asked.as_ref().and_then(|id| remembered(&registry, key, id)) {
             return Ok(ended);

@@ -272,7 +272,11 @@ impl<'a> PageDriver<'a> {
                 return Err(Error::bug("rekey_page", "an intent that is none"));
             };
             let key = self.target.goal.key.clone();
-            let request = StepRequest { dependent: self.dependent(item)?, step, key, if_match: intent.if_match };
+            let mut if_match = intent.if_match;
+            if !is_on(Safeguard::IfMatch) {
+                if_match = if_match.and_then(|_| Etag::parse("*").ok());
+            }
+            let request = StepRequest { dependent: self.dependent(item)?, step, key, if_match };
             self.in_flight.insert(item);
             let call = async move { engine.learn(engine.ports.rekeyer.begin(&request)).await };
             self.running.push(call.map(move |answer| Answer::Begun(item, answer)).boxed());

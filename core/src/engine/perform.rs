@@ -2,15 +2,15 @@
 
 use std::collections::BTreeMap;
 
+use super::Engine;
 use super::book::Book;
 use super::claim::Held;
-use super::Engine;
 use crate::model::{Kind, Risk, RotationId, Timestamp};
 use crate::ports::{KeyStoreExt, Reply};
+use crate::rotation::vault::{Ledger, VaultFact};
 use crate::rotation::{
     self, Classes, Conclusion, Effect, Fact, Preflight, Purpose, Seen, State, conclude_replicas, preflight,
 };
-use crate::rotation::vault::{Ledger, VaultFact};
 use crate::{Error, ErrorKind, Result};
 
 impl Engine {

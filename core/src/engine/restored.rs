@@ -3,10 +3,12 @@
 //! What a restored journal has forgotten may be on its way. So it waits one quiet period, and says so in a fact. What a
 //! sink cannot say is not guessed; without a sink, only an intent register (`rotation::register`) still knows.
 
+use std::collections::BTreeSet;
+
 use super::Engine;
 use super::book::Book;
 use crate::Result;
-use crate::model::{Finding, FindingKind, RotationName, StreamId, to_seconds};
+use crate::model::{Finding, FindingKind, RotationId, RotationName, StreamId, to_seconds};
 use crate::ports::LastHeld;
 use crate::rotation::meta::Cursors;
 use crate::rotation::{Conclusion, Effect, Fact, JournalBehind, State, rid};
@@ -22,12 +24,13 @@ impl Engine {
         if !is_mint || self.ports.audit.is_empty() || !is_on(Safeguard::RestoredWaits) {
             return Ok(conclusion);
         }
-        let facts = self.behind(main).await?;
+        let facts = self.behind(main, &[]).await?;
         Ok(if facts.is_empty() { conclusion } else { Conclusion { facts, ..Conclusion::default() } })
     }
 
-    /// A fact for each sink that holds what the stream has not, and that the stream does not know of yet.
-    pub(super) async fn behind(&self, main: &Book<State>) -> Result<Vec<Fact>> {
+    /// A fact for each sink that holds what the stream has not, and that the stream does not know of yet. Asked about
+    /// other rotations too: a key that says which one made it may speak of one that was closed without knowing of it.
+    pub(super) async fn behind(&self, main: &Book<State>, makers: &[RotationId]) -> Result<Vec<Fact>> {
         let mut facts = Vec::new();
         // A backup may be older than a cancel: what is forgotten then is a rotation of a later ordinal. And a rotation
         // that has forgotten its own mint may be cancelled: the next ordinal must wait for what the last one sent.
@@ -36,7 +39,10 @@ impl Engine {
         let others = near
             .filter(|ordinal| *ordinal != name.ordinal)
             .map(|ordinal| StreamId::rotation(&rid(&RotationName { ordinal, ..name.clone() })));
-        let streams: Vec<StreamId> = std::iter::once(main.stream().clone()).chain(others).collect();
+        let makers = makers.iter().map(StreamId::rotation);
+        let mut streams: Vec<StreamId> = std::iter::once(main.stream().clone()).chain(others).chain(makers).collect();
+        let mut asked = BTreeSet::new();
+        streams.retain(|stream| asked.insert(stream.clone()));
         let mut places = Vec::new();
         for sink in &self.ports.audit {
             for stream in &streams {

@@ -157,7 +157,8 @@ impl Engine {
     /// holds up few of the others.
     pub async fn due_rows(&self, keys: Vec<(KeyId, String)>) -> Result<Vec<DueKey>> {
         let ask = |(place, (key, name))| async move { Ok::<_, crate::Error>((place, self.due_key(key, name).await?)) };
-        let asked = stream::iter(keys.into_iter().enumerate()).map(ask).buffer_unordered(self.settings.budgets.keys_at_once());
+        let asked =
+            stream::iter(keys.into_iter().enumerate()).map(ask).buffer_unordered(self.settings.budgets.keys_at_once());
         let mut rows: Vec<(usize, DueKey)> = asked.try_collect().await?;
         rows.sort_by_key(|(place, _)| *place);
         Ok(rows.into_iter().map(|(_, row)| row).collect())

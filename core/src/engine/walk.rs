@@ -236,8 +236,14 @@ impl<'a> Walk<'a> {
     fn compare_copies(&mut self, known: &HashSet<ResourceId>) {
         for (copy, source) in std::mem::take(&mut self.copies) {
             if known.contains(&source) {
-                let text =
-                    format!("it is a copy of {source}, which is under the key, and is under Oracle's own key itself");
+                let text = match copy.dependent.kind {
+                    Kind::BackupPolicyAssignment => format!(
+                        "the copies that its policy makes of {source}, which is under the key, will be under Oracle's own key in the other region: assign the policy again with a key of that region (xrcKmsKeyId)"
+                    ),
+                    _ => format!(
+                        "it is a copy of {source}, which is under the key, and is under Oracle's own key itself"
+                    ),
+                };
                 self.note(FindingKind::CopyUnderOraclesKey, &copy, &text);
             }
         }

@@ -164,7 +164,7 @@ impl FaultPlan {
     /// `update_volume_backup`.
     #[must_use]
     pub fn silent_no_op_on(self, operation: &str, strikes: impl Into<Strikes>) -> Self {
-        let assigns = ["_kms_key", "_backup"].iter().any(|end| operation.ends_with(end));
+        let assigns = ["_kms_key", "_backup", "_node_pool"].iter().any(|end| operation.ends_with(end));
         assert!(assigns && operation.starts_with("update_"), "only assigning a key can be a silent no-op");
         self.rule(operation, strikes, Fault::SilentNoOp)
     }
@@ -179,6 +179,18 @@ impl FaultPlan {
     #[must_use]
     pub fn work_request_lost(self, strikes: impl Into<Strikes>) -> Self {
         self.rule("reencrypt_bucket", strikes, Fault::LoseWorkRequest)
+    }
+
+    /// A change of a node pool whose work request fails.
+    #[must_use]
+    pub fn pool_work_fails(self, strikes: impl Into<Strikes>) -> Self {
+        self.rule("update_node_pool", strikes, Fault::WorkRequestFails)
+    }
+
+    /// A change of a node pool whose work request the service forgets at once; the pool does change.
+    #[must_use]
+    pub fn pool_work_lost(self, strikes: impl Into<Strikes>) -> Self {
+        self.rule("update_node_pool", strikes, Fault::LoseWorkRequest)
     }
 
     /// Every service of a region answers 503 while the plan is in force.

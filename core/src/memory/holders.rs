@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::answer::{Call, Listing, No, PageQuery, Told, Yes};
+use super::meddle_holder::PoolTruth;
 use super::operations::{self as op, Operation};
 use super::paging::page_of;
 use super::search::ResourceSummary;
@@ -88,6 +89,8 @@ pub(super) struct HolderRecord {
     ready: Timestamp,
     /// A change that goes on, or that ended and was not worked in yet.
     pub(super) change: Option<Change>,
+    /// Every change by a call.
+    pub(super) changes: Vec<PoolTruth>,
 }
 
 /// What a node pool will be like once a work request has ended.
@@ -139,7 +142,7 @@ impl HolderRecord {
 pub(super) struct Holders {
     pub(super) by_id: HashMap<ResourceId, HolderRecord>,
     /// In order of creation.
-    listed: BTreeMap<(Region, CompartmentId, Kind), Vec<ResourceId>>,
+    pub(super) listed: BTreeMap<(Region, CompartmentId, Kind), Vec<ResourceId>>,
     pub(super) work: super::node_pools::PoolWork,
 }
 
@@ -202,7 +205,7 @@ impl State {
         self.index_holder(&id, created);
     }
 
-    fn index_holder(&mut self, id: &ResourceId, at: Timestamp) {
+    pub(super) fn index_holder(&mut self, id: &ResourceId, at: Timestamp) {
         let info = self.holders.by_id[id].info(at);
         let summary = ResourceSummary {
             resource_type: family_of(&info.kind).search_type,
@@ -394,7 +397,7 @@ impl HolderSeed<'_> {
             time_created: self.created,
         };
         let ready = self.ready.unwrap_or(self.created + state.settings.creation_delay);
-        state.insert_holder(HolderRecord { info, etag: 1, ready, change: None });
+        state.insert_holder(HolderRecord { info, etag: 1, ready, change: None, changes: Vec::new() });
         id
     }
 }

@@ -9,6 +9,7 @@ use super::answer::{Call, Listing, No, PageQuery, Told, Yes};
 use super::faults::Fault;
 use super::holders::{Change, HolderAddress, HolderState};
 use super::log::{NotYet, Note};
+use super::meddle_holder::PoolTruth;
 use super::operations as op;
 use super::paging::page_of;
 use super::world::{Ctx, State, World};
@@ -131,6 +132,13 @@ impl State {
         let id = WorkRequestId::parse(format!("cewr{}-{number:010}", self.settings.seed)).expect("letters and digits");
         let pool = self.holders.by_id.get_mut(&at.id).expect("looked up just now");
         pool.settle(ctx.now);
+        pool.changes.push(PoolTruth {
+            accepted: ctx.now,
+            by: ctx.call.caller.principal.clone(),
+            before: pool.info(ctx.now),
+            key: key.clone(),
+            settings: wanted.settings.clone(),
+        });
         pool.etag += 1;
         if !is_no_op {
             pool.change = Some(Change { key, settings: wanted.settings.clone(), ends, is_failing });

@@ -72,6 +72,11 @@ operations! {
     LIST_BLOCK_VOLUME_REPLICAS = "list_block_volume_replicas" "iaas" read None;
     GET_BOOT_VOLUME_REPLICA = "get_boot_volume_replica" "iaas" read None;
     LIST_BOOT_VOLUME_REPLICAS = "list_boot_volume_replicas" "iaas" read None;
+    LIST_VOLUME_BACKUP_POLICIES = "list_volume_backup_policies" "iaas" read None;
+    GET_VOLUME_BACKUP_POLICY = "get_volume_backup_policy" "iaas" read None;
+    GET_VOLUME_BACKUP_POLICY_ASSET_ASSIGNMENT = "get_volume_backup_policy_asset_assignment" "iaas" read None;
+    GET_VOLUME_BACKUP_POLICY_ASSIGNMENT = "get_volume_backup_policy_assignment" "iaas" read None;
+    LIST_VOLUME_GROUPS = "list_volume_groups" "iaas" read None;
     SEARCH_RESOURCES = "search_resources" "search" read None;
     GET_TENANCY = "get_tenancy" "identity" read None;
     GET_COMPARTMENT = "get_compartment" "identity" read None;
@@ -80,6 +85,7 @@ operations! {
     LIST_POLICIES = "list_policies" "identity" read None;
     LIST_REGION_SUBSCRIPTIONS = "list_region_subscriptions" "identity" read None;
     GET_TOPIC = "get_topic" "ons" read None;
+    POST_METRIC_DATA = "post_metric_data" "monitoring" write None;
     PUBLISH_MESSAGE = "publish_message" "ons" write None;
 }
 

@@ -14,6 +14,7 @@ use super::holders::{self, HolderInfo, HolderState};
 use super::identity::Depth;
 use super::search::ResourceSummary;
 use super::translate::reply;
+use super::view_backup_policies as assignments;
 use super::world::World;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{
@@ -94,6 +95,9 @@ impl CatalogView {
             kind: Some(kind.clone()),
             state,
         };
+        if *kind == Kind::BackupPolicyAssignment {
+            return self.assignments_part(selector, region, place, page);
+        }
         let query = PageQuery::at(page);
         let told = if *kind == Kind::Bucket {
             let namespace = self.world.namespace();
@@ -117,6 +121,79 @@ impl CatalogView {
             })),
             Err(refusal) => verdict_of(refusal, verdict, next()),
         }
+    }
+
+    /// Assignments are read only where a policy copies to another region; if none does, the kind is done at once.
+    fn assignments_part(
+        &self,
+        selector: &Selector,
+        region: &Region,
+        place: usize,
+        page: Option<&str>,
+    ) -> Result<Reply<CatalogPage>> {
+        let compartments = &selector.compartments;
+        let (kind, at) = (selector.kinds[place / compartments.len()].clone(), place % compartments.len());
+        let verdict = |at: usize, state| Coverage {
+            region: region.clone(),
+            compartment: Some(compartments[at].id.clone()),
+            kind: Some(kind.clone()),
+            state,
+        };
+        let bare = |page| Ok(Reply::bare(page));
+        let page = match page {
+            Some(page) => page.to_owned(),
+            None => match self.may_copy(region, compartments) {
+                Ok(true) => assignments::first_page(),
+                Ok(false) => {
+                    let rest = at..compartments.len();
+                    let coverage = rest.map(|at| verdict(at, CoverageState::Listed)).collect();
+                    let next = following(selector, place - at + compartments.len()).map(|step| step.cursor());
+                    return bare(CatalogPage { candidates: Vec::new(), coverage, next });
+                }
+                Err(refusal) => {
+                    return verdict_of(refusal, |state| verdict(at, state), self.after_assignments(selector, place));
+                }
+            },
+        };
+        match assignments::part(&self.world, &self.call(), region, &compartments[at].id, &page) {
+            Ok((candidates, Some(more))) => {
+                let next = Some(Step::List { place, page: Some(more) }.cursor());
+                bare(CatalogPage { candidates, coverage: Vec::new(), next })
+            }
+            Ok((candidates, None)) => {
+                let coverage = vec![verdict(at, CoverageState::Listed)];
+                bare(CatalogPage { candidates, coverage, next: self.after_assignments(selector, place) })
+            }
+            Err(refusal) => verdict_of(refusal, |state| verdict(at, state), self.after_assignments(selector, place)),
+        }
+    }
+
+    /// A policy may be of any compartment, in scope or not.
+    fn may_copy(&self, region: &Region, in_scope: &[Compartment]) -> Result<bool, Refusal> {
+        let (home, root) = (self.world.regions().swap_remove(0), self.world.tenancy_id());
+        let mut all = in_scope.to_vec();
+        let mut query = PageQuery::default();
+        loop {
+            match self.world.list_compartments(&self.call(), &home, &root, Depth::Subtree, &query) {
+                Ok(answer) => {
+                    let more = answer.value.items.into_iter().map(|info| info.compartment);
+                    all.extend(more.filter(|one| !in_scope.iter().any(|known| known.id == one.id)));
+                    query.page = answer.value.next;
+                }
+                Err(refusal) if matches!(refusal.status, 403 | 404) => query.page = None,
+                Err(refusal) => return Err(refusal),
+            }
+            if query.page.is_none() {
+                return assignments::may_copy(&self.world, &self.call(), region, &all);
+            }
+        }
+    }
+
+    /// The next compartment's assignments, which are read too, or whatever comes after the kind.
+    fn after_assignments(&self, selector: &Selector, place: usize) -> Option<Cursor> {
+        let is_last = (place + 1).is_multiple_of(selector.compartments.len());
+        let next = (!is_last).then(|| Step::List { place: place + 1, page: Some(assignments::first_page()) });
+        next.or_else(|| following(selector, place + 1)).map(|step| step.cursor())
     }
 
     fn search_part(

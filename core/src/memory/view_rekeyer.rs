@@ -8,7 +8,10 @@ use async_trait::async_trait;
 
 use super::answer::{Call, Caller};
 use super::world::World;
-use super::{blocks, holders, view_rekeyer_block, view_rekeyer_bucket, view_rekeyer_holder, view_rekeyer_pool};
+use super::{
+    blocks, holders, view_backup_policies, view_rekeyer_block, view_rekeyer_bucket, view_rekeyer_holder,
+    view_rekeyer_pool,
+};
 use crate::error::{Error, Result};
 use crate::model::{Dependent, Kind, Timestamp};
 use crate::ports::{Begun, KindSpec, Observation, ReKeyer, Reply, StepRequest, Ticket, TicketReport};
@@ -52,6 +55,7 @@ impl World {
         let mut kinds = Self::movable_kinds();
         kinds.extend(blocks::REPLICAS);
         kinds.extend(holders::KINDS);
+        kinds.push(Kind::BackupPolicyAssignment);
         kinds
     }
 
@@ -62,6 +66,7 @@ impl World {
 
 /// The files that move dependents.
 enum Family {
+    Assignment,
     Block,
     Bucket,
     Holder,
@@ -78,6 +83,7 @@ impl ReKeyerView {
             kind if !self.kinds.contains(kind) => {
                 Err(Error::refused(operation, "this port does not move the kind").with("kind", kind))
             }
+            Kind::BackupPolicyAssignment => Ok(Family::Assignment),
             Kind::Bucket => Ok(Family::Bucket),
             Kind::NodePool => Ok(Family::Pool),
             kind if holders::family(kind).is_some() => Ok(Family::Holder),
@@ -91,6 +97,7 @@ impl ReKeyer for ReKeyerView {
     fn describe(&self, kind: &Kind) -> Option<KindSpec> {
         match kind {
             kind if !self.kinds.contains(kind) => None,
+            Kind::BackupPolicyAssignment => Some(view_backup_policies::spec()),
             Kind::Bucket => Some(view_rekeyer_bucket::spec()),
             Kind::NodePool => Some(view_rekeyer_pool::spec()),
             kind => view_rekeyer_block::spec(kind).or_else(|| view_rekeyer_holder::spec(kind)),
@@ -103,6 +110,7 @@ impl ReKeyer for ReKeyerView {
 
     async fn observe(&self, dependent: &Dependent) -> Result<Reply<Observation>> {
         match self.family("observe", dependent)? {
+            Family::Assignment => self.observe_assignment(dependent),
             Family::Block => self.observe_block(dependent),
             Family::Bucket => self.observe_bucket(dependent),
             Family::Holder | Family::Pool => self.observe_holder(dependent),
@@ -113,7 +121,7 @@ impl ReKeyer for ReKeyerView {
         match self.family("begin", &step.dependent)? {
             Family::Block => self.begin_block(step),
             Family::Bucket => self.begin_bucket(step),
-            Family::Holder => view_rekeyer_holder::refuse(step),
+            Family::Assignment | Family::Holder => view_rekeyer_holder::refuse(step),
             Family::Pool => self.begin_pool(step),
         }
     }
@@ -137,7 +145,7 @@ impl ReKeyer for ReKeyerView {
     async fn find(&self, dependent: &Dependent, since: Timestamp) -> Result<Reply<Vec<TicketReport>>> {
         match self.family("find", dependent)? {
             // Nothing about these goes on under a work request.
-            Family::Block | Family::Holder => Ok(Reply::bare(Vec::new())),
+            Family::Assignment | Family::Block | Family::Holder => Ok(Reply::bare(Vec::new())),
             Family::Bucket => self.find_bucket(dependent, since),
             Family::Pool => self.find_pool(dependent, since),
         }

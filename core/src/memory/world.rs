@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::answer::{Answer, Call, Caller, No, Refusal, Told, Verdict, Yes};
+use super::backup_policies::BackupPolicies;
 use super::blocks::Blocks;
 use super::buckets::Buckets;
 use super::clock::{Skew, WorldClock};
@@ -19,6 +20,7 @@ use super::kms_state::Kms;
 use super::limits::{KmsRates, OtherRates};
 use super::log::{LogEntry, NotYet, Note};
 use super::meters::Meters;
+use super::monitoring::PostedMetric;
 use super::ons::Topics;
 use super::operations::Operation;
 use super::search::Index;
@@ -39,10 +41,12 @@ pub(super) struct State {
     pub(super) kms: Kms,
     pub(super) identity: Identity,
     pub(super) blocks: Blocks,
+    pub(super) backup: BackupPolicies,
     pub(super) buckets: Buckets,
     pub(super) holders: Holders,
     pub(super) index: Index,
     pub(super) topics: Topics,
+    pub(super) metrics: Vec<PostedMetric>,
     pub(super) faults: FaultPlan,
     rates: KmsRates,
     other_rates: OtherRates,
@@ -76,10 +80,12 @@ impl World {
             kms: Kms::default(),
             identity: Identity::default(),
             blocks: Blocks::default(),
+            backup: BackupPolicies::default(),
             buckets: Buckets::default(),
             holders: Holders::default(),
             index: Index::default(),
             topics: Topics::default(),
+            metrics: Vec::new(),
             faults: FaultPlan::default(),
             rates: KmsRates::default(),
             other_rates: OtherRates::default(),

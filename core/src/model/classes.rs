@@ -6,7 +6,8 @@
 use super::{Kind, RekeyClass};
 
 /// Kinds that may be named in a config, by the words for them there.
-pub const NAMED_KINDS: [(&str, Kind); 10] = [
+pub const NAMED_KINDS: [(&str, Kind); 11] = [
+    ("backup_policy_assignment", Kind::BackupPolicyAssignment),
     ("block_volume", Kind::BlockVolume),
     ("block_volume_backup", Kind::BlockVolumeBackup),
     ("block_volume_replica", Kind::BlockVolumeReplica),
@@ -48,7 +49,7 @@ impl Kind {
             Self::BlockVolumeReplica | Self::BootVolumeReplica => &[Forbids, Tolerates],
             Self::NodePool => &[Forbids, Ignores, Tolerates],
             // No call updates these; their owner may only say that they stay.
-            Self::Cluster | Self::InstanceConfiguration => &[Tolerates],
+            Self::BackupPolicyAssignment | Self::Cluster | Self::InstanceConfiguration => &[Tolerates],
             Self::Other(_) => &[],
         }
     }

@@ -10,6 +10,8 @@ use super::{CompartmentId, KeyId, KeyVersionId, NamespaceName, Region, RequestId
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Kind {
+    /// Assignment of a backup policy to a volume or volume group: it names the key of copies in another region.
+    BackupPolicyAssignment,
     /// Block volume.
     BlockVolume,
     /// Block volume backup.
@@ -38,6 +40,7 @@ pub enum Kind {
 impl std::fmt::Display for Kind {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.pad(match self {
+            Self::BackupPolicyAssignment => "backup policy assignment",
             Self::BlockVolume => "block volume",
             Self::BlockVolumeBackup => "block volume backup",
             Self::BlockVolumeReplica => "block volume replica",

@@ -50,7 +50,7 @@ pub use preflight::{Preflight, Purpose, Seen, preflight, refusal};
 pub use register::{Reading, Register, RegisterWrite, conclude_unannounced, read_register};
 pub use state::{Leg, LegPhase, MintAttempt, MintOutcome, PageRef, Phase, State, UNMOVED};
 pub use successor::{
-    Claimant, SuccessorSurvey, conclude_key_created, conclude_successor_in_use, conclude_successor_settle,
-    conclude_successor_survey,
+    Claimant, SuccessorSurvey, claimed_makers, conclude_key_created, conclude_successor_in_use,
+    conclude_successor_settle, conclude_successor_survey,
 };
 pub use token::{checkup_token, lineage_mark, lineage_value, retry_token, rid};

@@ -13,8 +13,10 @@ use super::fact::{Adopted, Author, Created, Fact, InUse, MintIntended, Sighted};
 use super::mint::{held_back, next_date, next_generation, token};
 use super::register::{mark_of, register_write, without_register};
 use super::state::{Leg, MintOutcome, State};
-use super::token::lineage_value;
-use crate::model::{Census, Key, KeyId, KeyState, KeyVersion, KeyVersionId, Origin, RequestId, Settings, Tags};
+use super::token::{lineage_mark, lineage_value};
+use crate::model::{
+    Census, Key, KeyId, KeyState, KeyVersion, KeyVersionId, Origin, RequestId, RotationId, Settings, Tags,
+};
 use crate::safeguard::{Safeguard, is_on};
 
 /// A key read whole: one that claims to be the successor, or the head of the lineage.
@@ -35,6 +37,15 @@ pub struct SuccessorSurvey {
     pub head: Option<Claimant>,
     /// Keys of the same vault and compartment whose lineage tag names this predecessor.
     pub claims: Vec<Claimant>,
+}
+
+/// The rotations that claims say they were made by: of those a journal may have forgotten what it did.
+#[must_use]
+pub fn claimed_makers(survey: &SuccessorSurvey, settings: &Settings) -> Vec<RotationId> {
+    let lineage = &settings.policy.lineage_tag;
+    let (mark, tags) = (lineage_mark(&survey.of.key.id), survey.claims.iter().map(|claimant| &claimant.key.tags));
+    let values = tags.filter_map(|tags| tags.defined.get(&lineage.namespace)?.get(&lineage.key));
+    values.filter_map(|value| RotationId::parse(value.strip_prefix(&mark)?).ok()).collect()
 }
 
 /// Reads a survey before a successor is minted: adopt, mint, or ask for a person.

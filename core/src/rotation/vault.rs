@@ -68,7 +68,8 @@ impl Ledger {
     #[must_use]
     pub fn held_since(mut self, before: &Self) -> Self {
         let made_since = self.made_at.iter().skip(before.made_at.len()).map(|(rid, _, versions)| (rid, versions));
-        let held: Vec<_> = before.open.iter().chain(made_since).map(|(rid, versions)| (rid.clone(), *versions)).collect();
+        let held: Vec<_> =
+            before.open.iter().chain(made_since).map(|(rid, versions)| (rid.clone(), *versions)).collect();
         for (rid, versions) in held {
             self.open.entry(rid).or_insert(versions);
         }

@@ -5,6 +5,7 @@
 
 mod story;
 
+mod backup_policies;
 mod behind;
 mod classes;
 mod due;

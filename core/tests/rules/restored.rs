@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use keywheel::adapters::system::FileSink;
 use keywheel::memory::{MemoryAuditSink, SeededRandom, WorldSettings};
-use keywheel::model::{FindingKind, Settings, StreamId, TagName, Timestamp};
+use keywheel::model::{FindingKind, Kind, Settings, StreamId, TagName, Timestamp};
 use keywheel::ports::{AuditEntry, AuditSink, Reply};
-use keywheel::testkit::Lab;
 use keywheel::testkit::crash::{At, Points};
+use keywheel::testkit::{HOME, Lab};
 use keywheel::{Result, Rotated, Rotator};
 
 type Sinks = Vec<Arc<dyn AuditSink>>;
@@ -229,4 +229,24 @@ fn a_sink_that_cannot_say_hides_no_fork_but_protects_nobody() {
     let report = restored.complete();
     assert_eq!((restored.minted(), restored.told("journal_behind").len()), (2, 0));
     assert!(report.findings.iter().any(|finding| finding.kind == FindingKind::JournalForked));
+}
+
+/// The pools had gone to a successor that nothing remembered, so the rotation ended without one. A later one must not take
+/// that successor for a fake, and must not make a second.
+#[test]
+fn a_successor_that_a_closed_rotation_has_forgotten_is_adopted_by_the_next_one() {
+    let mut restored = Restored::with(Settings::lab(), memory());
+    restored.lab.kinds.push(Kind::NodePool);
+    let first = restored.lab.add_holder(&Kind::NodePool, HOME, 0, "first");
+    restored.from(Some("append pass_begun:after"), "append page_closed:after");
+    let successors = restored.lab.world.keys_minted_by_us();
+    assert_eq!(restored.lab.world.holder(&first).and_then(|pool| pool.key), successors.first().cloned());
+    restored.complete();
+
+    let late = restored.lab.add_holder(&Kind::NodePool, HOME, 0, "late");
+    restored.lab.clock.advance(restored.lab.settings.policy.cryptoperiod);
+    let report = restored.complete();
+    assert!(report.findings.iter().any(|finding| finding.kind == FindingKind::JournalBehind), "{report}");
+    assert_eq!(restored.lab.world.keys_minted_by_us(), successors, "one successor, made once");
+    assert_eq!(restored.lab.world.holder(&late).and_then(|pool| pool.key), successors.first().cloned());
 }

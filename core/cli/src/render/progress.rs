@@ -172,7 +172,9 @@ impl<'a> View<'a> {
         let row = self.row(rotation);
         if output.bars && row.spinner.is_some() {
             let after = row.spinner.clone().expect("it is some");
-            let bar = row.bar.get_or_insert_with(|| bars.insert_after(&after, ProgressBar::new(total).with_style(bar_style())));
+            let bar = row
+                .bar
+                .get_or_insert_with(|| bars.insert_after(&after, ProgressBar::new(total).with_style(bar_style())));
             bar.set_length(total);
             bar.set_position(done);
         } else if !output.bars && total > 0 && done * 10 / total > row.tenths {

@@ -22,15 +22,20 @@ pub(crate) struct Recorder {
 
 impl Recorder {
     pub(crate) fn start() -> Self {
-        Self::answering(None)
+        Self::answering(None, None)
+    }
+
+    /// One whose listings all show the same and have no second page.
+    pub(crate) fn listing(items: &Value) -> Self {
+        Self::answering(None, Some(items.to_string()))
     }
 
     /// One that answers every call which is no listing with 200 and this body.
     pub(crate) fn with_body(body: &Value) -> Self {
-        Self::answering(Some(body.to_string()))
+        Self::answering(Some(body.to_string()), None)
     }
 
-    fn answering(body: Option<String>) -> Self {
+    fn answering(body: Option<String>, listed: Option<String>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = listener.local_addr().expect("it is bound");
         let seen = Arc::<Mutex<Vec<Value>>>::default();
@@ -40,7 +45,7 @@ impl Recorder {
                 // Kept before it is answered: whoever has the answer finds the request here.
                 let keep = |request| kept.lock().unwrap_or_else(PoisonError::into_inner).push(request);
                 // The last connection is made by whoever drops the recorder and says nothing.
-                if answer(stream, body.as_deref(), keep).is_none() {
+                if answer(stream, body.as_deref(), listed.as_deref(), keep).is_none() {
                     return;
                 }
             }
@@ -66,7 +71,7 @@ impl Drop for Recorder {
 }
 
 /// Takes one request of a connection and answers it: a listing has a second page, everything else is not there.
-fn answer(mut stream: TcpStream, known: Option<&str>, keep: impl FnOnce(Value)) -> Option<()> {
+fn answer(mut stream: TcpStream, known: Option<&str>, listed: Option<&str>, keep: impl FnOnce(Value)) -> Option<()> {
     let mut reader = BufReader::new(stream.try_clone().expect("a socket has a second handle"));
     let mut line = String::new();
     reader.read_line(&mut line).ok().filter(|length| *length > 0)?;
@@ -88,6 +93,7 @@ fn answer(mut stream: TcpStream, known: Option<&str>, keep: impl FnOnce(Value)) 
     let query: BTreeMap<String, String> = pairs.collect();
     let is_first_page = query.contains_key("limit") && !query.contains_key("page");
     let (head, text) = match known {
+        _ if is_first_page && listed.is_some() => ("200 OK".to_owned(), listed.unwrap_or_default()),
         _ if is_first_page => (format!("200 OK\r\nopc-next-page: {NEXT_PAGE}"), "[]"),
         Some(body) => ("200 OK".to_owned(), body),
         None => ("404 Not Found".to_owned(), r#"{"code":"NotAuthorizedOrNotFound","message":"none"}"#),

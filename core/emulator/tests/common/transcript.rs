@@ -39,6 +39,16 @@ pub(crate) fn node_pool_update() -> Value {
     serde_json::from_str(include_str!("../transcripts/node_pool_update.json")).expect("a transcript is JSON")
 }
 
+/// The same of backup policies and what they are assigned to.
+pub(crate) fn backup_policies() -> Value {
+    serde_json::from_str(include_str!("../transcripts/backup_policies.json")).expect("a transcript is JSON")
+}
+
+/// The same of PostMetricData.
+pub(crate) fn metrics() -> Value {
+    serde_json::from_str(include_str!("../transcripts/metrics.json")).expect("a transcript is JSON")
+}
+
 /// The same of ListPolicies.
 pub(crate) fn policies() -> Value {
     serde_json::from_str(include_str!("../transcripts/policies.json")).expect("a transcript is JSON")

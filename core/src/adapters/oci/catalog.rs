@@ -15,7 +15,7 @@ use super::call::Call;
 use super::client::Client;
 use super::locate::is_hidden;
 use super::operation::Operation;
-use super::{blocks, holders, policies, search, wire};
+use super::{backup_policies, blocks, holders, policies, search, wire};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{
     Compartment, CompartmentId, Coverage, CoverageState, Dependent, FoundBy, KeyId, Kind, NamespaceName, PoliciesRead,
@@ -112,6 +112,9 @@ impl Catalog {
         if let Some(calls) = holders::calls(&kind) {
             return self.list_holders(pass, kind, calls, compartment, page).await;
         }
+        if kind == Kind::BackupPolicyAssignment {
+            return self.list_assignments(pass, compartment, page, hidden).await;
+        }
         if kind != Kind::Bucket {
             let coverage = vec![pass.coverage(Some((&kind, &compartment)), CoverageState::Unsupported)];
             return Ok(Reply::bare(CatalogPage { candidates: Vec::new(), coverage, next }));
@@ -194,6 +197,57 @@ impl Catalog {
         let more =
             more.map(|page| Step::List { kind: kind.clone(), compartment, page: Some(page), hidden: false }.cursor());
         Ok(answer.reply(CatalogPage { candidates, coverage, next: more.or(next) }))
+    }
+
+    /// A page of what backup policies are assigned to. If no policy in sight copies to another region, no assignment
+    /// names a key, and the kind is done in every compartment.
+    async fn list_assignments(
+        &self,
+        pass: &Pass<'_>,
+        compartment: CompartmentId,
+        page: Option<String>,
+        hidden: bool,
+    ) -> Result<Reply<CatalogPage>> {
+        let kind = Kind::BackupPolicyAssignment;
+        let place = Some((&kind, &compartment));
+        let step = |compartment: &CompartmentId, page, hidden| {
+            let (kind, compartment) = (Kind::BackupPolicyAssignment, compartment.clone());
+            Step::List { kind, compartment, page: Some(page), hidden }.cursor()
+        };
+        // Once they are read, they are read in every compartment.
+        let next = match Step::after(pass.selector, place) {
+            Some(Step::List { kind: Kind::BackupPolicyAssignment, compartment, .. }) => {
+                Some(step(&compartment, backup_policies::first_page(), false))
+            }
+            other => other.map(|step| step.cursor()),
+        };
+        let page = match page {
+            Some(page) => page,
+            None => match self.may_copy(pass).await {
+                Ok(true) => backup_policies::first_page(),
+                Ok(false) => return Ok(Reply::bare(pass.all_listed(&kind, compartment))),
+                Err(error) => return pass.verdict(error, place, next),
+            },
+        };
+        let part = match backup_policies::page(&self.client, pass.region, &compartment, &page).await {
+            Ok(part) => part,
+            Err(error) => return pass.verdict(error, place, next),
+        };
+        let hidden = hidden || part.hidden;
+        let state = if hidden { CoverageState::Denied } else { CoverageState::Listed };
+        let coverage = if part.next.is_some() { Vec::new() } else { vec![pass.coverage(place, state)] };
+        let next = part.next.map(|page| step(&compartment, page, hidden)).or(next);
+        Ok(part.answer.reply(CatalogPage { candidates: part.candidates, coverage, next }))
+    }
+
+    /// A policy may be of any compartment, in scope or not.
+    async fn may_copy(&self, pass: &Pass<'_>) -> Result<bool> {
+        let all = match self.scopes().await {
+            Ok(scopes) => scopes.value.compartments,
+            Err(error) if is_hidden(&error) => pass.selector.compartments.clone(),
+            Err(error) => return Err(error),
+        };
+        backup_policies::may_copy(&self.client, pass.region, &all).await
     }
 
     /// Lists a page and reads each bucket in it.
@@ -290,6 +344,21 @@ impl Pass<'_> {
             kind: place.map(|(kind, _)| kind.clone()),
             state,
         }
+    }
+
+    /// The kind is done in this compartment and in all that follow.
+    fn all_listed(&self, kind: &Kind, compartment: CompartmentId) -> CatalogPage {
+        let mut coverage = Vec::new();
+        let mut at = Some(compartment);
+        let mut next = None;
+        while let Some(done) = at.take() {
+            coverage.push(self.coverage(Some((kind, &done)), CoverageState::Listed));
+            match Step::after(self.selector, Some((kind, &done))) {
+                Some(Step::List { kind: same, compartment, .. }) if same == *kind => at = Some(compartment),
+                other => next = other.map(|step| step.cursor()),
+            }
+        }
+        CatalogPage { candidates: Vec::new(), coverage, next }
     }
 
     /// Turns "may not look" and "cannot be reached" into a verdict; any other error stays one.

@@ -79,12 +79,13 @@ async fn a_bucket_whose_listed_etag_is_the_one_that_was_read_is_not_read_again()
         let body = |name: &str, more: &str| {
             // Bucket `b` is given another key between two passes.
             let etag = if name == "b" { changes.load(Ordering::Relaxed) } else { 0 };
-            format!("{{\"name\":\"{name}\",\"compartmentId\":\"ocid1.compartment.oc1..one\",\"etag\":\"e{etag}\"{more}}}")
+            format!(
+                "{{\"name\":\"{name}\",\"compartmentId\":\"ocid1.compartment.oc1..one\",\"etag\":\"e{etag}\"{more}}}"
+            )
         };
         let read = |name: &str| {
             let key = if changes.load(Ordering::Relaxed) > 0 && name == "b" { "other" } else { "k" };
-            let more =
-                format!(",\"id\":\"ocid1.bucket.oc1.iad.{name}\",\"kmsKeyId\":\"ocid1.key.oc1.iad.v.{key}\"");
+            let more = format!(",\"id\":\"ocid1.bucket.oc1.iad.{name}\",\"kmsKeyId\":\"ocid1.key.oc1.iad.v.{key}\"");
             ok(&body(name, &more))
         };
         match seen.call().as_str() {

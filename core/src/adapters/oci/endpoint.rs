@@ -63,6 +63,8 @@ impl Endpoints {
             Service::ContainerEngine => format!("containerengine.{region}.oci.{domain}"),
             Service::Identity => format!("identity.{region}.oci.{domain}"),
             Service::KmsVault => format!("kms.{region}.{domain}"),
+            // The operations that read metrics are answered elsewhere (`telemetry`).
+            Service::Monitoring => format!("telemetry-ingestion.{region}.{domain}"),
             Service::Notifications => format!("notification.{region}.{domain}"),
             Service::ObjectStorage => format!("objectstorage.{region}.{domain}"),
             Service::Search => format!("query.{region}.oci.{domain}"),

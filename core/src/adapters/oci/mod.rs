@@ -3,6 +3,7 @@
 //! Only the operations of the table can be called. Nothing decides here what a rotation does next.
 
 mod answer;
+mod backup_policies;
 mod blocks;
 mod call;
 mod catalog;
@@ -14,6 +15,7 @@ mod key_store;
 mod locate;
 #[cfg(test)]
 mod loopback;
+mod monitoring;
 mod ons;
 pub mod operation;
 mod policies;
@@ -29,6 +31,7 @@ pub use catalog::Catalog;
 pub use client::{Client, ClientSettings};
 pub use endpoint::Endpoints;
 pub use key_store::VaultKeyStore;
+pub use monitoring::Monitoring;
 pub use ons::Topic;
 pub use rekey::{BlockReKeyer, BucketReKeyer, HolderReader, NodePoolReKeyer, Rekeyers};
 pub use seen_buckets::ListedEtags;

@@ -20,6 +20,8 @@ pub enum Service {
     KmsManagement,
     /// Vaults; a regional endpoint.
     KmsVault,
+    /// Custom metrics; only what takes them in.
+    Monitoring,
     /// Notifications.
     Notifications,
     /// Buckets, objects and their work requests.
@@ -237,6 +239,23 @@ table! {
     GetBootVolumeReplica, "get_boot_volume_replica", BlockStorage, Get,
         "/20160918/bootVolumeReplicas/{bootVolumeReplicaId}", ["VOLUME_REPLICA_INSPECT"], NO, NO, NO;
 
+    /// Lists the volume backup policies of one compartment; without one, those that Oracle defined.
+    ListVolumeBackupPolicies, "list_volume_backup_policies", BlockStorage, Get, "/20160918/volumeBackupPolicies",
+        ["BACKUP_POLICIES_INSPECT"], NO, NO, NO;
+    /// Reads a volume backup policy, with the region that it copies to.
+    GetVolumeBackupPolicy, "get_volume_backup_policy", BlockStorage, Get, "/20160918/volumeBackupPolicies/{policyId}",
+        ["BACKUP_POLICIES_INSPECT"], NO, NO, NO;
+    /// Lists the assignment, none or one, of a volume or volume group.
+    GetVolumeBackupPolicyAssetAssignment, "get_volume_backup_policy_asset_assignment", BlockStorage, Get,
+        "/20160918/volumeBackupPolicyAssignments", ["BACKUP_POLICY_ASSIGNMENT_INSPECT"], NO, NO, NO;
+    /// Reads an assignment of a backup policy, with the key of copies in another region.
+    GetVolumeBackupPolicyAssignment, "get_volume_backup_policy_assignment", BlockStorage, Get,
+        "/20160918/volumeBackupPolicyAssignments/{policyAssignmentId}", ["BACKUP_POLICY_ASSIGNMENT_INSPECT"],
+        NO, NO, NO;
+    /// Lists the volume groups of one compartment.
+    ListVolumeGroups, "list_volume_groups", BlockStorage, Get, "/20160918/volumeGroups", ["VOLUME_GROUP_INSPECT"],
+        NO, NO, NO;
+
     /// Lists the clusters of one compartment; the listing does not name the key.
     ListClusters, "list_clusters", ContainerEngine, Get, "/20180222/clusters", ["CLUSTER_INSPECT"], NO, NO, NO;
     /// Reads a cluster, its key included.
@@ -264,6 +283,9 @@ table! {
     /// Reads an instance configuration, with the keys of what it launches.
     GetInstanceConfiguration, "get_instance_configuration", Compute, Get,
         "/20160918/instanceConfigurations/{instanceConfigurationId}", ["INSTANCE_CONFIGURATION_READ"], NO, NO, NO;
+
+    /// Sends custom metrics; a 200 may refuse some of them.
+    PostMetricData, "post_metric_data", Monitoring, Post, "/20180401/metrics", ["METRIC_WRITE"], NO, NO, YES;
 
     /// Reads a topic.
     GetTopic, "get_topic", Notifications, Get, "/20181201/topics/{topicId}", ["ONS_TOPIC_READ"], NO, NO, NO;

@@ -179,7 +179,30 @@ impl WorldFixture {
         }
     }
 
+    /// A volume's assignment of a backup policy. One with a key copies to another region; one without copies nowhere,
+    /// but a policy that does is always there, so that assignments are looked at.
+    fn assignment(&self, compartment: &CompartmentId, name: &str, key: Option<&KeyId>) -> ResourceId {
+        let Place { region, compartment: place, .. } = &self.place;
+        let volume = self.world.add_volume(region, compartment, name).done();
+        let copying = self.world.add_backup_policy(region, Some(place), &self.name("policy"), Some(region));
+        let plain = self.world.add_backup_policy(region, None, &self.name("policy"), None);
+        self.world.others_assign_backup_policy(&volume, if key.is_some() { &copying } else { &plain }, key)
+    }
+
     fn dependent(&self, id: ResourceId) -> Dependent {
+        if let Some(assignment) = self.world.assignment(&id) {
+            let asset = self.world.block(&assignment.asset).expect("a volume is assigned one here");
+            return Dependent {
+                id,
+                kind: Kind::BackupPolicyAssignment,
+                region: asset.region,
+                compartment: asset.compartment,
+                name: asset.name,
+                namespace: None,
+                availability_domain: None,
+                tags: Tags::default(),
+            };
+        }
         if let Some(info) = self.world.holder(&id) {
             return Dependent {
                 id,
@@ -292,6 +315,9 @@ impl CatalogFixture for WorldFixture {
             let seed = wanted.key.iter().fold(seed, BucketSeed::key);
             return wanted.tags.iter().fold(seed, |seed, (key, value)| seed.tag(key, value)).done();
         }
+        if self.kind == Kind::BackupPolicyAssignment {
+            return self.assignment(&wanted.compartment, &wanted.name, wanted.key.as_ref());
+        }
         if let Some(seed) = self.holder(&wanted.compartment, &wanted.name) {
             let seed = wanted.key.iter().fold(seed.created(now), HolderSeed::key);
             return wanted.tags.iter().fold(seed, |seed, (key, value)| seed.tag(key, value)).done();
@@ -338,6 +364,12 @@ impl CatalogFixture for WorldFixture {
                 replica("keyed").key(key).done();
                 let copies = Copies { under_oracles_key: vec![bare.to_string()], of: None };
                 Some(Copied { told_by: volume, copies })
+            }
+            Kind::BackupPolicyAssignment => {
+                let volume = self.world.add_volume(region, compartment, &name).key(key).done();
+                let copying = self.world.add_backup_policy(region, None, &name, Some(region));
+                let told_by = self.world.others_assign_backup_policy(&volume, &copying, None);
+                Some(Copied { told_by, copies: Copies { under_oracles_key: Vec::new(), of: Some(volume) } })
             }
             Kind::BlockVolumeBackup | Kind::BootVolumeBackup => {
                 let elsewhere = self.world.add_compartment(&self.name("away"), &self.world.tenancy_id());
@@ -468,6 +500,9 @@ impl ReadFixture for WorldFixture {
 
     async fn new_dependent(&self, key: Option<&KeyId>) -> Dependent {
         let (name, compartment) = (self.name("read"), &self.place.compartment);
+        if self.kind == Kind::BackupPolicyAssignment {
+            return self.dependent(self.assignment(compartment, &name, key));
+        }
         self.dependent(match self.holder(compartment, &name) {
             Some(seed) => key.into_iter().fold(seed, HolderSeed::key).done(),
             None => key.into_iter().fold(self.block(compartment, &name), BlockSeed::key).done(),
@@ -475,7 +510,7 @@ impl ReadFixture for WorldFixture {
     }
 
     async fn unfinished_dependent(&self, key: &KeyId, within: Duration) -> Option<Dependent> {
-        if self.kind == Kind::InstanceConfiguration {
+        if matches!(self.kind, Kind::BackupPolicyAssignment | Kind::InstanceConfiguration) {
             return None;
         }
         let (name, now, compartment) = (self.name("read"), self.world.now(), &self.place.compartment);
@@ -490,6 +525,9 @@ impl ReadFixture for WorldFixture {
     }
 
     async fn forget(&self, dependent: &Dependent) {
+        if self.world.assignment(&dependent.id).is_some() {
+            return self.world.others_unassign_backup_policy(&dependent.id);
+        }
         if self.world.holder(&dependent.id).is_none() {
             return self.world.others_forget(&dependent.id);
         }

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use super::mixed;
 use super::scenario::{Broken, Event, Fault, What};
 use super::stage::{Stage, Whose, region};
+use super::{mixed, oke};
 use crate::memory::{Caller, Failure, FaultPlan, Strikes, World};
 use crate::model::{KeyState, Request, Tags, Timestamp, When};
 use crate::ports::Clock;
@@ -31,6 +31,8 @@ pub(super) fn plan(stage: &Stage) {
                 What::LoseRequest => plan.lose_request(operation, strikes),
                 What::SilentNoOp if operation.starts_with("update_") => plan.silent_no_op_on(operation, strikes),
                 What::SilentNoOp => plan.silent_no_op(strikes),
+                What::WorkRequestFails if operation == "update_node_pool" => plan.pool_work_fails(strikes),
+                What::WorkRequestLost if operation == "update_node_pool" => plan.pool_work_lost(strikes),
                 What::WorkRequestFails => plan.work_request_fails(strikes),
                 What::WorkRequestLost => plan.work_request_lost(strikes),
             };
@@ -63,6 +65,7 @@ enum Mend {
     AllowOperation(&'static str),
     Disk,
     Key,
+    Pinned,
     Planted,
     Region,
 }
@@ -114,10 +117,10 @@ fn heal(stage: &Stage) {
     count_struck(stage);
     stage.world.faults(FaultPlan::new());
     let of_buckets = ["create_key_version", "get_key", "reencrypt_bucket", "get_bucket", "list_key_versions"];
-    for operation in of_buckets.iter().chain(mixed::DENIED) {
+    for operation in of_buckets.iter().chain(mixed::DENIED).chain(oke::DENIED) {
         stage.world.allow_operation(&Caller::keywheel(), operation);
     }
-    for mend in [Mend::AllowCompartment, Mend::Disk, Mend::Key, Mend::Planted, Mend::Region] {
+    for mend in [Mend::AllowCompartment, Mend::Disk, Mend::Key, Mend::Pinned, Mend::Planted, Mend::Region] {
         undo(stage, &mend);
     }
     stage.journal.fail_no_more();
@@ -137,6 +140,7 @@ fn undo(stage: &Stage, mend: &Mend) {
                 stage.world.others_set_key_state(&stage.key, KeyState::Enabled);
             }
         }
+        Mend::Pinned => oke::pin(stage, oke::Pinned::No),
         Mend::Planted => mixed::unplant(stage),
         Mend::Region => stage.world.region_up(&region(ELSEWHERE)),
     }
@@ -151,6 +155,17 @@ async fn happen(stage: &Rc<Stage>, event: Event) -> Option<(Duration, Mend)> {
         | Event::MoveVolume(_)
         | Event::ReassignVolume(_)
         | Event::TerminateVolume(_) => mixed::meddle(stage, event),
+        Event::AddCluster
+        | Event::AddPool
+        | Event::CyclePool(_)
+        | Event::DeleteHolder(_)
+        | Event::MoveHolder(_)
+        | Event::ReassignPool(_)
+        | Event::UpdatePool(_) => oke::meddle(stage, event),
+        Event::PinPolicy(lasting) => {
+            oke::pin(stage, oke::Pinned::Yes);
+            return Some((lasting, Mend::Pinned));
+        }
         Event::AddBucket => {
             let number = stage.buckets.borrow().len();
             stage.add_bucket(number, Whose::Ours);

@@ -50,6 +50,12 @@ pub const ALL: &[&str] = &[
     "successor adopted after a lost answer",
     "late volume before leg 2",
     "a planted successor asks for a person",
+    "a pool goes to the successor",
+    "a pool under node cycling is left to a person",
+    "our change of a pool meets somebody else's",
+    "a cluster is left to a person",
+    "a pinned policy pauses before the pivot",
+    "blocked for the key's sake",
     "completed clean",
     "completed with exceptions",
 ];
@@ -71,6 +77,10 @@ pub(super) fn of(books: &Books, log: &[LogEntry]) -> BTreeSet<&'static str> {
     }
     for entry in log {
         let is_mint = entry.operation == "create_key_version";
+        // A refusal that a fault made up is not delayed.
+        if entry.operation == "update_node_pool" && entry.status == 412 && entry.note == Some(Note::Delayed) {
+            marks.insert("our change of a pool meets somebody else's");
+        }
         match (entry.note, entry.status) {
             (Some(Note::Delayed), 401) if is_mint => marks.insert("zombie mint refused by its date"),
             (Some(Note::Delayed), 200) if is_mint => marks.insert("zombie mint acted"),
@@ -149,16 +159,23 @@ fn legs(lines: &[MainLine], marks: &mut BTreeSet<&'static str>) {
             Fact::Adopted(adopted) if adopted.key.is_some() && adopted.author == Author::OursPresumed => {
                 "successor adopted after a lost answer"
             }
-            Fact::PageOpened(opened) if opened.pass > 0 && opened.kind != Kind::Bucket => {
+            Fact::PageOpened(opened) if opened.pass > 0 && is_block(&opened.kind) => {
                 late = true;
                 continue;
             }
             Fact::MintIntended(intent) if intent.leg == 2 && late => "late volume before leg 2",
             Fact::Paused(paused) if paused.why.contains("lineage tag") => "a planted successor asks for a person",
+            Fact::Paused(paused) if paused.why.contains("name the key by its OCID") => {
+                "a pinned policy pauses before the pivot"
+            }
             _ => continue,
         };
         marks.insert(mark);
     }
+}
+
+fn is_block(kind: &Kind) -> bool {
+    !matches!(kind, Kind::Bucket | Kind::Cluster | Kind::InstanceConfiguration | Kind::NodePool)
 }
 
 fn orphans(books: &Books, lines: &[MainLine], marks: &mut BTreeSet<&'static str>) {
@@ -175,6 +192,23 @@ fn orphans(books: &Books, lines: &[MainLine], marks: &mut BTreeSet<&'static str>
 }
 
 fn page(lines: &[PageLine], marks: &mut BTreeSet<&'static str>) {
+    let kind = lines.first().and_then(|line| match &line.fact {
+        PageFact::PageInventory(inventory) => Some(&inventory.kind),
+        _ => None,
+    });
+    for line in lines {
+        let PageFact::Outcome { outcome, .. } = &line.fact else { continue };
+        let mark = match (kind, outcome) {
+            (Some(Kind::NodePool), Outcome::Rekeyed { .. }) => "a pool goes to the successor",
+            (Some(Kind::NodePool), Outcome::Blocked { why }) if why.contains("node cycling") => {
+                "a pool under node cycling is left to a person"
+            }
+            (_, Outcome::Blocked { why }) if why.contains("target.key.id") => "blocked for the key's sake",
+            (Some(Kind::Cluster), Outcome::Manual { .. }) => "a cluster is left to a person",
+            _ => continue,
+        };
+        marks.insert(mark);
+    }
     for line in lines {
         let mark = match &line.fact {
             PageFact::StepSettled(settled) if settled.adopted.is_some() => "step in doubt, adopted",

@@ -9,6 +9,7 @@ mod dice;
 mod fate;
 pub mod marks;
 mod mixed;
+mod oke;
 mod runner;
 mod scenario;
 mod schedule;
@@ -22,7 +23,7 @@ use std::time::Duration;
 use sha2::{Digest, Sha256};
 
 pub use auditor::Violation;
-pub use scenario::{Broken, Event, Fault, Scenario, What};
+pub use scenario::{Broken, Event, Fault, Oke, Scenario, What};
 pub use tally::Tally;
 
 use crate::rotation::Fact;
@@ -141,6 +142,9 @@ fn play(scenario: &Scenario) -> (Rc<Stage>, Result<(), Stuck>) {
     fate::plan(&stage);
     let dice = stage.dice(2);
     let mut tasks: Vec<Task<'_>> = vec![Box::pin(fate::run(Rc::clone(&stage)))];
+    if scenario.oke.is_meddled {
+        tasks.push(Box::pin(oke::meddle_in_between(&stage)));
+    }
     for number in 0..scenario.runners {
         let late = if scenario.is_herd { 20 } else { 900 };
         let start = if number == 0 { Duration::ZERO } else { dice.secs(0, late) };

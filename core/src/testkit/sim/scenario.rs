@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::dice::Dice;
-use super::mixed;
+use super::{mixed, oke};
 use crate::memory::WorldSettings;
 
 /// An assumption of protocol.md that a scenario deliberately breaks.
@@ -41,6 +41,8 @@ pub enum What {
 #[allow(missing_docs, reason = "the names say it; durations are how long it lasts")]
 pub enum Event {
     AddBucket,
+    AddCluster,
+    AddPool,
     AddVolume,
     AmbiguousNotStored(u32),
     AmbiguousStored(u32),
@@ -51,7 +53,9 @@ pub enum Event {
     CloneVolume(usize),
     ClockJump(usize, i64),
     Compromise,
+    CyclePool(usize),
     DeleteBucket(usize),
+    DeleteHolder(usize),
     DeleteTarget,
     DenyCompartment(Duration),
     DenyOperation(&'static str, Duration),
@@ -61,10 +65,13 @@ pub enum Event {
     JournalDown(Duration),
     Kill(usize),
     MoveBucket(usize),
+    MoveHolder(usize),
     MoveToOracle(usize),
     MoveVolume(usize),
     Pause,
+    PinPolicy(Duration),
     PlantSuccessor(Duration),
+    ReassignPool(usize),
     ReassignVolume(usize),
     RegionDown(Duration),
     ReplicationStuck(Duration),
@@ -73,6 +80,7 @@ pub enum Event {
     StaleRead(usize),
     TakeUnderKey(usize),
     TerminateVolume(usize),
+    UpdatePool(usize),
 }
 
 /// One fault.
@@ -142,7 +150,7 @@ impl What {
 impl Event {
     fn kind(self) -> &'static str {
         match self {
-            Self::AddBucket | Self::AddVolume => "resource created",
+            Self::AddBucket | Self::AddCluster | Self::AddPool | Self::AddVolume => "resource created",
             Self::AmbiguousNotStored(_) => "ambiguous commit, not stored",
             Self::AmbiguousStored(_) => "ambiguous commit, stored",
             Self::AutoRotate => "auto-rotation mints",
@@ -152,7 +160,8 @@ impl Event {
             Self::CloneVolume(_) => "volume cloned",
             Self::ClockJump(..) => "clock jump",
             Self::Compromise => "the current version is named as compromised",
-            Self::DeleteBucket(_) | Self::TerminateVolume(_) => "resource deleted",
+            Self::CyclePool(_) | Self::UpdatePool(_) => "pool changed by somebody else",
+            Self::DeleteBucket(_) | Self::DeleteHolder(_) | Self::TerminateVolume(_) => "resource deleted",
             Self::DeleteTarget => "foreign deletion of the target",
             Self::DenyCompartment(_) | Self::DenyOperation(..) => "permission lost",
             Self::DisableKey(_) => "key disabled",
@@ -160,9 +169,10 @@ impl Event {
             Self::ForeignMint => "foreign mint",
             Self::JournalDown(_) => "journal unreachable",
             Self::Kill(_) => "kill",
-            Self::MoveBucket(_) | Self::MoveVolume(_) => "resource moved to another compartment",
-            Self::MoveToOracle(_) | Self::ReassignVolume(_) => "resource moved to another key",
+            Self::MoveBucket(_) | Self::MoveHolder(_) | Self::MoveVolume(_) => "resource moved to another compartment",
+            Self::MoveToOracle(_) | Self::ReassignPool(_) | Self::ReassignVolume(_) => "resource moved to another key",
             Self::Pause => "pause",
+            Self::PinPolicy(_) => "the services' policy is pinned to the key",
             Self::PlantSuccessor(_) => "a successor is planted",
             Self::RegionDown(_) => "region down",
             Self::ReplicationStuck(_) => "replication stuck",
@@ -171,6 +181,31 @@ impl Event {
             Self::StaleRead(_) => "stale read",
             Self::TakeUnderKey(_) => "resource taken under the key",
         }
+    }
+}
+
+/// Clusters and the like under the key at the start, and how far the services may use keys.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Oke {
+    /// Clusters.
+    pub clusters: usize,
+    /// Instance configurations.
+    pub configurations: usize,
+    /// Node pools.
+    pub pools: usize,
+    /// Whether services use keys only as the tenancy's policies say.
+    pub asks_policies: bool,
+    /// Whether the owner accepts that a policy is pinned.
+    pub accepts_pins: bool,
+    /// Whether somebody changes a pool while our change of it is on its way.
+    pub is_meddled: bool,
+}
+
+impl Oke {
+    /// How many resources these are.
+    #[must_use]
+    pub fn all(&self) -> usize {
+        self.clusters + self.configurations + self.pools
     }
 }
 
@@ -185,6 +220,8 @@ pub struct Scenario {
     pub buckets: usize,
     /// Volumes under the key at the start, every second with a backup; 0: the key protects buckets only.
     pub volumes: usize,
+    /// Clusters, node pools and configurations under the key.
+    pub oke: Oke,
     /// Compartments they are spread over.
     pub compartments: usize,
     /// Whether the vault has a replica.
@@ -262,6 +299,7 @@ impl Scenario {
             runners,
             buckets,
             volumes: 0,
+            oke: Oke::default(),
             compartments: dice.pick(&[1, 2, 3]),
             is_replicated: !dice.one_in(4),
             page_size: dice.pick(&[4, 25, 1000]),
@@ -320,6 +358,7 @@ impl Scenario {
             scenario.faults.push(Fault::Call(dice.pick(FIRST_READS), 1, 1, what));
         }
         mixed::mix(&mut scenario);
+        oke::mix(&mut scenario);
         scenario
     }
 
@@ -333,6 +372,7 @@ impl Scenario {
             runners: 1,
             buckets: 6,
             volumes: 0,
+            oke: Oke::default(),
             compartments: 2,
             is_replicated: true,
             page_size: 1000,

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use super::clock::JumpingClock;
 use super::dice::Dice;
-use super::mixed;
 use super::scenario::{Broken, Scenario};
+use super::{mixed, oke};
 use crate::memory::{Failure, ManualClock, MemoryAuditSink, MemoryJournal, SeededRandom, World};
 use crate::model::{
     Ambiguity, Budgets, CompartmentId, KeyId, KeyVersionId, Kind, Margins, Region, ResourceId, Settings, StreamId,
@@ -31,6 +31,15 @@ pub(super) struct DependentTruth {
     pub(super) exists: bool,
 }
 
+/// What is true about a cluster, node pool or instance configuration.
+#[derive(Debug, Clone)]
+pub(super) struct HolderTruth {
+    pub(super) truth: DependentTruth,
+    pub(super) kind: Kind,
+    /// Of a pool: what else it makes its nodes with, by the last who changed that.
+    pub(super) settings: String,
+}
+
 /// Everything the tasks of one simulation share.
 pub(super) struct Stage {
     pub(super) scenario: Scenario,
@@ -47,6 +56,10 @@ pub(super) struct Stage {
     pub(super) buckets: RefCell<Vec<DependentTruth>>,
     /// Volumes and backups. Steady: nobody but us took them off the key.
     pub(super) blocks: RefCell<Vec<DependentTruth>>,
+    /// Clusters, node pools and configurations. Steady: nobody but us took them off the key.
+    pub(super) holders: RefCell<Vec<HolderTruth>>,
+    /// The policy by which services other than Object Storage use keys, where World asks.
+    pub(super) policy: RefCell<Option<ResourceId>>,
     /// Keys that only claim to be successors.
     pub(super) fakes: RefCell<Vec<KeyId>>,
     /// 0: the disk is well; 1: full; 2: unreachable.
@@ -88,6 +101,7 @@ impl Stage {
         };
         settings.scope.keys.insert(key.clone());
         settings.policy.rotate_when_empty = true;
+        oke::settle(scenario, &mut settings);
         settings.tag = (scenario.seed.is_multiple_of(3)).then(selector);
         if scenario.is_strict {
             settings.policy.ambiguity = Ambiguity::Strict;
@@ -119,6 +133,8 @@ impl Stage {
             clock,
             buckets: RefCell::default(),
             blocks: RefCell::default(),
+            holders: RefCell::default(),
+            policy: RefCell::default(),
             fakes: RefCell::default(),
             disk,
             healed: Cell::new(false),
@@ -134,6 +150,7 @@ impl Stage {
             stage.add_bucket(900 + number, Whose::Oracles);
         }
         mixed::seed(&stage);
+        oke::seed(&stage);
         Rc::new(stage)
     }
 
@@ -161,11 +178,7 @@ impl Stage {
         Ports {
             key_store: self.world.key_store(),
             catalog: self.world.catalog(),
-            // Without block storage in the scenario its listings would only cost time.
-            rekeyer: match self.scenario.volumes {
-                0 => self.world.rekeyer_of(&[Kind::Bucket]),
-                _ => self.world.rekeyer_of(&World::movable_kinds()),
-            },
+            rekeyer: self.world.rekeyer_of(&self.kinds()),
             audit: self.sinks.clone(),
             notifiers: Vec::new(),
             metrics: Vec::new(),
@@ -174,6 +187,18 @@ impl Stage {
             random: Arc::new(SeededRandom::new(self.scenario.seed.wrapping_mul(31).wrapping_add(chance))),
             pace: None,
         }
+    }
+
+    /// What is not in the scenario is not listed: it would only cost time.
+    fn kinds(&self) -> Vec<Kind> {
+        let mut kinds = match self.scenario.volumes {
+            0 => vec![Kind::Bucket],
+            _ => World::movable_kinds(),
+        };
+        if self.scenario.oke.all() > 0 {
+            kinds.extend([Kind::Cluster, Kind::InstanceConfiguration, Kind::NodePool]);
+        }
+        kinds
     }
 
     pub(super) fn dice(&self, purpose: u64) -> Dice {

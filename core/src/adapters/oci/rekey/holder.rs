@@ -7,12 +7,19 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use crate::adapters::oci::client::Client;
-use crate::adapters::oci::holders;
+use crate::adapters::oci::{backup_policies, holders};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Dependent, EvidenceScope, Grade, Kind, RekeyClass, Timestamp};
 use crate::ports::{
     Begun, KindSpec, Observation, Presence, ReKeyer, Reply, StepRequest, Ticket, TicketReport, TicketState,
 };
+
+/// An assignment has no call that updates it. Assigning a *different* policy silently takes the earlier one away; what
+/// assigning the same one again does is not said (SDK 2.189.0), there is no if-match, and backups hang on it.
+const BACKUP_POLICY_ASSIGNMENT: &str = "assign the policy to its volume or group again \
+    (CreateVolumeBackupPolicyAssignment) with xrcKmsKeyId = the key that took over, which must exist in the region that \
+    the policy copies to, and read it back; until then its copies are made under this key, and are moved to the successor, \
+    if there is one, whenever they are found";
 
 /// UpdateCluster has no key (SDK 2.189.0); Oracle's guide has the secrets written anew by the annotation.
 const CLUSTER: &str = "new secrets use the key's current version; write existing ones anew inside Kubernetes: kubectl \
@@ -39,12 +46,19 @@ impl HolderReader {
 
 /// Reads the keys that such a resource names.
 pub(super) async fn observe(client: &Client, dependent: &Dependent) -> Result<Reply<Observation>> {
-    let calls = holders::calls(&dependent.kind).ok_or_else(|| {
-        Error::refused("observe", "this adapter does not read the kind").with("kind", &dependent.kind)
-    })?;
     let seen = |presence, key, held| Observation { presence, key, version: None, held };
-    match holders::get(client, calls, dependent).await {
-        Ok((answer, read)) => Ok(answer.reply(seen(read.presence, read.key, read.more_keys))),
+    let read = match (&dependent.kind, holders::calls(&dependent.kind)) {
+        // It has no life but being there.
+        (Kind::BackupPolicyAssignment, _) => backup_policies::get(client, dependent)
+            .await
+            .map(|(answer, key)| answer.reply(seen(Presence::Ready, key, Vec::new()))),
+        (_, Some(calls)) => holders::get(client, calls, dependent)
+            .await
+            .map(|(answer, read)| answer.reply(seen(read.presence, read.key, read.more_keys))),
+        (kind, None) => Err(Error::refused("observe", "this adapter does not read the kind").with("kind", kind)),
+    };
+    match read {
+        Ok(reply) => Ok(reply),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(Reply {
             value: seen(Presence::NotVisible, None, Vec::new()),
             etag: None,
@@ -59,13 +73,17 @@ pub(super) async fn observe(client: &Client, dependent: &Dependent) -> Result<Re
 impl ReKeyer for HolderReader {
     fn describe(&self, kind: &Kind) -> Option<KindSpec> {
         let (class, remedy) = match kind {
+            Kind::BackupPolicyAssignment => (RekeyClass::FixedSource, BACKUP_POLICY_ASSIGNMENT),
             Kind::Cluster => (RekeyClass::Tolerates, CLUSTER),
             Kind::InstanceConfiguration => (RekeyClass::FixedSource, INSTANCE_CONFIGURATION),
             _ => return None,
         };
-        let calls = holders::calls(kind)?;
+        let calls = match holders::calls(kind) {
+            Some(calls) => vec![calls.list, calls.get],
+            None => backup_policies::CALLS.to_vec(),
+        };
         let mut permissions: Vec<_> =
-            [calls.list, calls.get].iter().flat_map(|call| call.permissions()).map(|name| (*name).to_owned()).collect();
+            calls.iter().flat_map(|call| call.permissions()).map(|name| (*name).to_owned()).collect();
         permissions.sort();
         permissions.dedup();
         Some(KindSpec {
@@ -81,7 +99,9 @@ impl ReKeyer for HolderReader {
     }
 
     fn kinds(&self) -> Vec<Kind> {
-        holders::ONLY_READ.to_vec()
+        let mut kinds = holders::ONLY_READ.to_vec();
+        kinds.push(Kind::BackupPolicyAssignment);
+        kinds
     }
 
     async fn observe(&self, dependent: &Dependent) -> Result<Reply<Observation>> {

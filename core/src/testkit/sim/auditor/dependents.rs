@@ -10,7 +10,7 @@ use crate::model::{
 };
 use crate::rotation::page::{Inventory, PageFact};
 use crate::rotation::{Completed, Fact, InUse, PassEnded};
-use crate::testkit::sim::stage::DependentTruth;
+use crate::testkit::sim::stage::{DependentTruth, HolderTruth};
 
 /// A completed rotation, as its stream tells it.
 struct Ended<'a> {
@@ -19,6 +19,7 @@ struct Ended<'a> {
     last_pass: &'a PassEnded,
     last_effect: u64,
     completed: &'a Completed,
+    is_sweep: bool,
 }
 
 pub(super) fn judge(evidence: &mut Evidence<'_>) {
@@ -35,17 +36,18 @@ pub(super) fn judge(evidence: &mut Evidence<'_>) {
 }
 
 fn ended<'a>(rid: &'a RotationId, lines: &'a [MainLine]) -> Option<Ended<'a>> {
-    let (mut in_use, mut last_pass, mut last_effect, mut completed) = (None, None, 0, None);
+    let (mut in_use, mut last_pass, mut last_effect, mut completed, mut is_sweep) = (None, None, 0, None, false);
     for line in lines {
         match &line.fact {
             Fact::InUse(fact) => in_use = Some(fact),
             Fact::PassEnded(fact) => last_pass = Some(fact),
             Fact::PageClosed(_) | Fact::Rekeyed { .. } => last_effect = line.mark,
             Fact::Completed(fact) => completed = Some(fact),
+            Fact::Opened(opened) => is_sweep = opened.is_sweep,
             _ => {}
         }
     }
-    Some(Ended { rid, in_use: in_use?, last_pass: last_pass?, last_effect, completed: completed? })
+    Some(Ended { rid, in_use: in_use?, last_pass: last_pass?, last_effect, completed: completed?, is_sweep })
 }
 
 /// I6: no re-encrypt of ours before the version is in use, in the journal and in truth, replicas included.
@@ -110,7 +112,11 @@ fn everybody(evidence: &mut Evidence<'_>, ended: &Ended<'_>) {
     let mut complaints = Vec::new();
     let blocks = evidence.stage.blocks.borrow();
     let buckets = evidence.stage.buckets.borrow();
-    for bucket in buckets.iter().chain(blocks.iter()) {
+    let holders = evidence.stage.holders.borrow();
+    // Only what a step can move is a reason to look at a predecessor, and a sweep is about that.
+    let is_movable = |holder: &&HolderTruth| holder.kind == Kind::NodePool || !ended.is_sweep;
+    let holding = holders.iter().filter(is_movable).map(|holder| &holder.truth);
+    for bucket in buckets.iter().chain(blocks.iter()).chain(holding) {
         let Some(since) = bucket.steady_since else { continue };
         if since > ended.last_effect || with_outcome.contains_key(&bucket.id) {
             continue;
@@ -131,7 +137,7 @@ fn everybody(evidence: &mut Evidence<'_>, ended: &Ended<'_>) {
             complaints.push(("I3 nobody is lost", format!("{} under the key since request {since}", bucket.name)));
         }
     }
-    drop((blocks, buckets));
+    drop((blocks, buckets, holders));
     let is_blind = !ended.last_pass.holes.is_empty()
         || ended.last_pass.findings.iter().any(|finding| finding.kind == FindingKind::CoverageHole);
     if is_blind && ended.completed.verdict == Verdict::Clean {

@@ -12,7 +12,8 @@ use crate::testkit::sim::stage::{DependentTruth, Stage};
 pub(super) fn judge(evidence: &mut Evidence<'_>) {
     one_successor(evidence);
     one_token_per_leg(evidence);
-    if evidence.is_restored() || evidence.stage.scenario.volumes == 0 {
+    let scenario = &evidence.stage.scenario;
+    if evidence.is_restored() || scenario.volumes + scenario.oke.all() == 0 {
         return;
     }
     no_version_beside(evidence);
@@ -75,7 +76,8 @@ pub(super) fn unjustified(evidence: &Evidence<'_>, after: u64, until: u64) -> Op
 
 /// Whether we told a service which key a resource shall use. Buckets move too, when a predecessor is swept.
 fn is_update(entry: &LogEntry) -> bool {
-    let assigns = entry.operation.starts_with("update_") && ["iaas", "objectstorage"].contains(&entry.service);
+    let of_services = ["containerengine", "iaas", "objectstorage"];
+    let assigns = entry.operation.starts_with("update_") && of_services.contains(&entry.service);
     assigns && &*entry.principal == "keywheel"
 }
 
@@ -101,6 +103,9 @@ fn hangs_on(evidence: &Evidence<'_>, block: &DependentTruth, key: &KeyId) -> boo
     if evidence.stage.buckets.borrow().iter().any(|bucket| bucket.id == block.id) {
         return evidence.stage.world.bucket_key(&block.id).as_ref() == Some(key);
     }
+    if evidence.stage.holders.borrow().iter().any(|holder| holder.truth.id == block.id) {
+        return evidence.stage.world.holder(&block.id).is_some_and(|holder| holder.key.as_ref() == Some(key));
+    }
     evidence.stage.world.wrapping(&block.id).is_some_and(|wrapping| wrapping.key == *key)
 }
 
@@ -124,7 +129,9 @@ fn no_version_beside(evidence: &mut Evidence<'_>) {
                 continue;
             }
             let Some((pass, began)) = last_pass(&lines[..index]) else { continue };
-            let is_forbidding = |kind: &Kind| *kind != Kind::Bucket;
+            let is_forbidding = |kind: &Kind| {
+                !matches!(kind, Kind::Bucket | Kind::Cluster | Kind::InstanceConfiguration | Kind::NodePool)
+            };
             let blind = pass.holes.iter().find(|hole| {
                 let is_hole = !matches!(hole.state, CoverageState::Listed | CoverageState::Unsupported);
                 is_hole && hole.kind.as_ref().is_some_and(is_forbidding)
@@ -196,8 +203,9 @@ fn moved(evidence: &mut Evidence<'_>) {
                 continue;
             };
             let id = inventory.items.get(*item as usize).map(|item| &item.dependent.id);
-            let blocks = stage.blocks.borrow();
-            let Some(block) = blocks.iter().find(|block| Some(&block.id) == id) else { continue };
+            let (blocks, holders) = (stage.blocks.borrow(), stage.holders.borrow());
+            let all = blocks.iter().chain(holders.iter().map(|holder| &holder.truth));
+            let Some(block) = all.into_iter().find(|block| Some(&block.id) == id) else { continue };
             if block.steady_since.is_some() && hangs_on(evidence, block, &stage.key) {
                 complaints
                     .push(("I18 rekeyed means moved", format!("{} {}", StreamId::page(rid, *number), block.name)));
@@ -208,7 +216,9 @@ fn moved(evidence: &mut Evidence<'_>) {
         let is_clean = |line: &&MainLine| matches!(&line.fact, Fact::Completed(done) if done.verdict == Verdict::Clean);
         let is_sweep = lines.iter().any(|line| matches!(&line.fact, Fact::Opened(opened) if opened.is_sweep));
         let (Some(end), Some((_, began))) = (lines.iter().find(is_clean), last_pass(lines)) else { continue };
-        for block in stage.blocks.borrow().iter().filter(|_| !is_sweep) {
+        let (blocks, holders) = (stage.blocks.borrow(), stage.holders.borrow());
+        let all = blocks.iter().chain(holders.iter().map(|holder| &holder.truth));
+        for block in all.filter(|_| !is_sweep) {
             let was_there = block.steady_since.is_some_and(|since| since <= began);
             if was_there && hung_through(evidence, block, end.mark) {
                 complaints.push(("I19 clean leaves none behind", format!("{rid}: {}", block.name)));

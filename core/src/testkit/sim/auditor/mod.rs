@@ -5,6 +5,7 @@
 mod book;
 mod chains;
 mod dependents;
+mod holders;
 mod legs;
 mod mints;
 mod owed;
@@ -75,6 +76,7 @@ pub(super) fn audit(stage: &Stage, log: &[LogEntry], ended: Result<(), String>) 
         chains::judge(&mut evidence);
         dependents::judge(&mut evidence);
         legs::judge(&mut evidence);
+        holders::judge(&mut evidence);
         match ended {
             Err(why) => evidence.fail("I7 it ends", why),
             Ok(()) => owed::judge(&mut evidence),
