@@ -9,7 +9,7 @@ use std::sync::Arc;
 use secrecy::SecretString;
 use zeroize::Zeroizing;
 
-use crate::adapters::layers::PacePolicy;
+use crate::adapters::layers::{DigestPolicy, Digests, PacePolicy};
 use crate::adapters::oci;
 use crate::adapters::oci::credentials::{
     ConfigFile, InstancePrincipal, Principal, Profile, ProfileKind, ResourcePrincipal, WorkloadIdentity,
@@ -17,7 +17,11 @@ use crate::adapters::oci::credentials::{
 };
 use crate::adapters::sqlite::SqliteJournal;
 use crate::adapters::system::{FileSink, StderrNotifier, SystemClock, SystemRandom};
-use crate::config::{Config, CredentialKind, MetricsTarget};
+#[cfg(feature = "webhook")]
+use crate::adapters::webhook::{Format, Webhook, WebhookSettings};
+use crate::config::{Config, CredentialKind, MetricsTarget, WebhookConfig};
+#[cfg(feature = "webhook")]
+use crate::config::{HookAddress, HookFormat};
 use crate::ports::{AuditSink, KeyStore, MetricSink, Notifier, Ports, ReKeyer, ResourceCatalog};
 use crate::rotator::Rotator;
 use crate::{Error, ErrorKind, Result};
@@ -97,8 +101,15 @@ impl Ports {
         let pace = client.as_ref().map(|client| client.pace());
         let journal = SqliteJournal::open(&config.journal)?;
         let mut notifiers: Vec<Arc<dyn Notifier>> = Vec::new();
+        let paced = |notifier| -> Arc<dyn Notifier> {
+            let policy = DigestPolicy { per_minute: config.notices.messages_per_minute, ..DigestPolicy::default() };
+            Arc::new(Digests::of_process(notifier, Arc::new(SystemClock), policy))
+        };
         if let (Some((topic, region)), Some(client)) = (&config.notices.topic, client.clone()) {
-            notifiers.push(Arc::new(oci::Topic::new(client, topic.clone()).in_region(region.clone())));
+            notifiers.push(paced(Arc::new(oci::Topic::new(client, topic.clone()).in_region(region.clone()))));
+        }
+        if let Some(hook) = &config.notices.webhook {
+            notifiers.push(paced(webhook(hook, config.settings.is_test)?));
         }
         if config.notices.stderr {
             notifiers.push(Arc::new(StderrNotifier));
@@ -190,7 +201,8 @@ async fn principal(config: &Config, settings: &oci::ClientSettings) -> Result<Pr
         CredentialKind::SessionToken => ProfileKind::SessionToken,
         CredentialKind::Profile => ProfileKind::Any,
     };
-    let passphrase = config.oci.passphrase_file.as_deref().map(read_passphrase).transpose()?;
+    let passphrase =
+        config.oci.passphrase_file.as_deref().map(|file| read_secret(file, "oci.passphrase_file")).transpose()?;
     let profile = Profile {
         file: Some(&config.oci.config_file),
         name: Some(&config.oci.profile),
@@ -213,10 +225,38 @@ fn pace(config: &Config) -> PacePolicy {
     }
 }
 
-/// Reads the first line of a passphrase file; the rest of the world never sees it.
-fn read_passphrase(path: &Path) -> Result<SecretString> {
+/// Somebody told by an address of their own.
+#[cfg(feature = "webhook")]
+fn webhook(config: &WebhookConfig, is_test: bool) -> Result<Arc<dyn Notifier>> {
+    let url = match &config.address {
+        HookAddress::File(file) => read_secret(file, "notices.webhook.url_file")?,
+        HookAddress::Url(url) => url.secret(),
+    };
+    let secret = config.secret_file.as_deref().map(|file| read_secret(file, "notices.webhook.secret_file"));
+    let format = match config.format {
+        HookFormat::Json => Format::Json,
+        HookFormat::Slack => Format::Slack,
+    };
+    let settings = WebhookSettings {
+        secret: secret.transpose()?,
+        format,
+        timeout: config.timeout,
+        is_test,
+        ..WebhookSettings::new(url)
+    };
+    Ok(Arc::new(Webhook::new(settings)?))
+}
+
+#[cfg(not(feature = "webhook"))]
+fn webhook(_: &WebhookConfig, _: bool) -> Result<Arc<dyn Notifier>> {
+    let why = "this build cannot send notices to a webhook ([notices.webhook]); build it with the feature `webhook`";
+    Err(Error::new(ErrorKind::Config, "config", why))
+}
+
+/// Reads the first line of a file that holds a secret; the rest of the world never sees it.
+fn read_secret(path: &Path, key: &'static str) -> Result<SecretString> {
     let text = std::fs::read_to_string(path).map(Zeroizing::new).map_err(|error| {
-        Error::new(ErrorKind::Config, "config", "the passphrase file (oci.passphrase_file) cannot be read")
+        Error::new(ErrorKind::Config, "config", format!("the file that {key} names cannot be read"))
             .with("path", path.display())
             .caused_by(error)
     })?;

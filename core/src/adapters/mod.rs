@@ -1,5 +1,7 @@
 //! The world as it is: one folder per far end. Adapters know ports and model, nothing else of ours.
 
+#[cfg(any(feature = "oci", feature = "webhook"))]
+mod http;
 pub mod layers;
 #[cfg(feature = "oci")]
 pub mod oci;
@@ -12,3 +14,5 @@ pub use oci::operation;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
 pub mod system;
+#[cfg(feature = "webhook")]
+pub mod webhook;

@@ -6,6 +6,7 @@
 mod credentials;
 mod duration;
 mod metrics;
+mod notices;
 mod problem;
 mod reader;
 mod sections;
@@ -19,11 +20,12 @@ use std::path::{Path, PathBuf};
 pub use credentials::{CredentialKind, WorkloadAccess};
 pub use duration::{parse_duration, show_duration};
 pub use metrics::MetricsTarget;
+pub use notices::{HookAddress, HookFormat, HookUrl, Notices, WebhookConfig};
 pub use problem::{Problem, Problems};
 pub use template::{FoundKey, Template};
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::{Region, Settings, TopicId};
+use crate::model::{Region, Settings};
 
 /// A config whose every value was checked; what `compose` needs besides [`Settings`].
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,15 +63,6 @@ pub struct OciAccess {
     pub kms_requests_per_second: u32,
     /// Whether a bucket whose listed etag did not change since it was read is taken to be under the same key.
     pub believe_listed_etags: bool,
-}
-
-/// Who is told about phases and pauses.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Notices {
-    /// An OCI Notifications topic and its region.
-    pub topic: Option<(TopicId, Region)>,
-    /// Whether notices are also written to standard error.
-    pub stderr: bool,
 }
 
 impl Config {

@@ -171,6 +171,14 @@ impl<'a> Table<'a> {
         });
     }
 
+    /// The same about a value that may be a secret and is not repeated.
+    pub(super) fn secret_problem(&self, key: &str, problem: &str, remedy: &str, problems: &mut Vec<Problem>) {
+        self.problem(key, problem, remedy, problems);
+        if let Some(last) = problems.last_mut() {
+            last.value = None;
+        }
+    }
+
     /// Reports keys that nobody asked for, with the nearest known one.
     pub(super) fn finish(self, problems: &mut Vec<Problem>) {
         for (key, _) in self.table.into_iter().flatten() {

@@ -11,12 +11,13 @@ use toml::de::DeTable;
 use super::credentials::credentials;
 use super::duration::show_duration;
 use super::metrics::metrics;
+use super::notices::notices;
 use super::problem::Problem;
 use super::reader::{Table, line_of};
-use super::{Config, Notices, OciAccess};
+use super::{Config, OciAccess};
 use crate::model::{
     Ambiguity, Budgets, CompartmentId, HistoryPolicy, KeyId, Kind, Margins, NAMED_KINDS, Policy, Region, RekeyClass,
-    ResourceId, Risk, Scope, Settings, StrategyPolicy, TagName, TagSelector, TopicId, VaultId,
+    ResourceId, Risk, Scope, Settings, StrategyPolicy, TagName, TagSelector, VaultId,
 };
 
 /// R3: no cryptoperiod is shorter than this outside a rehearsal.
@@ -63,7 +64,7 @@ pub(super) fn read(text: &str, path: &Path, home: Option<&Path>, found: &mut Fou
     let tag = tag(root.table("tag", found), found);
     let budgets = limits(root.table("limits", found), is_test, &mut oci.kms_requests_per_second, found);
     let margins = margins(root.table("margins", found), is_test, found);
-    let notices = notices(root.table("notices", found), found);
+    let notices = notices(root.table("notices", found), &paths, found);
     let metrics = metrics(root.table("metrics", found), found);
     let audit_file = audit(root.table("audit", found), &paths, found);
     root.finish(found);
@@ -395,17 +396,6 @@ fn margins(mut table: Table<'_>, is_test: bool, found: &mut Found) -> Margins {
     }
     table.finish(found);
     margins
-}
-
-fn notices(mut table: Table<'_>, found: &mut Found) -> Notices {
-    let topic = table.parsed("topic", TopicId::from_str, "write the OCID of a topic", found);
-    let region = table.parsed("topic_region", Region::from_str, "write the topic's region", found);
-    if topic.is_some() && region.is_none() {
-        table.problem("topic_region", "it is missing", "write the topic's region; an OCID does not say it", found);
-    }
-    let stderr = table.flag("stderr", true, found);
-    table.finish(found);
-    Notices { topic: topic.zip(region), stderr }
 }
 
 fn audit(mut table: Table<'_>, paths: &Paths<'_>, found: &mut Found) -> Option<PathBuf> {

@@ -248,7 +248,15 @@ const NOTICES: &str = "\
 [notices]
 # topic = \"ocid1.onstopic…\"   # an OCI Notifications topic
 # topic_region = \"us-ashburn-1\"
+# messages_per_minute = 50    # a topic takes 60 from the whole tenancy, a mailbox 10; what is more goes as one digest
 stderr = true                 # also on standard error
+
+# [notices.webhook]
+# url = \"https://example.com/keywheel\"
+# url_file = \"~/.keywheel/hook\"        # instead of url, where the address is a secret itself (Slack's are)
+# secret_file = \"~/.keywheel/hook-secret\"   # whsec_ and base64: signs each notice (https://www.standardwebhooks.com)
+# format = \"json\"             # or \"slack\", which needs no secret
+# timeout = \"10s\"
 
 # Numbers for OCI Monitoring after each run; `keywheel metrics` prints them for Prometheus without this.
 # [metrics]

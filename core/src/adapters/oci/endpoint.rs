@@ -5,12 +5,12 @@
 //! is a test and says so.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
 
 use reqwest::Url;
 
 use super::operation::Service;
 use super::region;
+use crate::adapters::http::is_loopback;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::Region;
 
@@ -152,13 +152,6 @@ fn is_bare(url: &Url) -> bool {
         && url.query().is_none()
         && url.fragment().is_none()
         && matches!(url.path(), "" | "/")
-}
-
-/// Whether a URL's host is a literal loopback address; `localhost` is a name and is not.
-pub(crate) fn is_loopback(url: &Url) -> bool {
-    let host = url.host_str().unwrap_or_default();
-    let host = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(host);
-    host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 fn loopback(text: &str) -> Result<Url, String> {

@@ -12,15 +12,14 @@ use bytes::{Bytes, BytesMut};
 use data_encoding::HEXUPPER;
 use reqwest::header::{HeaderName, HeaderValue};
 use reqwest::{Request, Response, Url};
-use rustls::ClientConfig;
-use rustls_platform_verifier::BuilderVerifierExt as _;
 
 use super::answer::{Answer, Witnesses, service_error};
 use super::call::{Base, Call};
 use super::credentials::{Credentials, Refreshed};
-use super::endpoint::{Endpoints, is_loopback};
+use super::endpoint::Endpoints;
 use super::operation::{Method, Operation, Resend, Service};
 use super::sign::{BodyHeaders, Signable, authorization, content_sha256, http_date};
+use crate::adapters::http::{AGENT, Trust, is_loopback, tls};
 use crate::adapters::layers::{Limit, Pacer, Retrier};
 use crate::adapters::system::SystemRandom;
 use crate::error::{Error, ErrorKind, Result};
@@ -33,8 +32,6 @@ const ERROR_BODY_BYTES_MAX: usize = 64 << 10;
 /// Renewals within one signature before somebody's clock is taken to be wrong.
 const RENEWALS_MAX: usize = 3;
 const JSON: &str = "application/json";
-/// The `user-agent` of everything that is sent.
-pub(crate) const AGENT: &str = concat!("keywheel/", env!("CARGO_PKG_VERSION"));
 
 /// How long a dated request waits for its turn: far less than any margin of its date.
 const MINT_PATIENCE: Duration = Duration::from_secs(1);
@@ -290,49 +287,6 @@ impl Transport {
         }
         builder.build().map_err(|cause| Error::bug("connect", "the HTTP client cannot be built").caused_by(cause))
     }
-}
-
-/// Whose certificates are good.
-#[derive(Debug)]
-pub(crate) enum Trust {
-    /// Those of an authority that somebody named, DER.
-    Authority(Vec<Vec<u8>>),
-    /// Nobody's: plain http needs none.
-    Nobody,
-    /// Those that this machine trusts.
-    Platform,
-}
-
-/// TLS by our own provider, never the process's default.
-pub(crate) fn tls(trust: Trust) -> Result<ClientConfig> {
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let builder = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|cause| Error::bug("connect", "the TLS library knows no protocol").caused_by(cause))?;
-    let mut roots = rustls::RootCertStore::empty();
-    match trust {
-        Trust::Nobody => {}
-        Trust::Authority(certificates) => {
-            for certificate in certificates {
-                roots.add(certificate.into()).map_err(|cause| {
-                    Error::new(ErrorKind::Config, "connect", "a certificate authority that was named cannot be used")
-                        .caused_by(cause)
-                })?;
-            }
-        }
-        Trust::Platform => {
-            let verified = builder.with_platform_verifier().map_err(|cause| {
-                Error::new(
-                    ErrorKind::Config,
-                    "connect",
-                    "this machine has no usable root certificates; install them (on Debian: apt install ca-certificates)",
-                )
-                .caused_by(cause)
-            })?;
-            return Ok(verified.with_no_client_auth());
-        }
-    }
-    Ok(builder.with_root_certificates(roots).with_no_client_auth())
 }
 
 /// The name that a service's rate is kept under, and whose its limit is.

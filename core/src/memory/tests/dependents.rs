@@ -192,7 +192,8 @@ fn a_topic_takes_64_kb_and_sixty_a_minute() {
     let lab = lab(WorldSettings { messages_per_minute: Some(60), ..WorldSettings::instant() });
     let topic = lab.world.add_topic(&lab.at.region, &lab.compartment, "t");
     let publish = |body: &str| lab.world.publish_message(&us(), &lab.at.region, &topic, Some("title"), body);
-    assert_eq!(code(publish(&"x".repeat(64 * 1024))), (413, "PayloadTooLarge"));
+    assert_eq!(code(publish(&"x".repeat(64_000))), (413, "PayloadTooLarge"));
+    assert_eq!(code(publish(&"\n".repeat(32_000))), (413, "PayloadTooLarge"), "what JSON escapes counts twice");
     for _ in 0..60 {
         publish("body").expect("it is accepted");
     }

@@ -6,9 +6,10 @@
 use bytes::{Bytes, BytesMut};
 use reqwest::{Request, Url};
 
+use crate::adapters::http::is_loopback;
+use crate::adapters::http::{Trust, tls};
 use crate::adapters::oci::answer::Witnesses;
-use crate::adapters::oci::endpoint::is_loopback;
-use crate::adapters::oci::transport::{Timeouts, Trust, tls};
+use crate::adapters::oci::transport::Timeouts;
 use crate::error::{Error, ErrorKind, Result};
 
 /// Tokens and certificates have a few kilobytes.

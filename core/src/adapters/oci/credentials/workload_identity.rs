@@ -22,11 +22,12 @@ use super::files::read_file;
 use super::renewing::{Renewing, Session, Source};
 use super::token::Token;
 use super::{Principal, SigningKey};
+use crate::adapters::http::is_loopback;
+use crate::adapters::http::{AGENT, Trust};
 use crate::adapters::layers::Retrier;
 use crate::adapters::oci::client::ClientSettings;
-use crate::adapters::oci::endpoint::is_loopback;
 use crate::adapters::oci::region;
-use crate::adapters::oci::transport::{AGENT, Timeouts, Trust, fresh_request_id};
+use crate::adapters::oci::transport::{Timeouts, fresh_request_id};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{CompartmentId, Region, Timestamp};
 
