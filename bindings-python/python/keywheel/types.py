@@ -15,6 +15,7 @@ from ._data import Data, OpenWord
 
 __all__ = [
     "Actor",
+    "Alone",
     "AuditEntry",
     "AutoRotation",
     "Begun",
@@ -65,6 +66,7 @@ __all__ = [
     "LastHeld",
     "LastHeldEntry",
     "LineHash",
+    "LookedAt",
     "Margins",
     "Metric",
     "MetricUnit",
@@ -248,6 +250,8 @@ class FindingKind(StrEnum):
     """A copy of the journal tells another history."""
     KIND_LEFT_OUT = "kind_left_out"
     """The owner does not want a kind looked at: what of it is under the key is not known."""
+    LIST_ALONE = "list_alone"
+    """Dependents that carry the tag were listed, and Search does not show them."""
     POLICIES_UNREAD = "policies_unread"
     """IAM policies could not be read: whether one names the key by its OCID, and would deny its successor, is not
     known.
@@ -260,6 +264,8 @@ class FindingKind(StrEnum):
     """The owner accepted a risk: a promise of the key store that is missing, or a step that Oracle does not
     document.
     """
+    SEARCH_ALONE = "search_alone"
+    """Dependents were shown by Search, and no list shows them."""
     SHORTENED_MARGINS = "shortened_margins"
     """Margins are shorter than in production."""
     SOURCE_LEFT = "source_left"
@@ -541,6 +547,16 @@ class When(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Alone(Data):
+    """Dependents that one way of looking showed and the other did not: how many, and the first few."""
+
+    count: int
+    """How many."""
+    named: list[ResourceId]
+    """The first few of them."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class AuditEntry(Data):
     """One fact, as it goes to a sink."""
 
@@ -648,6 +664,8 @@ class Compartment(Data):
     """Its OCID."""
     name: str
     """Its display name, foreign text."""
+    parent: CompartmentId | None = None
+    """The compartment that holds it; `None`: it is the root, or what holds it is not said."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -989,6 +1007,30 @@ class KindSpec(Data):
 
 
 @dataclass(frozen=True, kw_only=True)
+class LookedAt(Data):
+    """How one kind was looked for in one region, by number of compartments."""
+
+    region: Region
+    """Region looked at."""
+    denied: int = field(default_factory=lambda: int())
+    """We may not look there."""
+    kind: Kind | None = None
+    """Kind looked for; `None`: everything that carries the tag, by Search, which counts as one place."""
+    left_out: int = field(default_factory=lambda: int())
+    """The owner does not want this kind looked at."""
+    list_only: Alone = field(default_factory=lambda: Alone())
+    """Dependents that carry the tag and were listed, and that Search, which was read to the end, did not show."""
+    listed: int = field(default_factory=lambda: int())
+    """Listed to the end."""
+    search_only: Alone = field(default_factory=lambda: Alone())
+    """Dependents that Search showed by their tag and no list did."""
+    unreachable: int = field(default_factory=lambda: int())
+    """It could not be reached."""
+    unsupported: int = field(default_factory=lambda: int())
+    """No adapter lists this kind."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Margins(Data):
     """Waits and bounds that come from what OCI does or does not promise. One value for all of them."""
 
@@ -1139,7 +1181,7 @@ class Report(Data):
     census: Census
     """Versions made while it ran."""
     coverage: list[Coverage]
-    """What was and was not looked at."""
+    """What could not be looked at in the last pass, by name."""
     findings: list[Finding]
     """Rules not met."""
     chain_head: str
@@ -1150,8 +1192,14 @@ class Report(Data):
     """Dependents without a good end, by name, with what to do."""
     exceptions_unnamed: int = field(default_factory=lambda: int())
     """How many more of them there are than are named."""
+    key_regions: list[Region] = field(default_factory=list)
+    """The only regions where something can be under the key; elsewhere copies and the tag are looked for. Empty:
+    anywhere.
+    """
     kinds: list[KindReport] = field(default_factory=list)
     """Its dependents kind by kind, leg by leg."""
+    looked_at: list[LookedAt] = field(default_factory=list)
+    """All that the last pass looked at, by region and kind, counted."""
     verdict: Verdict | None = None
     """How it ended; `None` while it is open."""
 

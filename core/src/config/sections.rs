@@ -160,6 +160,12 @@ fn scope(mut table: Table<'_>, endpoints: &BTreeMap<Region, String>, found: &mut
         vaults: table.list("vaults", VaultId::from_str, "write the OCIDs of vaults", found),
         regions: table.list("regions", Region::from_str, "write region identifiers", found),
         compartments: table.list("compartments", CompartmentId::from_str, "write the OCIDs of compartments", found),
+        compartment_trees: table.list(
+            "compartment_trees",
+            CompartmentId::from_str,
+            "write the OCIDs of compartments, or of the tenancy",
+            found,
+        ),
         kinds: table.list("kinds", kind, &remedy, found),
         nothing_under_keys: table.list("nothing_under_keys", kind, &remedy, found),
     };
@@ -301,8 +307,14 @@ fn tag(mut table: Table<'_>, found: &mut Found) -> Option<TagSelector> {
             }
         }
     }
+    let tag =
+        key.zip(value).map(|(key, value)| TagSelector { namespace, key: key.to_owned(), value: value.to_owned() });
+    if let Some((name, why)) = tag.as_ref().and_then(TagSelector::unsearchable).filter(|(_, why)| *why != "it is empty")
+    {
+        table.problem(name, why, "choose another tag: letters, digits, spaces and . _ - / : @ + = are harmless", found);
+    }
     table.finish(found);
-    Some(TagSelector { namespace, key: key?.to_owned(), value: value?.to_owned() })
+    tag
 }
 
 fn limits(mut table: Table<'_>, is_test: bool, kms: &mut u32, found: &mut Found) -> Budgets {

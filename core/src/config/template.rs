@@ -104,6 +104,9 @@ impl Template {
         text.push_str("]\nvaults = []         # or whole vaults: every AES key in them\n");
         text.push_str("regions = []        # empty: every region the tenancy subscribes to\n");
         text.push_str("compartments = []   # empty: every compartment that can be seen\n");
+        text.push_str(
+            "# compartment_trees = [\"ocid1.compartment...\"]   # or compartments with everything below them\n",
+        );
         text.push_str(SCOPE_KINDS);
     }
 }

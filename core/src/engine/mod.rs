@@ -24,14 +24,17 @@ mod pass;
 mod perform;
 mod policies;
 mod progress;
+mod reconcile;
 mod report;
 mod restored;
+mod scope;
 mod server_time;
 mod tick;
 mod turns;
 mod view;
 mod walk;
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_broadcast::{InactiveReceiver, Sender};
@@ -43,7 +46,7 @@ pub use tick::TICK_KEPT_EVERY;
 pub use turns::{Turn, Turns};
 pub use view::Walked;
 
-use crate::model::{RunnerId, Settings};
+use crate::model::{KeyId, RunnerId, Settings};
 use crate::ports::Ports;
 use crate::rotation::registry::Registry;
 use crate::{Error, Result};
@@ -57,6 +60,8 @@ pub struct Engine {
     runner: RunnerId,
     server_time: Mutex<ServerTime>,
     registry: Mutex<Option<Book<Registry>>>,
+    /// Keys that were in scope when that was last asked.
+    keys_seen: Mutex<Option<BTreeSet<KeyId>>>,
     progress: Sender<Progress>,
     // Keeps the channel open while nobody listens.
     _listener: InactiveReceiver<Progress>,
@@ -75,7 +80,8 @@ impl Engine {
         progress.set_await_active(false);
         let listener = listener.deactivate();
         let (server_time, registry) = (Mutex::new(ServerTime::default()), Mutex::new(None));
-        Arc::new(Self { ports, settings, runner, server_time, registry, progress, _listener: listener })
+        let keys_seen = Mutex::default();
+        Arc::new(Self { ports, settings, runner, server_time, registry, keys_seen, progress, _listener: listener })
     }
 
     /// What it may do.
@@ -98,6 +104,10 @@ impl Engine {
     fn kept_registry(&self) -> std::sync::MutexGuard<'_, Option<Book<Registry>>> {
         // It is replaced whole or not at all.
         self.registry.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn keys_seen(&self) -> std::sync::MutexGuard<'_, Option<BTreeSet<KeyId>>> {
+        self.keys_seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn nonce(&self) -> [u8; 16] {

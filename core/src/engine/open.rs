@@ -181,7 +181,7 @@ impl Engine {
     /// Whether anything hangs on a predecessor that a step moves to the head. Reads the catalog until something does.
     /// What only a person can move would be swept for ever.
     async fn has_movable(&self, key: &KeyId) -> Result<bool> {
-        let mut walk = Walk::new(self, key).await?;
+        let mut walk = Walk::new(self, key, self.regions_of(key).await?).await?;
         let known = HashSet::new();
         while let Some(groups) = walk.next(&known).await? {
             if groups.iter().any(|group| self.leaves_predecessor(&group.kind)) {

@@ -14,7 +14,6 @@ use crate::model::{
     Counts, DependentReport, Due, DueKey, DueState, Key, KeyId, Kind, Plan, ProtectionMode, Region, ResourceId,
     RotationId, RotationSummary, StreamId, Timestamp,
 };
-use crate::ports::Page;
 use crate::rotation::page::{self, PageFact};
 use crate::rotation::{self, PassEnded, Preflight, Purpose, State, preflight};
 use crate::{ErrorKind, Result};
@@ -111,42 +110,6 @@ impl Engine {
         }
     }
 
-    /// Keys in scope: those named, the AES keys of the vaults named, and whatever took over from any of them.
-    pub async fn keys_in_scope(&self) -> Result<Vec<(KeyId, String)>> {
-        let scope = &self.settings.scope;
-        let mut keys: BTreeMap<KeyId, String> = scope.keys.iter().map(|key| (key.clone(), String::new())).collect();
-        if !scope.vaults.is_empty() {
-            let compartments = self.ports.catalog.scopes().await?.value.compartments;
-            for vault in &scope.vaults {
-                for compartment in &compartments {
-                    let mut cursor = None;
-                    loop {
-                        let reply = self.ports.key_store.list_keys(vault, &compartment.id, cursor).await;
-                        let Page { items, next } = match reply {
-                            Ok(reply) => reply.value,
-                            // A compartment we may not look into holds no key that we could rotate.
-                            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Denied) => break,
-                            Err(error) => return Err(error),
-                        };
-                        keys.extend(
-                            items.into_iter().filter(|key| key.algorithm == "AES").map(|key| (key.id, key.name)),
-                        );
-                        let Some(more) = next else { break };
-                        cursor = Some(more);
-                    }
-                }
-            }
-        }
-        // Whoever manages a key manages what took over from it.
-        let registry = self.registry().await?;
-        if let Some(registry) = registry.state() {
-            for successor in registry.successors_of(keys.keys()) {
-                keys.entry(successor).or_default();
-            }
-        }
-        Ok(keys.into_iter().collect())
-    }
-
     /// What is owed to every key in scope. A key that cannot be read is `blocked` and does not hide the others.
     pub async fn due_keys(&self) -> Result<Vec<DueKey>> {
         let keys = self.keys_in_scope().await?;
@@ -205,7 +168,7 @@ impl Engine {
         let (due, seen, sweeps) = self.due_unhurried(key).await?;
         let purpose = if sweeps.is_some() { Purpose::Sweep } else { Purpose::Rotate };
         let mints = u64::from(purpose == Purpose::Rotate);
-        let mut walk = Walk::new(self, key).await?;
+        let mut walk = Walk::new(self, key, Some(super::scope::regions_of(&seen.vault))).await?;
         let mut known = HashSet::new();
         let mut walked = Walked::default();
         let mut places = BTreeSet::new();
@@ -225,8 +188,10 @@ impl Engine {
             added,
             candidates: walk.seen.candidates,
             search_only: walk.seen.search_only,
-            holes: walk.seen.holes.clone(),
+            holes: walk.holes(),
             listed: walk.seen.listed,
+            looked_at: walk.looked_at(),
+            key_regions: walk.key_regions(),
             findings: walk.seen.findings.clone(),
         };
         let classes = self.classes(&walked.by_kind);

@@ -4,6 +4,7 @@
 //! and is trusted after that. Behaviour beyond reading oneself belongs elsewhere.
 
 mod classes;
+mod coverage;
 mod deletion;
 mod doctor;
 mod finding;
@@ -23,6 +24,7 @@ mod resource;
 mod time;
 
 pub use classes::NAMED_KINDS;
+pub use coverage::{Alone, LookedAt};
 pub use deletion::{Deletion, DeletionOf};
 pub use doctor::{
     ASSUMPTIONS, Check, CheckVerdict, Checkup, Forecast, Section, Source, Standing, THROW_AWAY_TAG, THROW_AWAY_VALUE,

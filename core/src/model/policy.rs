@@ -167,6 +167,34 @@ pub struct TagSelector {
     pub value: String,
 }
 
+impl TagSelector {
+    /// Whether tags hold exactly this one.
+    #[must_use]
+    pub fn is_on(&self, tags: &super::Tags) -> bool {
+        let value = match &self.namespace {
+            Some(namespace) => tags.defined.get(namespace).and_then(|keys| keys.get(&self.key)),
+            None => tags.freeform.get(&self.key),
+        };
+        value == Some(&self.value)
+    }
+
+    /// The part that Search's query language cannot say, and why: it documents no escape, so nothing that could end its
+    /// quotes may go into a query (oci-api §4).
+    #[must_use]
+    pub fn unsearchable(&self) -> Option<(&'static str, &'static str)> {
+        let parts =
+            [("namespace", self.namespace.as_deref()), ("key", Some(&*self.key)), ("value", Some(&*self.value))];
+        let is_hostile = |c: char| matches!(c, '\'' | '"' | '\\' | '`') || c.is_control();
+        parts.into_iter().find_map(|(name, part)| match part? {
+            "" => Some((name, "it is empty")),
+            part if part.chars().any(is_hostile) => {
+                Some((name, "it holds a quote, a backslash or a control character, for which Search has no escape"))
+            }
+            _ => None,
+        })
+    }
+}
+
 /// What to do when an answer to a mint was lost.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -336,9 +364,12 @@ pub struct Scope {
     /// Regions to search for dependents; empty: all the tenancy subscribes to.
     #[serde(default)]
     pub regions: BTreeSet<Region>,
-    /// Compartments to search for dependents; empty: all that can be seen.
+    /// Compartments to search for dependents; with `compartment_trees` empty too: all that can be seen.
     #[serde(default)]
     pub compartments: BTreeSet<CompartmentId>,
+    /// Compartments to search together with everything below them.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub compartment_trees: BTreeSet<CompartmentId>,
     /// Kinds to look at; empty: all that an adapter knows.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub kinds: BTreeSet<Kind>,

@@ -476,11 +476,10 @@ impl ResourceCatalog for Catalog {
             Err(error) => return Err(error),
         };
         let mut compartments =
-            vec![Compartment { id: tenancy.clone(), name: name.unwrap_or_else(|| "root".to_owned()) }];
+            vec![Compartment { id: tenancy.clone(), name: name.unwrap_or_else(|| "root".to_owned()), parent: None }];
         let below = self.client.compartments().await?;
-        compartments.extend(
-            below.into_iter().filter(|one| one.id != *tenancy).map(|one| Compartment { id: one.id, name: one.name }),
-        );
+        let below = below.into_iter().filter(|one| one.id != *tenancy);
+        compartments.extend(below.map(|one| Compartment { id: one.id, name: one.name, parent: one.compartment_id }));
         Ok(answer.reply(Scopes { regions, compartments }))
     }
 

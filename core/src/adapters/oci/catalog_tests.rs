@@ -8,7 +8,7 @@ const KEY: &str = "ocid1.key.oc1.iad.v.k";
 
 fn compartment(name: &str) -> Compartment {
     let id = CompartmentId::parse(format!("ocid1.compartment.oc1..{name}")).expect("a compartment");
-    Compartment { id, name: name.to_owned() }
+    Compartment { id, name: name.to_owned(), parent: None }
 }
 
 fn selector(tag: Option<&str>) -> Selector {
