@@ -3,12 +3,14 @@
 //! Never listens on anything but 127.0.0.1, and must never run on a virtual clock: signatures carry
 //! the date of the wall.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use keywheel::adapters::operation::Operation;
 use keywheel::memory::{VaultEndpoint, World};
 use keywheel::model::{Region, VaultId};
 use tokio::runtime::Handle;
@@ -55,6 +57,7 @@ impl Emulator {
             endpoints: Endpoints::on(Handle::current()),
             requests: AtomicU64::new(1),
             mints: Mutex::default(),
+            answered: Mutex::default(),
             ends_at_mint: AtomicBool::new(false),
         });
         for region in shared.world.regions() {
@@ -160,6 +163,15 @@ impl Emulator {
     #[must_use]
     pub fn arrived_mints(&self) -> Vec<ArrivedMint> {
         self.shared.mints.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// How often a user, named by their OCID, got a good answer of each operation of keywheel's table: what a client
+    /// did, not what it says that it did.
+    #[must_use]
+    pub fn answered(&self, user: &str) -> BTreeMap<Operation, u64> {
+        let answered = self.shared.answered.lock().unwrap_or_else(PoisonError::into_inner);
+        let theirs = answered.iter().filter(|((who, _), _)| who == user);
+        theirs.map(|((_, operation), count)| (*operation, *count)).collect()
     }
 
     /// Stops listening and waits briefly for what is being answered.

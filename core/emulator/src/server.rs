@@ -120,7 +120,11 @@ fn answer(door: &Door, parts: &Parts, body: &[u8]) -> Answered {
     match routed {
         Routed::Found(call, parameters) => {
             let asked = Asked::new(&door.endpoint, &verified.key.user, verified.date, parameters, parts, body)?;
-            wire::answer(&door.shared, call, &asked)
+            let answer = wire::answer(&door.shared, call, &asked)?;
+            if let (Call::Table(operation), true) = (call, answer.status.is_success()) {
+                door.shared.answered_well(&verified.key.user, operation);
+            }
+            Ok(answer)
         }
         Routed::OtherMethod => {
             Err(HttpRefusal::new(405, "MethodNotAllowed", format!("{} is not allowed here", parts.method)).into())

@@ -38,7 +38,7 @@ pub struct Catalog {
 /// Where a pass stands. Places are named, not counted: a selector may have been put together anew.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "at")]
-enum Step {
+pub(super) enum Step {
     List {
         kind: Kind,
         compartment: CompartmentId,
@@ -52,12 +52,12 @@ enum Step {
 }
 
 impl Step {
-    fn cursor(&self) -> Cursor {
+    pub(super) fn cursor(&self) -> Cursor {
         let text = serde_json::to_vec(self).expect("a step of names and text makes JSON");
         Cursor(BASE64URL_NOPAD.encode(&text))
     }
 
-    fn parse(cursor: &Cursor) -> Result<Self> {
+    pub(super) fn parse(cursor: &Cursor) -> Result<Self> {
         BASE64URL_NOPAD
             .decode(cursor.0.as_bytes())
             .ok()
@@ -66,13 +66,19 @@ impl Step {
     }
 
     /// The first step, and the one after a kind and compartment are done.
-    fn after(selector: &Selector, done: Option<(&Kind, &CompartmentId)>) -> Option<Self> {
-        let mut places =
-            selector.kinds.iter().flat_map(|kind| selector.compartments.iter().map(move |one| (kind, &one.id)));
-        if let Some(done) = done {
-            places.find(|place| *place == done);
-        }
-        let list = places.next().map(|(kind, compartment)| Self::List {
+    pub(super) fn after(selector: &Selector, done: Option<(&Kind, &CompartmentId)>) -> Option<Self> {
+        let places: Vec<_> = selector
+            .kinds
+            .iter()
+            .flat_map(|kind| selector.compartments.iter().map(move |one| (kind, &one.id)))
+            .collect();
+        let from = match done {
+            None => 0,
+            Some(done) => places.iter().position(|place| *place == done).map_or(places.len(), |at| at + 1),
+        };
+        // A place named twice is looked at once, or the pass would go back to it for ever.
+        let next = (from..places.len()).find(|at| !places[..*at].contains(&places[*at]));
+        let list = next.map(|at| places[at]).map(|(kind, compartment)| Self::List {
             kind: kind.clone(),
             compartment: compartment.clone(),
             page: None,
@@ -401,7 +407,7 @@ impl Pass<'_> {
     }
 }
 
-fn listed(bucket: wire::Bucket, region: &Region, namespace: &NamespaceName) -> Result<Candidate, String> {
+pub(super) fn listed(bucket: wire::Bucket, region: &Region, namespace: &NamespaceName) -> Result<Candidate, String> {
     let key = match bucket.kms_key_id.as_deref() {
         None | Some("") => KeyHint::OracleManaged,
         Some(id) => KeyHint::Key(KeyId::parse(id).map_err(|why| why.to_string())?),

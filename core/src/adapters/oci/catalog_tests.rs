@@ -253,3 +253,18 @@ async fn scopes_hold_ready_regions_and_the_root() {
     assert_eq!(scopes.regions, [ScopedRegion { region: ashburn(), is_home: true }]);
     assert_eq!(scopes.compartments.iter().map(|one| one.name.as_str()).collect::<Vec<_>>(), ["acme", "one"]);
 }
+
+#[test]
+fn a_place_named_twice_is_looked_at_once_and_the_pass_ends() {
+    let mut selector = selector(Some("yes"));
+    selector.kinds.push(Kind::Bucket);
+    selector.compartments.push(compartment("one"));
+    let (mut seen, mut step) = (Vec::new(), Step::after(&selector, None));
+    while let Some(at) = step.take().filter(|_| seen.len() < 100) {
+        if let Step::List { kind, compartment, .. } = &at {
+            step = Step::after(&selector, Some((kind, compartment)));
+        }
+        seen.push(at);
+    }
+    assert_eq!(seen.len(), 3, "two compartments and Search: {seen:?}");
+}

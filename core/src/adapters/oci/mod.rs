@@ -10,6 +10,9 @@ mod catalog;
 mod client;
 pub mod credentials;
 mod endpoint;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod holders;
 mod key_store;
 mod locate;

@@ -166,7 +166,7 @@ impl Transport {
     }
 
     /// Builds and signs the request; what is signed is read back from what will be sent.
-    async fn request(&self, call: &Call, url: Url, signed: Timestamp) -> Result<Request> {
+    pub(super) async fn request(&self, call: &Call, url: Url, signed: Timestamp) -> Result<Request> {
         let operation = call.operation;
         let date = http_date(signed);
         let target = match url.query() {
