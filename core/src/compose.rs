@@ -171,7 +171,12 @@ impl Tenancy {
         for (region, base) in &config.endpoints {
             endpoints = endpoints.with_override(region.clone(), base)?;
         }
-        let settings = oci::ClientSettings { endpoints, pace: pace(config), ..oci::ClientSettings::default() };
+        let settings = oci::ClientSettings {
+            endpoints,
+            pace: pace(config),
+            listed_etags: listed_etags(config),
+            ..oci::ClientSettings::default()
+        };
         let principal = match known {
             Some(known) => known,
             None => principal(config, &settings).await?,
@@ -219,6 +224,10 @@ async fn principal(config: &Config, settings: &oci::ClientSettings) -> Result<Pr
         kind,
     };
     Ok(ConfigFile::load(profile, &*clock)?.into_principal(clock))
+}
+
+fn listed_etags(config: &Config) -> oci::ListedEtags {
+    if config.oci.believe_listed_etags { oci::ListedEtags::Believed } else { oci::ListedEtags::Ignored }
 }
 
 /// A rehearsal's services are this machine's: nobody is in the way, and nothing has to be found out.

@@ -64,6 +64,8 @@ pub struct OciAccess {
     pub passphrase_file: Option<PathBuf>,
     /// Requests per second to key management: a part of the tenancy's limit, which people share.
     pub kms_requests_per_second: u32,
+    /// Whether a bucket whose listed etag did not change since it was read is taken to be under the same key.
+    pub believe_listed_etags: bool,
 }
 
 impl Config {

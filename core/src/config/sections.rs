@@ -116,8 +116,9 @@ fn oci(mut table: Table<'_>, paths: &Paths<'_>, found: &mut Found) -> OciAccess 
     });
     let profile = table.string("profile", found).unwrap_or("DEFAULT").to_owned();
     let passphrase_file = paths.read(&mut table, "passphrase_file", found);
+    let believe_listed_etags = table.flag("believe_listed_etags", true, found);
     table.finish(found);
-    OciAccess { config_file, profile, passphrase_file, kms_requests_per_second: KMS_DEFAULT }
+    OciAccess { config_file, profile, passphrase_file, kms_requests_per_second: KMS_DEFAULT, believe_listed_etags }
 }
 
 fn journal(mut table: Table<'_>, paths: &Paths<'_>, found: &mut Found) -> PathBuf {
@@ -336,6 +337,7 @@ fn limits(mut table: Table<'_>, is_test: bool, kms: &mut u32, found: &mut Found)
     let attempts = small(number("attempts", 1..=1_000, d.attempts.into(), found));
     let blast_radius = small(number("blast_radius", 1..=10_000_000, d.blast_radius.into(), found));
     let in_flight = small(number("in_flight", 1..=256, d.in_flight as u64, found)) as usize;
+    let keys_at_once = small(number("keys_at_once", 1..=256, d.keys_at_once as u64, found)) as usize;
     // A rehearsal has nobody to leave anything to.
     let (most, usual) = if is_test { (10_000, 1_000) } else { (KMS_LIMIT.into(), KMS_DEFAULT.into()) };
     *kms = small(number("kms_requests_per_second", 1..=most, usual, found));
@@ -358,6 +360,7 @@ fn limits(mut table: Table<'_>, is_test: bool, kms: &mut u32, found: &mut Found)
         backoff_max,
         blast_radius,
         in_flight,
+        keys_at_once,
         page_size,
         mints_per_vault_and_day,
         versions_per_vault,

@@ -67,6 +67,7 @@ impl Template {
                 "# passphrase_file = \"~/.oci/passphrase\"   # a file; the passphrase itself never stands here\n",
             ),
         }
+        text.push_str("# believe_listed_etags = true   # a bucket that is listed as it was read is not read again\n");
         text.push_str(CREDENTIALS);
         let _ = writeln!(text, "kind = {}", quoted(self.credentials.name()));
         text.push_str(JOURNAL);
@@ -137,6 +138,7 @@ impl Template {
         };
         line("blast_radius", b.blast_radius.to_string(), "dependents one rotation may touch");
         line("in_flight", b.in_flight.to_string(), "requests at once");
+        line("keys_at_once", b.keys_at_once.to_string(), "keys worked on at once; one that waits makes room");
         if self.endpoints.is_empty() {
             line("kms_requests_per_second", "8".to_owned(), "of the tenancy's 10; the rest is left to people");
         }

@@ -53,6 +53,10 @@ pub struct WorldSettings {
     pub versions_per_vault: u32,
     /// KMS requests per second, tenancy and class; `None`: no limit.
     pub kms_per_second: Option<u32>,
+    /// Requests per second to each other service in each region, whose limits OCI does not publish (oci-api §7.7);
+    /// `None`: no limit.
+    #[serde(default)]
+    pub others_per_second: Option<u32>,
     /// Messages per topic and minute; `None`: no limit.
     pub messages_per_minute: Option<u32>,
     /// Answers the log remembers.
@@ -85,6 +89,7 @@ impl WorldSettings {
             empty_pages: false,
             versions_per_vault: 100,
             kms_per_second: None,
+            others_per_second: None,
             messages_per_minute: None,
             log_limit: 100_000,
         }

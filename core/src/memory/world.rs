@@ -18,8 +18,9 @@ use super::faults::{Fault, FaultPlan, Struck};
 use super::holders::Holders;
 use super::identity::Identity;
 use super::kms_state::Kms;
-use super::limits::KmsRates;
+use super::limits::{KmsRates, OtherRates};
 use super::log::{LogEntry, NotYet, Note};
+use super::meters::Meters;
 use super::monitoring::PostedMetric;
 use super::ons::Topics;
 use super::operations::Operation;
@@ -50,6 +51,8 @@ pub(super) struct State {
     pub(super) audit: Vec<AuditRecord>,
     pub(super) faults: FaultPlan,
     rates: KmsRates,
+    other_rates: OtherRates,
+    pub(super) meters: Meters,
     denied: BTreeSet<(Arc<str>, CompartmentId)>,
     pub(super) denied_operations: BTreeSet<(Arc<str>, &'static str)>,
     /// Retry tokens that the service declared used up; it never takes that back.
@@ -88,6 +91,8 @@ impl World {
             audit: Vec::new(),
             faults: FaultPlan::default(),
             rates: KmsRates::default(),
+            other_rates: OtherRates::default(),
+            meters: Meters::default(),
             denied: BTreeSet::new(),
             denied_operations: BTreeSet::new(),
             invalidated: BTreeSet::new(),
@@ -360,9 +365,13 @@ impl State {
                 return Err(No::new(401, "NotAuthenticated", "the date of the request is too far off"));
             }
         }
-        if let (Some(class), Some(per_second)) = (ctx.operation.class, self.settings.kms_per_second)
-            && !self.rates.pass(class, ctx.now, per_second)
-        {
+        let service = ctx.operation.service;
+        let is_served = match (ctx.operation.class, self.settings.kms_per_second, self.settings.others_per_second) {
+            (Some(class), Some(per_second), _) => self.rates.pass(class, ctx.now, per_second),
+            (None, _, Some(per_second)) => self.other_rates.pass(service, &ctx.region, ctx.now, per_second),
+            _ => true,
+        };
+        if !is_served {
             return Err(No::new(429, "TooManyRequests", "too many requests for the tenancy"));
         }
         let denied = !self.denied_operations.is_empty()
@@ -385,6 +394,7 @@ impl State {
 
     fn note(&mut self, ctx: &Ctx, subject: &str, status: u16, code: &'static str, note: Option<Note>) -> RequestId {
         self.requests += 1;
+        self.meters.count(ctx.operation, &ctx.region, ctx.now, status);
         let request_id =
             RequestId::parse(format!("{:032X}", self.requests)).expect("hex digits are graphic characters");
         if self.settings.log_limit == 0 {

@@ -131,6 +131,9 @@ pub struct Budgets {
     pub blast_radius: u32,
     /// Effects in flight at once.
     pub in_flight: usize,
+    /// Keys that are worked on at once when many are due; one that only waits makes room for the next.
+    #[serde(default = "sixteen")]
+    pub keys_at_once: usize,
     /// Dependents per page; at most 1,000.
     pub page_size: usize,
     /// Versions minted per vault and day, whatever a tag says (R3).
@@ -147,6 +150,7 @@ impl Default for Budgets {
             backoff_max: Duration::from_secs(60),
             blast_radius: 500,
             in_flight: 16,
+            keys_at_once: sixteen(),
             page_size: 1000,
             mints_per_vault_and_day: 20,
             versions_per_vault: 100,
@@ -325,6 +329,18 @@ impl Policy {
             intent_register: None,
         }
     }
+}
+
+impl Budgets {
+    /// How many keys are worked on at once: one at least.
+    #[must_use]
+    pub fn keys_at_once(&self) -> usize {
+        self.keys_at_once.max(1)
+    }
+}
+
+fn sixteen() -> usize {
+    16
 }
 
 fn five_minutes() -> Duration {
