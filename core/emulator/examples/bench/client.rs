@@ -30,6 +30,7 @@ pub(crate) async fn rotate(dir: &Path, place: &Value) -> std::io::Result<Value> 
         config_file: Some(config.into()),
         endpoints,
         // As in production: nothing is known of any limit, and of key management's ten a fifth is left to people.
+        audit_log: None,
         pace: PacePolicy::default(),
         ..ClientSettings::default()
     };
@@ -44,6 +45,7 @@ pub(crate) async fn rotate(dir: &Path, place: &Value) -> std::io::Result<Value> 
         journal: SqliteJournal::open(dir.join("journal.sqlite")).map_err(bad)?,
         clock: Arc::new(SystemClock),
         random: Arc::new(SystemRandom),
+        audit_log: None,
         pace: Some(client.pace()),
     };
     let key = KeyId::parse(key).map_err(bad)?;
