@@ -11,6 +11,7 @@ mod client;
 pub mod credentials;
 mod endpoint;
 mod holders;
+pub mod iam;
 mod key_store;
 mod locate;
 #[cfg(test)]
