@@ -38,6 +38,7 @@ pub fn iam_policy(config: &Config, subject: IamSubject, keys_in: Option<&Compart
         settings: &config.settings,
         has_topic: config.notices.topic.is_some(),
         metrics: config.metrics.as_ref().map(|target| &target.compartment),
+        reads_audit_events: config.reads_audit_events,
         subject,
         keys_in,
     })

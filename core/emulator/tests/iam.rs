@@ -46,7 +46,14 @@ fn printed(lab: &Lab) -> Vec<String> {
     let settings = settings(lab);
     let subject = IamSubject::parse("dynamic-group keyrotator").expect("a subject");
     let place = Some(&lab.compartment);
-    let wants = IamWants { settings: &settings, has_topic: true, metrics: place, subject, keys_in: place };
+    let wants = IamWants {
+        settings: &settings,
+        has_topic: true,
+        metrics: place,
+        reads_audit_events: false,
+        subject,
+        keys_in: place,
+    };
     iam_policy(&wants).statements.into_iter().map(|statement| statement.text).collect()
 }
 
@@ -71,6 +78,7 @@ fn ports(lab: &Lab, topic: &TopicId) -> Ports {
         journal: MemoryJournal::new(),
         clock: Arc::new(SystemClock),
         random: Arc::new(SystemRandom),
+        audit_log: None,
         pace: None,
     }
 }

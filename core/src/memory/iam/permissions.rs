@@ -55,6 +55,7 @@ pub(super) fn needed(operation: &str) -> &'static [&'static str] {
         "get_compartment" | "list_compartments" | "list_availability_domains" => &["COMPARTMENT_INSPECT"],
         "get_tenancy" | "list_region_subscriptions" => &["TENANCY_INSPECT"],
         "list_policies" => &["POLICY_READ"],
+        "list_events" => &["AUDIT_EVENT_READ"],
         "get_topic" => &["ONS_TOPIC_READ"],
         "publish_message" => &["ONS_TOPIC_PUBLISH"],
         "post_metric_data" => &["METRIC_WRITE"],

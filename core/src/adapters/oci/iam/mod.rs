@@ -64,6 +64,8 @@ pub struct IamWants<'a> {
     pub has_topic: bool,
     /// The compartment whose metrics are sent, if any.
     pub metrics: Option<&'a CompartmentId>,
+    /// Whether Oracle's audit log is asked who made a version.
+    pub reads_audit_events: bool,
     /// Who calls.
     pub subject: IamSubject,
     /// The compartment of vaults and keys; `None`: statements about them hold in the whole tenancy.
@@ -132,8 +134,15 @@ fn places(wants: &IamWants<'_>, about: About) -> Vec<String> {
         About::Tenancy | About::Policies | About::Topic => vec![place_of(None)],
         About::Metrics => vec![place_of(wants.metrics)],
         _ if about.is_about_keys() => vec![place_of(wants.keys_in)],
-        _ if wants.settings.scope.compartments.is_empty() => vec![place_of(None)],
-        _ => wants.settings.scope.compartments.iter().map(|id| place_of(Some(id))).collect(),
+        _ => {
+            // A statement about a compartment holds in everything below it.
+            let scope = &wants.settings.scope;
+            let named: BTreeSet<_> = scope.compartments.iter().chain(&scope.compartment_trees).collect();
+            match named.is_empty() {
+                true => vec![place_of(None)],
+                false => named.into_iter().map(|id| place_of(Some(id))).collect(),
+            }
+        }
     }
 }
 

@@ -7,6 +7,7 @@ use crate::model::{Kind, RekeyClass};
 /// What a statement is about: calls about one thing share a statement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum About {
+    AuditEvents,
     BackupPolicies,
     Backups,
     BlockKey,
@@ -34,7 +35,16 @@ pub(super) enum About {
 
 impl About {
     pub(super) fn is_about_keys(self) -> bool {
-        matches!(self, Self::Delegate | Self::Keys | Self::Mint | Self::Register | Self::Successor | Self::Vaults)
+        matches!(
+            self,
+            Self::AuditEvents
+                | Self::Delegate
+                | Self::Keys
+                | Self::Mint
+                | Self::Register
+                | Self::Successor
+                | Self::Vaults
+        )
     }
 
     /// Whether the permission would let more through than keywheel's calls, so that they are named.
@@ -192,5 +202,7 @@ pub(super) fn needs(wants: &IamWants<'_>) -> Vec<Need> {
     );
     need(wants.has_topic, A::Topic, "send notices", &[O::PublishMessage]);
     need(wants.metrics.is_some(), A::Metrics, "send metrics", &[O::PostMetricData]);
+    let ask = "ask the audit log who made a version";
+    need(wants.reads_audit_events, A::AuditEvents, ask, &[O::ListEvents]);
     needs
 }

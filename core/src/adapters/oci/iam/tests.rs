@@ -24,7 +24,14 @@ fn printed(settings: &Settings) -> Vec<String> {
 }
 
 fn wants(settings: &Settings) -> IamWants<'_> {
-    IamWants { settings, has_topic: true, metrics: None, subject: IamSubject::default(), keys_in: None }
+    IamWants {
+        settings,
+        has_topic: true,
+        metrics: None,
+        reads_audit_events: false,
+        subject: IamSubject::default(),
+        keys_in: None,
+    }
 }
 
 fn everything() -> Settings {
