@@ -15,6 +15,7 @@ use crate::adapters::oci::credentials::{
     ConfigFile, InstancePrincipal, Principal, Profile, ProfileKind, ResourcePrincipal, WorkloadIdentity,
     WorkloadSettings,
 };
+use crate::adapters::oci::iam::{self, IamSubject, IamWants, LeastPrivilege};
 use crate::adapters::sqlite::SqliteJournal;
 use crate::adapters::system::{FileSink, StderrNotifier, SystemClock, SystemRandom};
 #[cfg(feature = "webhook")]
@@ -22,9 +23,26 @@ use crate::adapters::webhook::{Format, Webhook, WebhookSettings};
 use crate::config::{Audit, AuditBucketConfig, AuditLogConfig, Config, CredentialKind, MetricsTarget, WebhookConfig};
 #[cfg(feature = "webhook")]
 use crate::config::{HookAddress, HookFormat};
+use crate::model::CompartmentId;
 use crate::ports::{AuditSink, KeyStore, MetricSink, Notifier, Ports, ReKeyer, ResourceCatalog};
 use crate::rotator::Rotator;
 use crate::{Error, ErrorKind, Result};
+
+/// The IAM statements with which `subject` may do what a config asks for, and nothing more; grants to services included.
+///
+/// `keys_in` is the compartment of vaults and keys: without it, statements about them hold in the whole tenancy. Reads
+/// and asks nothing.
+#[must_use]
+pub fn iam_policy(config: &Config, subject: IamSubject, keys_in: Option<&CompartmentId>) -> LeastPrivilege {
+    iam::iam_policy(&IamWants {
+        settings: &config.settings,
+        has_topic: config.notices.topic.is_some(),
+        metrics: config.metrics.as_ref().map(|target| &target.compartment),
+        reads_audit_events: config.reads_audit_events,
+        subject,
+        keys_in,
+    })
+}
 
 impl Rotator {
     /// A rotator for the tenancy and the journal that a config file names.
@@ -81,7 +99,7 @@ impl Ports {
     }
 
     /// The same with ports of the application's own. With all three that face a tenancy and neither a topic nor
-    /// metrics to send, no credentials are read.
+    /// metrics to send nor an audit log to ask, no credentials are read.
     ///
     /// # Errors
     /// As [`Rotator::from_config`].
@@ -91,7 +109,8 @@ impl Ports {
                 if config.notices.topic.is_none()
                     && config.metrics.is_none()
                     && config.audit.log.is_none()
-                    && config.audit.bucket.is_none() =>
+                    && config.audit.bucket.is_none()
+                    && !config.reads_audit_events =>
             {
                 (key_store, catalog, rekeyer, None)
             }
@@ -124,6 +143,8 @@ impl Ports {
         if let Some(client) = &client {
             audit.extend(far_sinks(&config.audit, client));
         }
+        let reads_audit_events = client.clone().filter(|_| config.reads_audit_events);
+        let audit_log = reads_audit_events.map(|client| Arc::new(oci::Audit::new(client)) as _);
         let mut metrics: Vec<Arc<dyn MetricSink>> = Vec::new();
         if let (Some(MetricsTarget { namespace, compartment, region }), Some(client)) =
             (config.metrics.clone(), client.clone())
@@ -131,7 +152,19 @@ impl Ports {
             metrics.push(Arc::new(oci::Monitoring::new(client, namespace, compartment, region)));
         }
         let (clock, random) = (Arc::new(SystemClock), Arc::new(SystemRandom));
-        Ok(brought.over(Self { key_store, catalog, rekeyer, audit, notifiers, metrics, journal, clock, random, pace }))
+        Ok(brought.over(Self {
+            key_store,
+            catalog,
+            rekeyer,
+            audit,
+            notifiers,
+            metrics,
+            audit_log,
+            journal,
+            clock,
+            random,
+            pace,
+        }))
     }
 }
 
@@ -178,7 +211,12 @@ impl Tenancy {
         for (region, base) in &config.endpoints {
             endpoints = endpoints.with_override(region.clone(), base)?;
         }
-        let settings = oci::ClientSettings { endpoints, pace: pace(config), ..oci::ClientSettings::default() };
+        let settings = oci::ClientSettings {
+            endpoints,
+            pace: pace(config),
+            listed_etags: listed_etags(config),
+            ..oci::ClientSettings::default()
+        };
         let principal = match known {
             Some(known) => known,
             None => principal(config, &settings).await?,
@@ -226,6 +264,10 @@ async fn principal(config: &Config, settings: &oci::ClientSettings) -> Result<Pr
         kind,
     };
     Ok(ConfigFile::load(profile, &*clock)?.into_principal(clock))
+}
+
+fn listed_etags(config: &Config) -> oci::ListedEtags {
+    if config.oci.believe_listed_etags { oci::ListedEtags::Believed } else { oci::ListedEtags::Ignored }
 }
 
 /// A rehearsal's services are this machine's: nobody is in the way, and nothing has to be found out.

@@ -15,7 +15,15 @@ from ._data import Data, OpenWord
 
 __all__ = [
     "Actor",
+    "Alone",
+    "Attribution",
     "AuditEntry",
+    "AuditShown",
+    "AuditShownAmbiguous",
+    "AuditShownOurs",
+    "AuditShownSomebody",
+    "AuditShownUnknown",
+    "AuditShownUnseen",
     "AutoRotation",
     "Begun",
     "BegunWorking",
@@ -65,6 +73,7 @@ __all__ = [
     "LastHeld",
     "LastHeldEntry",
     "LineHash",
+    "LookedAt",
     "Margins",
     "Metric",
     "MetricUnit",
@@ -72,6 +81,7 @@ __all__ = [
     "Notice",
     "Observation",
     "Origin",
+    "OursBy",
     "Outcome",
     "OutcomeAlready",
     "OutcomeBlocked",
@@ -248,6 +258,8 @@ class FindingKind(StrEnum):
     """A copy of the journal tells another history."""
     KIND_LEFT_OUT = "kind_left_out"
     """The owner does not want a kind looked at: what of it is under the key is not known."""
+    LIST_ALONE = "list_alone"
+    """Dependents that carry the tag were listed, and Search does not show them."""
     POLICIES_UNREAD = "policies_unread"
     """IAM policies could not be read: whether one names the key by its OCID, and would deny its successor, is not
     known.
@@ -260,6 +272,8 @@ class FindingKind(StrEnum):
     """The owner accepted a risk: a promise of the key store that is missing, or a step that Oracle does not
     document.
     """
+    SEARCH_ALONE = "search_alone"
+    """Dependents were shown by Search, and no list shows them."""
     SHORTENED_MARGINS = "shortened_margins"
     """Margins are shorter than in production."""
     SOURCE_LEFT = "source_left"
@@ -381,6 +395,17 @@ class Origin(StrEnum):
     """Made by OCI Vault."""
     UNKNOWN = "UNKNOWN"
     """An origin this version does not know."""
+
+
+class OursBy(StrEnum):
+    """What makes a request ours."""
+
+    REQUEST_ID = "request_id"
+    """The service called the request what our journaled answer says: certain."""
+    RETRY_TOKEN = "retry_token"
+    """It carried a token that only a keywheel computes for this rotation: this one, or another over a journal of its
+    own.
+    """
 
 
 class Presence(StrEnum):
@@ -541,6 +566,28 @@ class When(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Alone(Data):
+    """Dependents that one way of looking showed and the other did not: how many, and the first few."""
+
+    count: int
+    """How many."""
+    named: list[ResourceId]
+    """The first few of them."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Attribution(Data):
+    """Who made one version."""
+
+    version: KeyVersionId
+    """The version."""
+    made_at: datetime
+    """When it was made, by KMS's clock."""
+    shown: AuditShown
+    """What the audit log says."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class AuditEntry(Data):
     """One fact, as it goes to a sink."""
 
@@ -648,6 +695,8 @@ class Compartment(Data):
     """Its OCID."""
     name: str
     """Its display name, foreign text."""
+    parent: CompartmentId | None = None
+    """The compartment that holds it; `None`: it is the root, or what holds it is not said."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -989,6 +1038,30 @@ class KindSpec(Data):
 
 
 @dataclass(frozen=True, kw_only=True)
+class LookedAt(Data):
+    """How one kind was looked for in one region, by number of compartments."""
+
+    region: Region
+    """Region looked at."""
+    denied: int = field(default_factory=lambda: int())
+    """We may not look there."""
+    kind: Kind | None = None
+    """Kind looked for; `None`: everything that carries the tag, by Search, which counts as one place."""
+    left_out: int = field(default_factory=lambda: int())
+    """The owner does not want this kind looked at."""
+    list_only: Alone = field(default_factory=lambda: Alone())
+    """Dependents that carry the tag and were listed, and that Search, which was read to the end, did not show."""
+    listed: int = field(default_factory=lambda: int())
+    """Listed to the end."""
+    search_only: Alone = field(default_factory=lambda: Alone())
+    """Dependents that Search showed by their tag and no list did."""
+    unreachable: int = field(default_factory=lambda: int())
+    """It could not be reached."""
+    unsupported: int = field(default_factory=lambda: int())
+    """No adapter lists this kind."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Margins(Data):
     """Waits and bounds that come from what OCI does or does not promise. One value for all of them."""
 
@@ -1022,6 +1095,8 @@ class Margins(Data):
     """How long after a first 404 a second one, with a full List of the place, means that a resource is gone (R10;
     undocumented: permissions take minutes to spread, oci-api §7.2).
     """
+    audit_lag: timedelta = field(default_factory=lambda: timedelta())
+    """How late an audit event may come before its absence is reported (undocumented). No decision rests on it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -1139,19 +1214,27 @@ class Report(Data):
     census: Census
     """Versions made while it ran."""
     coverage: list[Coverage]
-    """What was and was not looked at."""
+    """What could not be looked at in the last pass, by name."""
     findings: list[Finding]
     """Rules not met."""
     chain_head: str
     """SHA-256 of the last fact of the rotation's own stream, hex."""
     is_test: bool
     """A rehearsal on loopback endpoints: proves nothing about a tenancy."""
+    attributions: list[Attribution] = field(default_factory=list)
+    """Who made the versions that came while it ran, as far as Oracle's audit log shows it."""
     exceptions: list[ExceptionReport] = field(default_factory=list)
     """Dependents without a good end, by name, with what to do."""
     exceptions_unnamed: int = field(default_factory=lambda: int())
     """How many more of them there are than are named."""
+    key_regions: list[Region] = field(default_factory=list)
+    """The only regions where something can be under the key; elsewhere copies and the tag are looked for. Empty:
+    anywhere.
+    """
     kinds: list[KindReport] = field(default_factory=list)
     """Its dependents kind by kind, leg by leg."""
+    looked_at: list[LookedAt] = field(default_factory=list)
+    """All that the last pass looked at, by region and kind, counted."""
     verdict: Verdict | None = None
     """How it ended; `None` while it is open."""
 
@@ -1404,6 +1487,64 @@ class VersionMint(Data):
     """The date the request is signed with, whole seconds."""
     body: str
     """The canonical body, byte for byte; empty for OCI keys."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AuditShownAmbiguous(Data):
+    """More than one request may have made it."""
+
+    who: ClassVar[Literal["ambiguous"]] = "ambiguous"
+    _tag: ClassVar[str] = "who"
+    requests: int
+    """How many."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AuditShownOurs(Data):
+    """A request of ours."""
+
+    who: ClassVar[Literal["ours"]] = "ours"
+    _tag: ClassVar[str] = "who"
+    by: OursBy
+    """What shows it."""
+    at: datetime
+    """When, by the log."""
+    principal: str | None = None
+    """OCID of whom it was signed by."""
+    request_id: RequestId | None = None
+    """Its `opc-request-id`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AuditShownSomebody(Data):
+    """A request that this journal does not know."""
+
+    who: ClassVar[Literal["somebody"]] = "somebody"
+    _tag: ClassVar[str] = "who"
+    at: datetime
+    """When, by the log."""
+    principal: str | None = None
+    """OCID of whom it was signed by."""
+    request_id: RequestId | None = None
+    """Its `opc-request-id`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AuditShownUnknown(Data):
+    """Nothing yet. Events arrive late: before `until`, that nothing is there says nothing at all."""
+
+    who: ClassVar[Literal["unknown"]] = "unknown"
+    _tag: ClassVar[str] = "who"
+    until: datetime
+    """Until when, by the assumption `margins.audit_lag`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AuditShownUnseen(Data):
+    """Nothing, although events should have arrived by the assumption `margins.audit_lag`. It proves nothing either."""
+
+    who: ClassVar[Literal["unseen"]] = "unseen"
+    _tag: ClassVar[str] = "who"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -1684,6 +1825,9 @@ class WhenNow(Data):
 
 Actor: TypeAlias = str
 """Who asked for something: an id, never a person's name."""
+
+AuditShown: TypeAlias = AuditShownAmbiguous | AuditShownOurs | AuditShownSomebody | AuditShownUnknown | AuditShownUnseen
+"""What the audit log says."""
 
 CompartmentId: TypeAlias = str
 """A compartment's OCID; the tenancy is the root compartment."""

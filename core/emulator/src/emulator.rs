@@ -3,12 +3,14 @@
 //! Never listens on anything but 127.0.0.1, and must never run on a virtual clock: signatures carry
 //! the date of the wall.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use keywheel::adapters::operation::Operation;
 use keywheel::memory::{VaultEndpoint, World};
 use keywheel::model::{Region, VaultId};
 use tokio::runtime::Handle;
@@ -26,13 +28,16 @@ const SHUTDOWN_WAIT: Duration = Duration::from_secs(2);
 pub struct EmulatorSettings {
     /// The cloud behind the wire; over HTTP it lives by the wall clock.
     pub world: Arc<World>,
+    /// Whether a connection is closed after a 429, and said to be: nobody documents what OCI does (oci-api §7.7). A 429
+    /// never says when to come again.
+    pub closes_after_throttling: bool,
 }
 
 impl EmulatorSettings {
     /// Everything as it is in OCI, over this World.
     #[must_use]
     pub fn new(world: Arc<World>) -> Self {
-        Self { world }
+        Self { world, closes_after_throttling: false }
     }
 }
 
@@ -46,11 +51,13 @@ impl Emulator {
     pub async fn start(settings: EmulatorSettings) -> io::Result<Self> {
         let shared = Arc::new(Shared {
             world: settings.world,
+            closes_after_throttling: settings.closes_after_throttling,
             users: Users::default(),
             principals: Principals::found(),
             endpoints: Endpoints::on(Handle::current()),
             requests: AtomicU64::new(1),
             mints: Mutex::default(),
+            answered: Mutex::default(),
             ends_at_mint: AtomicBool::new(false),
         });
         for region in shared.world.regions() {
@@ -156,6 +163,15 @@ impl Emulator {
     #[must_use]
     pub fn arrived_mints(&self) -> Vec<ArrivedMint> {
         self.shared.mints.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// How often a user, named by their OCID, got a good answer of each operation of keywheel's table: what a client
+    /// did, not what it says that it did.
+    #[must_use]
+    pub fn answered(&self, user: &str) -> BTreeMap<Operation, u64> {
+        let answered = self.shared.answered.lock().unwrap_or_else(PoisonError::into_inner);
+        let theirs = answered.iter().filter(|((who, _), _)| who == user);
+        theirs.map(|((_, operation), count)| (*operation, *count)).collect()
     }
 
     /// Stops listening and waits briefly for what is being answered.

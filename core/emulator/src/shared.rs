@@ -2,6 +2,7 @@
 //!
 //! Keeps no cloud state of its own; whatever a client can change is in World.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,6 +10,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use jiff::fmt::rfc2822::DateTimePrinter;
+use keywheel::adapters::operation::Operation;
 use keywheel::memory::{VaultEndpoint, World};
 use keywheel::model::Region;
 
@@ -19,11 +21,14 @@ use crate::users::Users;
 
 pub(crate) struct Shared {
     pub(crate) world: Arc<World>,
+    pub(crate) closes_after_throttling: bool,
     pub(crate) users: Users,
     pub(crate) principals: Principals,
     pub(crate) endpoints: Endpoints,
     pub(crate) requests: AtomicU64,
     pub(crate) mints: Mutex<Vec<ArrivedMint>>,
+    /// Good answers by user and operation.
+    pub(crate) answered: Mutex<BTreeMap<(String, Operation), u64>>,
     /// Every session ends when the next mint arrives.
     pub(crate) ends_at_mint: AtomicBool,
 }
@@ -67,6 +72,12 @@ impl Shared {
         if mints.len() < MINTS_MAX {
             mints.push(mint);
         }
+    }
+
+    /// Counts a good answer of an operation of the table.
+    pub(crate) fn answered_well(&self, user: &str, operation: Operation) {
+        let mut answered = self.answered.lock().unwrap_or_else(PoisonError::into_inner);
+        *answered.entry((user.to_owned(), operation)).or_default() += 1;
     }
 
     /// World's clock as an HTTP `Date`.

@@ -10,7 +10,7 @@ use common::lab::Lab;
 use common::recorder::Recorder;
 use common::transcript;
 use keywheel::adapters::layers::PacePolicy;
-use keywheel::adapters::oci::{AuditBucket, AuditBucketPlace, LoggingSink, Client, ClientSettings, Endpoints};
+use keywheel::adapters::oci::{AuditBucket, AuditBucketPlace, Client, ClientSettings, Endpoints, LoggingSink};
 use keywheel::memory::{BucketAddress, Call, Caller, FaultPlan, ObjectQuery, Span, WorldSettings};
 use keywheel::model::{LineHash, LogId, ResourceId, StreamId};
 use keywheel::ports::{AuditEntry, AuditSink, KeepingPromise, LastHeld};

@@ -126,7 +126,7 @@ fn client(lab: &Lab, endpoints: Endpoints) -> Arc<Client> {
 }
 
 fn selector(key: &KeyId, compartment: &CompartmentId) -> Selector {
-    let compartments = vec![Compartment { id: compartment.clone(), name: "apps".to_owned() }];
+    let compartments = vec![Compartment { id: compartment.clone(), name: "apps".to_owned(), parent: None }];
     Selector { key: key.clone(), kinds: vec![Kind::BackupPolicyAssignment], compartments, tag: None }
 }
 

@@ -215,7 +215,7 @@ async fn keywheel_sends_what_the_official_sdk_sends() {
     let compartment = CompartmentId::parse(fact("compartment")).expect("an OCID");
     let key = KeyId::parse(fact("key")).expect("an OCID");
     for kind in KINDS {
-        let compartments = vec![Compartment { id: compartment.clone(), name: "apps".to_owned() }];
+        let compartments = vec![Compartment { id: compartment.clone(), name: "apps".to_owned(), parent: None }];
         let selector = Selector { key: key.clone(), kinds: vec![kind.clone()], compartments, tag: None };
         let mut cursor = None;
         loop {

@@ -285,6 +285,31 @@ fn a_rehearsal_has_a_metadata_service_of_its_own_and_nobody_else_has() {
 }
 
 #[test]
+fn a_tag_that_could_end_the_quotes_of_a_query_is_refused_by_name() {
+    for hostile in ["x' || lifecycleState = 'ACTIVE", "a\\\"b", "a\\\\b", "a\\nb", "`"] {
+        for part in ["namespace", "key", "value"] {
+            let all = ["namespace", "key", "value"].map(|name| {
+                let value = if name == part { hostile } else { "fine" };
+                format!("{name} = \"{value}\"\n")
+            });
+            let found = problems(&format!("[tag]\n{}", all.concat()));
+            assert_eq!(found.len(), 1, "{found:?}");
+            assert!(found[0].contains(&format!("tag.{part}")) && found[0].contains("no escape"), "{found:?}");
+        }
+    }
+}
+
+#[test]
+fn compartments_are_named_one_by_one_or_as_trees() {
+    let text =
+        "[scope]\ncompartments = [\"ocid1.compartment.oc1..a\"]\ncompartment_trees = [\"ocid1.tenancy.oc1..t\"]\n";
+    let scope = parse(text).expect("both may stand").settings.scope;
+    assert_eq!((scope.compartments.len(), scope.compartment_trees.len()), (1, 1));
+    let found = problems("[scope]\ncompartment_trees = [\"ocid1.vault.oc1.iad.x.y\"]\n");
+    assert!(found[0].starts_with("line 2: scope.compartment_trees[0]"), "{found:?}");
+}
+
+#[test]
 fn metrics_need_a_place_and_a_namespace_that_monitoring_takes() {
     let place = "compartment = \"ocid1.compartment.oc1..a\"\nregion = \"us-ashburn-1\"\n";
     let config = parse(&format!("[metrics]\n{place}")).expect("the namespace has a default");
@@ -298,4 +323,13 @@ fn metrics_need_a_place_and_a_namespace_that_monitoring_takes() {
     assert!(found.iter().any(|p| p.contains("metrics.compartment: it is missing")), "{found:?}");
     assert!(found.iter().any(|p| p.contains("metrics.region: it is missing")), "{found:?}");
     assert_eq!(found.len(), 2);
+}
+
+#[test]
+fn the_audit_log_is_asked_only_where_the_owner_says_so() {
+    assert!(!parse("").expect("fine").reads_audit_events);
+    let config = parse("[attribution]\naudit_events = true\n[margins]\naudit_lag = \"40m\"\n").expect("fine");
+    assert!(config.reads_audit_events);
+    assert_eq!(config.settings.margins.audit_lag, Duration::from_secs(2400));
+    assert!(!config.settings.margins.is_shortened());
 }

@@ -4,18 +4,11 @@ use std::collections::BTreeSet;
 
 use super::Engine;
 use crate::Result;
-use crate::model::{Compartment, CoverageState, KeyId, Kind, Region, ResourceId};
+use crate::model::{CoverageState, KeyId, Kind, Region, ResourceId};
 use crate::ports::{Candidate, Selector};
 use crate::rotation::page::Listed;
 
 impl Engine {
-    /// Compartments that the settings want looked at.
-    pub(super) fn in_scope(&self, mut compartments: Vec<Compartment>) -> Vec<Compartment> {
-        let scope = &self.settings.scope.compartments;
-        compartments.retain(|compartment| scope.is_empty() || scope.contains(&compartment.id));
-        compartments
-    }
-
     /// What the owning service lists of one kind in one region, over all compartments in scope: what left its own
     /// may have moved to another. Of what is listed only the wanted is kept.
     pub(super) async fn list_place(

@@ -31,7 +31,8 @@ impl Engine {
         }
         while self.adopt_orphan(main, held, &mut known).await? {}
         let key = self.state(main)?.opened.name.key.clone();
-        let mut walk = Walk::new(self, &key).await?;
+        let key_regions = self.key_regions(self.state(main)?).await?;
+        let mut walk = Walk::new(self, &key, key_regions).await?;
         if pass == 0 {
             stayed = self.inherited(main).await?;
         }
@@ -47,14 +48,17 @@ impl Engine {
             let (candidates, found) = (walk.seen.candidates, added);
             self.say(Progress::Looking { rotation: self.state(main)?.rid.clone(), candidates, found });
         }
+        let (looked_at, key_regions, holes) = (walk.looked_at(), walk.key_regions(), walk.holes());
         let seen = walk.seen;
         let ended = PassEnded {
             pass,
             added,
             candidates: seen.candidates,
             search_only: seen.search_only,
-            holes: seen.holes,
+            holes,
             listed: seen.listed,
+            looked_at,
+            key_regions,
             findings: seen.findings,
         };
         self.record(main, held, vec![Fact::PassEnded(ended)]).await

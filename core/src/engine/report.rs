@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, HashMap};
 use super::Engine;
 use super::book::Book;
 use crate::Result;
-use crate::model::{Census, Counts, ExceptionReport, Kind, KindReport, Report, ResourceId, RotationId, Tally};
+use crate::model::{
+    Census, Counts, ExceptionReport, Kind, KindReport, LookedAt, Report, ResourceId, RotationId, Tally,
+};
 use crate::rotation::{self, PageRef, State, UNMOVED};
 
 /// Exceptions that a report names; of the rest it says how many there are.
@@ -20,13 +22,18 @@ impl Engine {
         let summary = self.summary_of(&main).await?;
         let (exceptions, exceptions_unnamed) = self.exceptions(&main).await?;
         let state = self.state(&main)?;
-        let coverage = state.passes.values().next_back().map(|pass| pass.holes.clone()).unwrap_or_default();
+        let last = state.passes.values().next_back();
+        let coverage = last.map(|pass| pass.holes.clone()).unwrap_or_default();
+        let looked_at = last.map(|pass| pass.looked_at.clone()).unwrap_or_default();
+        let key_regions = last.map(|pass| pass.key_regions.clone()).unwrap_or_default();
         let mut findings = state.checked.as_ref().map(|checked| checked.findings.clone()).unwrap_or_default();
         findings.extend(state.passes.iter().filter(|(pass, _)| **pass > 0).flat_map(|(_, pass)| pass.findings.clone()));
         findings.extend(rotation::trusted_token(state));
         findings.extend(state.noted.iter().cloned());
         findings.extend(self.histories(&main).await?);
         findings.extend(state.completed.iter().flat_map(|completed| completed.findings.clone()));
+        // Of the last pass alone: an index that lagged in the first one has caught up since.
+        findings.extend(looked_at.iter().flat_map(LookedAt::findings));
         findings.sort();
         findings.dedup();
         let census = match state.phase {
@@ -42,6 +49,9 @@ impl Engine {
             exceptions,
             exceptions_unnamed,
             coverage,
+            attributions: self.attributions(state).await?,
+            looked_at,
+            key_regions,
             findings,
             chain_head: state.head.to_string(),
             is_test: state.opened.is_test,

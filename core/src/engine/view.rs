@@ -3,6 +3,9 @@
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
+use futures_util::stream;
+use futures_util::{StreamExt as _, TryStreamExt as _};
+
 use super::book::Book;
 use super::walk::Walk;
 use super::{Engine, corrupt};
@@ -11,7 +14,6 @@ use crate::model::{
     Counts, DependentReport, Due, DueKey, DueState, Key, KeyId, Kind, Plan, ProtectionMode, Region, ResourceId,
     RotationId, RotationSummary, StreamId, Timestamp,
 };
-use crate::ports::Page;
 use crate::rotation::page::{self, PageFact};
 use crate::rotation::{self, PassEnded, Preflight, Purpose, State, preflight};
 use crate::{ErrorKind, Result};
@@ -108,49 +110,21 @@ impl Engine {
         }
     }
 
-    /// Keys in scope: those named, the AES keys of the vaults named, and whatever took over from any of them.
-    pub async fn keys_in_scope(&self) -> Result<Vec<(KeyId, String)>> {
-        let scope = &self.settings.scope;
-        let mut keys: BTreeMap<KeyId, String> = scope.keys.iter().map(|key| (key.clone(), String::new())).collect();
-        if !scope.vaults.is_empty() {
-            let compartments = self.ports.catalog.scopes().await?.value.compartments;
-            for vault in &scope.vaults {
-                for compartment in &compartments {
-                    let mut cursor = None;
-                    loop {
-                        let reply = self.ports.key_store.list_keys(vault, &compartment.id, cursor).await;
-                        let Page { items, next } = match reply {
-                            Ok(reply) => reply.value,
-                            // A compartment we may not look into holds no key that we could rotate.
-                            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Denied) => break,
-                            Err(error) => return Err(error),
-                        };
-                        keys.extend(
-                            items.into_iter().filter(|key| key.algorithm == "AES").map(|key| (key.id, key.name)),
-                        );
-                        let Some(more) = next else { break };
-                        cursor = Some(more);
-                    }
-                }
-            }
-        }
-        // Whoever manages a key manages what took over from it.
-        let registry = self.registry().await?;
-        if let Some(registry) = registry.state() {
-            for successor in registry.successors_of(keys.keys()) {
-                keys.entry(successor).or_default();
-            }
-        }
-        Ok(keys.into_iter().collect())
-    }
-
     /// What is owed to every key in scope. A key that cannot be read is `blocked` and does not hide the others.
     pub async fn due_keys(&self) -> Result<Vec<DueKey>> {
-        let mut rows = Vec::new();
-        for (key, name) in self.keys_in_scope().await? {
-            rows.push(self.due_key(key, name).await?);
-        }
-        Ok(rows)
+        let keys = self.keys_in_scope().await?;
+        self.due_rows(keys).await
+    }
+
+    /// The rows of these keys, in this order; several are asked for at once, so that one vault that does not answer
+    /// holds up few of the others.
+    pub async fn due_rows(&self, keys: Vec<(KeyId, String)>) -> Result<Vec<DueKey>> {
+        let ask = |(place, (key, name))| async move { Ok::<_, crate::Error>((place, self.due_key(key, name).await?)) };
+        let asked =
+            stream::iter(keys.into_iter().enumerate()).map(ask).buffer_unordered(self.settings.budgets.keys_at_once());
+        let mut rows: Vec<(usize, DueKey)> = asked.try_collect().await?;
+        rows.sort_by_key(|(place, _)| *place);
+        Ok(rows.into_iter().map(|(_, row)| row).collect())
     }
 
     /// The row of one key; `name` is what it is called if it cannot be read.
@@ -194,7 +168,7 @@ impl Engine {
         let (due, seen, sweeps) = self.due_unhurried(key).await?;
         let purpose = if sweeps.is_some() { Purpose::Sweep } else { Purpose::Rotate };
         let mints = u64::from(purpose == Purpose::Rotate);
-        let mut walk = Walk::new(self, key).await?;
+        let mut walk = Walk::new(self, key, Some(super::scope::regions_of(&seen.vault))).await?;
         let mut known = HashSet::new();
         let mut walked = Walked::default();
         let mut places = BTreeSet::new();
@@ -214,8 +188,10 @@ impl Engine {
             added,
             candidates: walk.seen.candidates,
             search_only: walk.seen.search_only,
-            holes: walk.seen.holes.clone(),
+            holes: walk.holes(),
             listed: walk.seen.listed,
+            looked_at: walk.looked_at(),
+            key_regions: walk.key_regions(),
             findings: walk.seen.findings.clone(),
         };
         let classes = self.classes(&walked.by_kind);

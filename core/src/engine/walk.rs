@@ -2,15 +2,16 @@
 //!
 //! Reads only. `plan` counts what comes out; a pass writes it down.
 
-use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 
 use super::Engine;
+use super::reconcile::{Looked, Sighting, folded};
 use crate::model::{
-    CompartmentId, Coverage, CoverageState, Dependent, Finding, FindingKind, FoundBy, KeyId, Kind, Region, ResourceId,
-    TagSelector, Tags,
+    CompartmentId, Coverage, CoverageState, Dependent, Finding, FindingKind, FoundBy, KeyId, Kind, LookedAt, Region,
+    ResourceId,
 };
 use crate::ports::{Candidate, CatalogPage, Copies, Cursor, KeyHint, Presence, Selector};
 use crate::rotation::page::Item;
@@ -26,6 +27,9 @@ pub(super) struct Group {
 
 /// Findings of one kind that are named; beyond them the place itself is one.
 const NAMED_MAX: usize = 100;
+
+/// Kinds that are looked at in every region: copies of what is under the key, and what names the key for copies.
+const ACROSS: [Kind; 3] = [Kind::BackupPolicyAssignment, Kind::BlockVolumeBackup, Kind::BootVolumeBackup];
 
 /// Copies that are remembered until what they are copies of was found.
 const COPIES_MAX: usize = 10_000;
@@ -45,6 +49,13 @@ pub(super) struct Seen {
 pub(super) struct Walk<'a> {
     engine: &'a Engine,
     selector: Selector,
+    /// What is looked at where nothing can be under the key: copies, and by the tag.
+    elsewhere: Selector,
+    /// Where resources can be under the key; `None`: not known, so anywhere.
+    key_regions: Option<BTreeSet<Region>>,
+    /// Keys that are managed here: what is under one of them is where it belongs.
+    managed: BTreeSet<KeyId>,
+    looked: Looked,
     regions: VecDeque<Region>,
     cursor: Option<Cursor>,
     inherited: Vec<Dependent>,
@@ -58,8 +69,8 @@ pub(super) struct Walk<'a> {
 type Place = (Region, CompartmentId, Kind);
 
 impl<'a> Walk<'a> {
-    /// A walk over everything in scope.
-    pub(super) async fn new(engine: &'a Engine, key: &KeyId) -> Result<Self> {
+    /// A walk over everything in scope. `key_regions`: where resources can be under the key, if that is known.
+    pub(super) async fn new(engine: &'a Engine, key: &KeyId, key_regions: Option<BTreeSet<Region>>) -> Result<Self> {
         let scopes = engine.ports.catalog.scopes().await?.value;
         let scope = &engine.settings.scope;
         let compartments = engine.in_scope(scopes.compartments);
@@ -71,17 +82,31 @@ impl<'a> Walk<'a> {
             .collect();
         let all = engine.ports.rekeyer.kinds();
         let (kinds, left_out): (Vec<Kind>, Vec<Kind>) = all.into_iter().partition(|kind| scope.wants(kind));
+        let may_hold = |region: &&Region| key_regions.as_ref().is_none_or(|regions| regions.contains(region));
         let hole = |region: &Region, kind: &Kind| Coverage {
             region: region.clone(),
             compartment: None,
             kind: Some(kind.clone()),
             state: CoverageState::LeftOut,
         };
-        let holes = regions.iter().flat_map(|region| left_out.iter().map(move |kind| hole(region, kind))).collect();
+        let here = regions.iter().filter(may_hold);
+        let holes: Vec<Coverage> =
+            here.flat_map(|region| left_out.iter().map(move |kind| hole(region, kind))).collect();
+        let mut looked = Looked::default();
+        for hole in &holes {
+            looked.count(hole, u32::try_from(compartments.len()).unwrap_or(u32::MAX));
+        }
+        let across = kinds.iter().filter(|kind| ACROSS.contains(kind)).cloned().collect();
         let selector = Selector { key: key.clone(), kinds, compartments, tag: engine.settings.tag.clone() };
+        let elsewhere = Selector { kinds: across, ..selector.clone() };
+        let managed = engine.managed().await?;
         Ok(Self {
             engine,
             selector,
+            elsewhere,
+            key_regions,
+            managed,
+            looked,
             regions,
             cursor: None,
             inherited: Vec::new(),
@@ -113,22 +138,47 @@ impl<'a> Walk<'a> {
             let mine = self.under_the_key(left).await?;
             return Ok(Some(self.group(mine)));
         };
-        let reply = self.engine.ports.catalog.dependents(&self.selector, &region, self.cursor.take()).await?;
+        let may_hold = self.key_regions.as_ref().is_none_or(|regions| regions.contains(&region));
+        let selector = if may_hold { &self.selector } else { &self.elsewhere };
+        let reply = self.engine.ports.catalog.dependents(selector, &region, self.cursor.take()).await?;
         let CatalogPage { candidates, coverage, next } = reply.value;
         self.account(coverage);
         self.seen.candidates += candidates.len() as u64;
+        let tag = self.selector.tag.as_ref();
+        let sightings: Vec<Sighting> = candidates.iter().map(|candidate| Sighting::of(candidate, tag)).collect();
         let fresh: Vec<Candidate> =
             candidates.into_iter().filter(|candidate| !known.contains(&candidate.dependent.id)).collect();
         let mine = self.under_the_key(fresh).await?;
+        let ids: HashSet<&ResourceId> = mine.iter().map(|candidate| &candidate.dependent.id).collect();
+        for sighting in sightings.into_iter().filter(|one| known.contains(&one.id) || ids.contains(&one.id)) {
+            self.looked.sight(sighting);
+        }
         self.cursor = next;
         if self.cursor.is_none() {
+            self.looked.leave(&region);
             self.regions.pop_front();
         }
         Ok(Some(self.group(mine)))
     }
 
+    /// What was looked at, by region and kind.
+    pub(super) fn looked_at(&self) -> Vec<LookedAt> {
+        self.looked.rows()
+    }
+
+    /// Where resources can be under the key; empty: not known.
+    pub(super) fn key_regions(&self) -> Vec<Region> {
+        self.key_regions.iter().flatten().cloned().collect()
+    }
+
+    /// What could not be looked at.
+    pub(super) fn holes(&self) -> Vec<Coverage> {
+        folded(&self.seen.holes, self.selector.compartments.len())
+    }
+
     fn account(&mut self, coverage: Vec<Coverage>) {
         for part in coverage {
+            self.looked.count(&part, 1);
             match part.state {
                 CoverageState::Listed => {
                     self.seen.listed += 1;
@@ -200,7 +250,7 @@ impl<'a> Walk<'a> {
     }
 
     fn judge(&mut self, candidate: Candidate, key: Option<&KeyId>, held: &[KeyId], mine: &mut Vec<Candidate>) {
-        let tagged = self.selector.tag.as_ref().is_some_and(|tag| carries(&candidate.dependent.tags, tag));
+        let tagged = self.selector.tag.as_ref().is_some_and(|tag| tag.is_on(&candidate.dependent.tags));
         if key == Some(&self.selector.key) || held.contains(&self.selector.key) {
             if self.selector.tag.is_some() && !tagged {
                 self.note(FindingKind::Untagged, &candidate, "it is under the key but does not carry the tag");
@@ -223,7 +273,7 @@ impl<'a> Walk<'a> {
         if candidate.found_by == FoundBy::Journal {
             let text = format!("it was left unfinished before; it is under {} now", whose());
             self.note(FindingKind::Inherited, &candidate, &text);
-        } else if tagged {
+        } else if tagged && key.is_none_or(|key| !self.managed.contains(key)) {
             self.note(
                 FindingKind::TaggedElsewhere,
                 &candidate,
@@ -317,13 +367,4 @@ enum Noted {
 
 fn place(dependent: &Dependent) -> Place {
     (dependent.region.clone(), dependent.compartment.clone(), dependent.kind.clone())
-}
-
-/// Whether tags contain a selector's, exactly.
-fn carries(tags: &Tags, selector: &TagSelector) -> bool {
-    let value = match &selector.namespace {
-        Some(namespace) => tags.defined.get(namespace).and_then(|keys| keys.get(&selector.key)),
-        None => tags.freeform.get(&selector.key),
-    };
-    value == Some(&selector.value)
 }

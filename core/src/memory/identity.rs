@@ -82,7 +82,7 @@ impl State {
     pub(super) fn found_tenancy(&mut self, home: &Region) {
         let id = CompartmentId::parse(format!("ocid1.tenancy.oc1..aaaaw{}", self.settings.seed)).expect("our own OCID");
         let namespace = NamespaceName::parse(format!("ns{}", self.settings.seed)).expect("letters and digits");
-        let compartment = Compartment { id: id.clone(), name: "tenancy".to_owned() };
+        let compartment = Compartment { id: id.clone(), name: "tenancy".to_owned(), parent: None };
         let info = CompartmentInfo { compartment, parent: None, time_created: Timestamp::UNIX_EPOCH };
         self.identity.tenancy =
             Some(Tenancy { id: id.clone(), name: "tenancy".to_owned(), home: home.clone(), namespace });
@@ -103,7 +103,7 @@ impl State {
 
     pub(super) fn insert_compartment(&mut self, name: &str, parent: &CompartmentId, now: Timestamp) -> CompartmentId {
         let id = CompartmentId::parse(self.ocid("compartment", "")).expect("World's own OCID");
-        let compartment = Compartment { id: id.clone(), name: name.to_owned() };
+        let compartment = Compartment { id: id.clone(), name: name.to_owned(), parent: Some(parent.clone()) };
         let info = CompartmentInfo { compartment, parent: Some(parent.clone()), time_created: now };
         self.identity.compartments.insert(id.clone(), info);
         self.identity.order.push(id.clone());

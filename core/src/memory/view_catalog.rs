@@ -454,9 +454,8 @@ fn carries(tags: &Tags, tag: &TagSelector) -> bool {
 
 /// A query for a tag; a value that cannot stand in quotes is refused (oci-api §4).
 fn query_for(tag: &TagSelector) -> Result<String> {
-    let parts = [tag.namespace.as_deref().unwrap_or(""), &tag.key, &tag.value];
-    if parts.iter().any(|part| part.contains(['\'', '"', '\\'])) {
-        return Err(Error::refused("dependents", "a tag with quotes or backslashes cannot be searched for; rename it"));
+    if let Some((part, why)) = tag.unsearchable() {
+        return Err(Error::refused("dependents", format!("the tag's {part} cannot be searched for: {why}; rename it")));
     }
     let TagSelector { namespace, key, value } = tag;
     Ok(match namespace {

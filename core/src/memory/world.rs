@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::answer::{Answer, Call, Caller, No, Refusal, Told, Verdict, Yes};
+use super::audit_events::AuditRecord;
 use super::backup_policies::BackupPolicies;
 use super::blocks::Blocks;
 use super::buckets::Buckets;
@@ -16,10 +17,12 @@ use super::clock::{Skew, WorldClock};
 use super::custom_logs::CustomLogs;
 use super::faults::{Fault, FaultPlan, Struck};
 use super::holders::Holders;
+use super::iam::Restricted;
 use super::identity::Identity;
 use super::kms_state::Kms;
-use super::limits::KmsRates;
+use super::limits::{KmsRates, OtherRates};
 use super::log::{LogEntry, NotYet, Note};
+use super::meters::Meters;
 use super::monitoring::PostedMetric;
 use super::ons::Topics;
 use super::operations::Operation;
@@ -48,10 +51,14 @@ pub(super) struct State {
     pub(super) topics: Topics,
     pub(super) custom_logs: CustomLogs,
     pub(super) metrics: Vec<PostedMetric>,
+    pub(super) audit: Vec<AuditRecord>,
     pub(super) faults: FaultPlan,
     rates: KmsRates,
+    other_rates: OtherRates,
+    pub(super) meters: Meters,
     denied: BTreeSet<(Arc<str>, CompartmentId)>,
     pub(super) denied_operations: BTreeSet<(Arc<str>, &'static str)>,
+    pub(super) restricted: Restricted,
     /// Retry tokens that the service declared used up; it never takes that back.
     invalidated: BTreeSet<String>,
     pub(super) log: VecDeque<LogEntry>,
@@ -67,6 +74,8 @@ pub(super) struct Ctx {
     pub(super) now: Timestamp,
     pub(super) operation: &'static Operation,
     pub(super) region: Region,
+    /// What the call is about, by its OCID or name.
+    pub(super) subject: Arc<str>,
     pub(super) call: Call,
     pub(super) struck: Arc<Struck>,
 }
@@ -86,10 +95,14 @@ impl World {
             topics: Topics::default(),
             custom_logs: CustomLogs::default(),
             metrics: Vec::new(),
+            audit: Vec::new(),
             faults: FaultPlan::default(),
             rates: KmsRates::default(),
+            other_rates: OtherRates::default(),
+            meters: Meters::default(),
             denied: BTreeSet::new(),
             denied_operations: BTreeSet::new(),
+            restricted: Restricted::default(),
             invalidated: BTreeSet::new(),
             log: VecDeque::new(),
             deferred: BTreeMap::new(),
@@ -193,7 +206,7 @@ impl World {
     ) -> Told<T> {
         let mut guard = self.lock();
         let state = &mut *guard;
-        let ctx = state.arrive(operation, call, region, self.now());
+        let ctx = state.arrive(operation, call, region, subject, self.now());
         let lost = ctx.struck.has(&Fault::LoseRequest) || ctx.delay().is_some() || ctx.processing().is_some();
         let verdict = if lost {
             Err(No::silence())
@@ -214,7 +227,7 @@ impl World {
     ) -> Told<T> {
         let mut guard = self.lock();
         let state = &mut *guard;
-        let ctx = state.arrive(operation, call, region, self.now());
+        let ctx = state.arrive(operation, call, region, subject, self.now());
         if ctx.struck.has(&Fault::LoseRequest) {
             return state.answer(&ctx, subject, Err(No::silence()));
         }
@@ -232,7 +245,11 @@ impl World {
             state.defer(by, subject, ctx.clone(), act);
             return state.answer(&ctx, subject, Err(No::silence()));
         }
-        let verdict = admitted.and_then(|()| act(state, &ctx)).and_then(|yes| ctx.after(yes));
+        let acted = admitted.and_then(|()| act(state, &ctx));
+        if acted.is_ok() {
+            state.audit(&ctx, subject);
+        }
+        let verdict = acted.and_then(|yes| ctx.after(yes));
         state.answer(&ctx, subject, verdict)
     }
 }
@@ -289,8 +306,13 @@ impl State {
         format!("ocid1.{kind}.oc1.{place}.aaaaw{}.{id:010}", self.settings.seed)
     }
 
-    /// Whether this principal may see a compartment, by denials and by the plan of faults.
+    /// Whether this principal may do in a compartment what it asks: by denials, by the plan of faults, by policies.
     pub(super) fn may_see(&self, ctx: &Ctx, compartment: &CompartmentId) -> bool {
+        self.is_open(ctx, compartment) && self.is_allowed(ctx, compartment)
+    }
+
+    /// The same without policies.
+    pub(super) fn is_open(&self, ctx: &Ctx, compartment: &CompartmentId) -> bool {
         let is_free = self.denied.is_empty() && self.faults.denied.is_empty();
         is_free
             || (!self.faults.denied.contains(compartment)
@@ -307,10 +329,17 @@ impl State {
         }
     }
 
-    fn arrive(&mut self, operation: &'static Operation, call: &Call, region: &Region, now: Timestamp) -> Ctx {
+    fn arrive(
+        &mut self,
+        operation: &'static Operation,
+        call: &Call,
+        region: &Region,
+        subject: &str,
+        now: Timestamp,
+    ) -> Ctx {
         self.run_deferred(now);
         let struck = Arc::new(self.faults.strike(operation.name));
-        Ctx { now, operation, region: region.clone(), call: call.clone(), struck }
+        Ctx { now, operation, region: region.clone(), subject: subject.into(), call: call.clone(), struck }
     }
 
     fn defer<T>(
@@ -324,7 +353,10 @@ impl State {
         let run: Deferred = Box::new(move |state, at| {
             let ctx = Ctx { now: at, ..ctx };
             let (status, code) = match act(state, &ctx) {
-                Ok(_) => (200, ""),
+                Ok(_) => {
+                    state.audit(&ctx, &subject);
+                    (200, "")
+                }
                 Err(no) => (no.status, no.code),
             };
             state.note(&ctx, &subject, status, code, Some(Note::Delayed));
@@ -353,14 +385,21 @@ impl State {
                 return Err(No::new(401, "NotAuthenticated", "the date of the request is too far off"));
             }
         }
-        if let (Some(class), Some(per_second)) = (ctx.operation.class, self.settings.kms_per_second)
-            && !self.rates.pass(class, ctx.now, per_second)
-        {
+        let service = ctx.operation.service;
+        let is_served = match (ctx.operation.class, self.settings.kms_per_second, self.settings.others_per_second) {
+            (Some(class), Some(per_second), _) => self.rates.pass(class, ctx.now, per_second),
+            (None, _, Some(per_second)) => self.other_rates.pass(service, &ctx.region, ctx.now, per_second),
+            _ => true,
+        };
+        if !is_served {
             return Err(No::new(429, "TooManyRequests", "too many requests for the tenancy"));
         }
         let denied = !self.denied_operations.is_empty()
             && self.denied_operations.contains(&(ctx.call.caller.principal.clone(), ctx.operation.name));
-        if denied { Err(No::not_found("for this operation")) } else { Ok(()) }
+        if denied || !self.is_allowed_in_tenancy(ctx) {
+            return Err(No::not_found("for this operation"));
+        }
+        Ok(())
     }
 
     fn answer<T>(&mut self, ctx: &Ctx, subject: &str, verdict: Verdict<T>) -> Told<T> {
@@ -378,6 +417,7 @@ impl State {
 
     fn note(&mut self, ctx: &Ctx, subject: &str, status: u16, code: &'static str, note: Option<Note>) -> RequestId {
         self.requests += 1;
+        self.meters.count(ctx.operation, &ctx.region, ctx.now, status);
         let request_id =
             RequestId::parse(format!("{:032X}", self.requests)).expect("hex digits are graphic characters");
         if self.settings.log_limit == 0 {

@@ -30,6 +30,8 @@ pub enum FindingKind {
     JournalForked,
     /// The owner does not want a kind looked at: what of it is under the key is not known.
     KindLeftOut,
+    /// Dependents that carry the tag were listed, and Search does not show them.
+    ListAlone,
     /// IAM policies could not be read: whether one names the key by its OCID, and would deny its successor, is not known.
     PoliciesUnread,
     /// The vault is close to its version limit.
@@ -38,6 +40,8 @@ pub enum FindingKind {
     RegisterUnreliable,
     /// The owner accepted a risk: a promise of the key store that is missing, or a step that Oracle does not document.
     RiskAccepted,
+    /// Dependents were shown by Search, and no list shows them.
+    SearchAlone,
     /// Margins are shorter than in production.
     ShortenedMargins,
     /// A template that no call updates goes on creating what forbids several versions under a key that gets one.

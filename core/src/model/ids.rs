@@ -154,6 +154,9 @@ pub struct Compartment {
     pub id: CompartmentId,
     /// Its display name, foreign text.
     pub name: String,
+    /// The compartment that holds it; `None`: it is the root, or what holds it is not said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent: Option<CompartmentId>,
 }
 
 #[cfg(test)]

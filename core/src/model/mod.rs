@@ -3,7 +3,9 @@
 //! Nothing here knows a port, a clock or an error of ours; it parses what comes from outside once
 //! and is trusted after that. Behaviour beyond reading oneself belongs elsewhere.
 
+mod attribution;
 mod classes;
+mod coverage;
 mod deletion;
 mod doctor;
 mod finding;
@@ -22,7 +24,9 @@ mod request;
 mod resource;
 mod time;
 
+pub use attribution::{Attribution, AuditEvent, AuditShown, OursBy};
 pub use classes::NAMED_KINDS;
+pub use coverage::{Alone, LookedAt};
 pub use deletion::{Deletion, DeletionOf};
 pub use doctor::{
     ASSUMPTIONS, Check, CheckVerdict, Checkup, Forecast, Section, Source, Standing, THROW_AWAY_TAG, THROW_AWAY_VALUE,

@@ -8,8 +8,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Coverage, Dependent, EvidenceScope, ExceptionReport, Finding, Grade, KeyId, KeyVersionId, Kind, KindReport,
-    Outcome, RotationId, Timestamp,
+    Attribution, Coverage, Dependent, EvidenceScope, ExceptionReport, Finding, Grade, KeyId, KeyVersionId, Kind,
+    KindReport, LookedAt, Outcome, Region, RotationId, Timestamp,
 };
 
 /// How a completed rotation ended.
@@ -183,14 +183,48 @@ pub struct Report {
     /// How many more of them there are than are named.
     #[serde(default)]
     pub exceptions_unnamed: u64,
-    /// What was and was not looked at.
+    /// What could not be looked at in the last pass, by name.
     pub coverage: Vec<Coverage>,
+    /// Who made the versions that came while it ran, as far as Oracle's audit log shows it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub attributions: Vec<Attribution>,
+    /// All that the last pass looked at, by region and kind, counted.
+    #[serde(default)]
+    pub looked_at: Vec<LookedAt>,
+    /// The only regions where something can be under the key; elsewhere copies and the tag are looked for. Empty: anywhere.
+    #[serde(default)]
+    pub key_regions: Vec<Region>,
     /// Rules not met.
     pub findings: Vec<Finding>,
     /// SHA-256 of the last fact of the rotation's own stream, hex.
     pub chain_head: String,
     /// A rehearsal on loopback endpoints: proves nothing about a tenancy.
     pub is_test: bool,
+}
+
+impl Report {
+    /// A line for each region: how many places were listed, and how many could not be, and why.
+    fn write_coverage(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut regions: BTreeMap<&Region, [u64; 4]> = BTreeMap::new();
+        for row in &self.looked_at {
+            let counts = regions.entry(&row.region).or_default();
+            let parts = [row.listed, row.denied, row.unreachable, row.left_out + row.unsupported];
+            counts.iter_mut().zip(parts).for_each(|(sum, part)| *sum += u64::from(part));
+        }
+        for (region, [listed, denied, unreachable, others]) in regions {
+            let is_elsewhere = !self.key_regions.is_empty() && !self.key_regions.contains(region);
+            let what = if is_elsewhere { " (for copies and tags only: the key is not in this region)" } else { "" };
+            write!(f, "  looked at   {region}{what}: {listed} places listed")?;
+            for (count, word) in [(denied, "denied"), (unreachable, "unreachable"), (others, "left out or unsupported")]
+            {
+                if count > 0 {
+                    write!(f, ", {count} {word}")?;
+                }
+            }
+            writeln!(f)?;
+        }
+        Ok(())
+    }
 }
 
 impl fmt::Display for Report {
@@ -210,11 +244,15 @@ impl fmt::Display for Report {
         for kind in &self.kinds {
             writeln!(f, "  {kind}")?;
         }
+        self.write_coverage(f)?;
         for exception in &self.exceptions {
             writeln!(f, "  exception   {exception}")?;
         }
         if self.exceptions_unnamed > 0 {
             writeln!(f, "  exception   and {} more", self.exceptions_unnamed)?;
+        }
+        for attribution in &self.attributions {
+            writeln!(f, "  audit log   {attribution}")?;
         }
         for finding in &self.findings {
             writeln!(f, "  finding     {}: {}", finding.subject, finding.text)?;

@@ -165,7 +165,9 @@ fn decide_next_leg(state: &State, number: u32, settings: &Settings) -> Decision 
 fn blind_pass(state: &State, matters: impl Fn(&Coverage, &Kind) -> bool) -> Option<(u32, &Coverage)> {
     let (last, ended) = state.passes.iter().next_back()?;
     let is_blind = |hole: &&Coverage| {
-        hole.state != CoverageState::Unsupported && hole.kind.as_ref().is_some_and(|kind| matters(hole, kind))
+        hole.state != CoverageState::Unsupported
+            && ended.may_hold(&hole.region)
+            && hole.kind.as_ref().is_some_and(|kind| matters(hole, kind))
     };
     Some((state.pass_open.unwrap_or(last + 1), ended.holes.iter().find(is_blind)?))
 }
@@ -237,6 +239,9 @@ pub(super) fn closing_findings(state: &State) -> Vec<Finding> {
             subject: hole.compartment.as_ref().map_or_else(|| hole.region.to_string(), ToString::to_string),
             text: format!("{:?} in {}: what is there is not known", hole.state, hole.region),
         }));
+        // One compartment has a hole for each kind, and one finding.
+        findings.sort();
+        findings.dedup();
         // A place may be listed while one thing in it cannot be read: whose key it is under is not known either.
         let is_blind = |finding: &&Finding| finding.kind == FindingKind::CoverageHole;
         findings.extend(last.findings.iter().filter(is_blind).cloned());

@@ -8,8 +8,8 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use crate::model::{
-    Census, CompartmentId, Counts, Coverage, Finding, Head, KeyId, KeyVersionId, Kind, LineHash, Region, RequestId,
-    RetryToken, RotationId, RotationName, Strategy, Timestamp, VaultId, Verdict,
+    Census, CompartmentId, Counts, Coverage, Finding, Head, KeyId, KeyVersionId, Kind, LineHash, LookedAt, Region,
+    RequestId, RetryToken, RotationId, RotationName, Strategy, Timestamp, VaultId, Verdict,
 };
 
 /// One fact of a rotation's own stream.
@@ -386,9 +386,24 @@ pub struct PassEnded {
     pub holes: Vec<Coverage>,
     /// How many parts were listed.
     pub listed: u64,
+    /// The same by region and kind, and what Search and List say of each other; absent in old journals.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub looked_at: Vec<LookedAt>,
+    /// The only regions where resources can be under the key: its vault's, and those of the vault's replicas. Empty: not
+    /// known, so all of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub key_regions: Vec<Region>,
     /// Rules not met.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub findings: Vec<Finding>,
+}
+
+impl PassEnded {
+    /// Whether something in this region can be under the key.
+    #[must_use]
+    pub fn may_hold(&self, region: &Region) -> bool {
+        self.key_regions.is_empty() || self.key_regions.contains(region)
+    }
 }
 
 /// A page is done.

@@ -103,6 +103,7 @@ pub(super) fn unseen(
     let mut holes = pass
         .holes
         .iter()
+        .filter(|hole| pass.may_hold(&hole.region))
         .filter(|hole| hole.state != CoverageState::Unsupported && !is_answered_for(hole, settings, is_seen));
     let hole = holes.find(|hole| hole.kind.as_ref().is_some_and(is_forbidden))?;
     Some(unseen_at(hole, settings))

@@ -138,6 +138,8 @@ impl Folded {
             search_only: 0,
             holes: Vec::new(),
             listed: 0,
+            looked_at: Vec::new(),
+            key_regions: Vec::new(),
             findings: Vec::new(),
         };
         let kinds: BTreeSet<Kind> = BTreeSet::new();

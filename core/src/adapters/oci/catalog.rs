@@ -38,7 +38,7 @@ pub struct Catalog {
 /// Where a pass stands. Places are named, not counted: a selector may have been put together anew.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "at")]
-enum Step {
+pub(super) enum Step {
     List {
         kind: Kind,
         compartment: CompartmentId,
@@ -52,12 +52,12 @@ enum Step {
 }
 
 impl Step {
-    fn cursor(&self) -> Cursor {
+    pub(super) fn cursor(&self) -> Cursor {
         let text = serde_json::to_vec(self).expect("a step of names and text makes JSON");
         Cursor(BASE64URL_NOPAD.encode(&text))
     }
 
-    fn parse(cursor: &Cursor) -> Result<Self> {
+    pub(super) fn parse(cursor: &Cursor) -> Result<Self> {
         BASE64URL_NOPAD
             .decode(cursor.0.as_bytes())
             .ok()
@@ -66,13 +66,19 @@ impl Step {
     }
 
     /// The first step, and the one after a kind and compartment are done.
-    fn after(selector: &Selector, done: Option<(&Kind, &CompartmentId)>) -> Option<Self> {
-        let mut places =
-            selector.kinds.iter().flat_map(|kind| selector.compartments.iter().map(move |one| (kind, &one.id)));
-        if let Some(done) = done {
-            places.find(|place| *place == done);
-        }
-        let list = places.next().map(|(kind, compartment)| Self::List {
+    pub(super) fn after(selector: &Selector, done: Option<(&Kind, &CompartmentId)>) -> Option<Self> {
+        let places: Vec<_> = selector
+            .kinds
+            .iter()
+            .flat_map(|kind| selector.compartments.iter().map(move |one| (kind, &one.id)))
+            .collect();
+        let from = match done {
+            None => 0,
+            Some(done) => places.iter().position(|place| *place == done).map_or(places.len(), |at| at + 1),
+        };
+        // A place named twice is looked at once, or the pass would go back to it for ever.
+        let next = (from..places.len()).find(|at| !places[..*at].contains(&places[*at]));
+        let list = next.map(|at| places[at]).map(|(kind, compartment)| Self::List {
             kind: kind.clone(),
             compartment: compartment.clone(),
             page: None,
@@ -292,12 +298,16 @@ impl Catalog {
 
     /// Reads a listed bucket; its name, if we may not.
     async fn bucket(&self, region: &Region, summary: wire::Bucket) -> Result<Result<wire::Bucket, String>> {
+        if let Some(known) = self.client.seen_buckets().unchanged(region, &summary) {
+            return Ok(Ok(known));
+        }
         let call = Call::new(Operation::GetBucket, region)
             .param("namespaceName", &self.client.namespace().await?)
             .param("bucketName", &summary.name);
         match self.client.send(&call).await {
             Ok(answer) => {
                 let mut bucket: wire::Bucket = answer.json()?;
+                self.client.seen_buckets().keep(region, &bucket);
                 bucket.freeform_tags = bucket.freeform_tags.or(summary.freeform_tags);
                 bucket.defined_tags = bucket.defined_tags.or(summary.defined_tags);
                 Ok(Ok(bucket))
@@ -397,7 +407,7 @@ impl Pass<'_> {
     }
 }
 
-fn listed(bucket: wire::Bucket, region: &Region, namespace: &NamespaceName) -> Result<Candidate, String> {
+pub(super) fn listed(bucket: wire::Bucket, region: &Region, namespace: &NamespaceName) -> Result<Candidate, String> {
     let key = match bucket.kms_key_id.as_deref() {
         None | Some("") => KeyHint::OracleManaged,
         Some(id) => KeyHint::Key(KeyId::parse(id).map_err(|why| why.to_string())?),
@@ -472,11 +482,10 @@ impl ResourceCatalog for Catalog {
             Err(error) => return Err(error),
         };
         let mut compartments =
-            vec![Compartment { id: tenancy.clone(), name: name.unwrap_or_else(|| "root".to_owned()) }];
+            vec![Compartment { id: tenancy.clone(), name: name.unwrap_or_else(|| "root".to_owned()), parent: None }];
         let below = self.client.compartments().await?;
-        compartments.extend(
-            below.into_iter().filter(|one| one.id != *tenancy).map(|one| Compartment { id: one.id, name: one.name }),
-        );
+        let below = below.into_iter().filter(|one| one.id != *tenancy);
+        compartments.extend(below.map(|one| Compartment { id: one.id, name: one.name, parent: one.compartment_id }));
         Ok(answer.reply(Scopes { regions, compartments }))
     }
 

@@ -4,7 +4,7 @@
 
 mod answer;
 mod audit_bucket;
-mod logging_sink;
+mod audit_log;
 mod backup_policies;
 mod blocks;
 mod call;
@@ -12,9 +12,14 @@ mod catalog;
 mod client;
 pub mod credentials;
 mod endpoint;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod holders;
+pub mod iam;
 mod key_store;
 mod locate;
+mod logging_sink;
 #[cfg(test)]
 mod loopback;
 mod monitoring;
@@ -25,18 +30,21 @@ pub mod region;
 mod rekey;
 mod retention;
 mod search;
+mod seen_buckets;
 mod sign;
 mod transport;
 mod wire;
 mod wire_audit;
 
 pub use audit_bucket::{AuditBucket, AuditBucketPlace};
-pub use logging_sink::LoggingSink;
+pub use audit_log::Audit;
 pub use catalog::Catalog;
 pub use client::{Client, ClientSettings};
 pub use endpoint::Endpoints;
 pub use key_store::VaultKeyStore;
+pub use logging_sink::LoggingSink;
 pub use monitoring::Monitoring;
 pub use ons::Topic;
 pub use rekey::{BlockReKeyer, BucketReKeyer, HolderReader, NodePoolReKeyer, Rekeyers};
+pub use seen_buckets::ListedEtags;
 pub use transport::Timeouts;

@@ -102,6 +102,33 @@ mod tests {
         }
     }
 
+    proptest::proptest! {
+        #[test]
+        fn whatever_a_tag_holds_the_query_says_that_and_nothing_more(
+            namespace in proptest::option::of("\\PC{0,12}"), key in "\\PC{0,12}", value in "[\\PC'\"`\\\\ |&=()\n]{0,24}",
+        ) {
+            let selector = TagSelector { namespace, key, value };
+            let (parts, fields) = match &selector.namespace {
+                Some(namespace) => (vec![namespace, &selector.key, &selector.value], ["namespace", "key", "value"].as_slice()),
+                None => (vec![&selector.key, &selector.value], ["key", "value"].as_slice()),
+            };
+            match tag_query(&selector) {
+                // Between the quotes stands the text, whole, and there are no other quotes.
+                Ok(query) => {
+                    let pieces: Vec<&str> = query.split('\'').collect();
+                    proptest::prop_assert_eq!(pieces.len(), 2 * parts.len() + 1);
+                    for (nth, (part, field)) in parts.iter().zip(fields).enumerate() {
+                        proptest::prop_assert_eq!(pieces[2 * nth + 1], part.as_str());
+                        let ending = format!("Tags.{field} = ");
+                        proptest::prop_assert!(pieces[2 * nth].ends_with(&ending));
+                    }
+                    proptest::prop_assert!(selector.unsearchable().is_none());
+                }
+                Err(_) => proptest::prop_assert!(selector.unsearchable().is_some()),
+            }
+        }
+    }
+
     #[test]
     fn tags_are_compared_exactly() {
         let mut tags = Tags::default();

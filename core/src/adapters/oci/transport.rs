@@ -166,7 +166,7 @@ impl Transport {
     }
 
     /// Builds and signs the request; what is signed is read back from what will be sent.
-    async fn request(&self, call: &Call, url: Url, signed: Timestamp) -> Result<Request> {
+    pub(super) async fn request(&self, call: &Call, url: Url, signed: Timestamp) -> Result<Request> {
         let operation = call.operation;
         let date = http_date(signed);
         let target = match url.query() {
@@ -292,6 +292,7 @@ impl Transport {
 /// The name that a service's rate is kept under, and whose its limit is.
 const fn paced(service: Service) -> (&'static str, Limit) {
     match service {
+        Service::Audit => ("audit", Limit::Unknown),
         Service::BlockStorage => ("iaas", Limit::Unknown),
         Service::Compute => ("compute", Limit::Unknown),
         Service::ContainerEngine => ("containerengine", Limit::Unknown),

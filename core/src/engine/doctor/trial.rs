@@ -82,7 +82,7 @@ impl Engine {
     /// How many resources are seen under a key, and in how many places none could be looked for.
     async fn under(&self, key: &KeyId) -> Result<(u64, usize)> {
         self.examine("what hangs on the throw-away key", None);
-        let mut walk = Walk::new(self, key).await?;
+        let mut walk = Walk::new(self, key, self.regions_of(key).await?).await?;
         let nothing = HashSet::new();
         while walk.next(&nothing).await?.is_some() {}
         Ok((walk.seen.found, walk.seen.holes.len()))

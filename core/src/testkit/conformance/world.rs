@@ -305,7 +305,10 @@ impl CatalogFixture for WorldFixture {
 
     async fn new_compartment(&self) -> Compartment {
         let name = self.name("compartment");
-        Compartment { id: self.world.add_compartment(&name, &self.place.compartment), name }
+        {
+            let parent = Some(self.place.compartment.clone());
+            Compartment { id: self.world.add_compartment(&name, &self.place.compartment), name, parent }
+        }
     }
 
     async fn make(&self, wanted: &Wanted) -> ResourceId {
@@ -344,7 +347,7 @@ impl CatalogFixture for WorldFixture {
 
     async fn compartment_below(&self, above: &CompartmentId) -> Compartment {
         let name = self.name("compartment");
-        Compartment { id: self.world.add_compartment(&name, above), name }
+        Compartment { id: self.world.add_compartment(&name, above), name, parent: Some(above.clone()) }
     }
 
     async fn add_policy(&self, compartment: Option<&CompartmentId>, name: &str, statement: &str) -> ResourceId {

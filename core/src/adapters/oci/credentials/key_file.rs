@@ -16,7 +16,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use zeroize::Zeroizing;
 
 use super::legacy_pem;
-use crate::error::{Error, Result as CrateResult};
+use crate::error::{Error, ErrorKind, Result as CrateResult};
 
 /// Why a file is not a key to sign with. The text says what to do and holds nothing of the key.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,6 +35,17 @@ pub struct SigningKey {
 }
 
 impl SigningKey {
+    /// Reads a private key in any form that key files have: PKCS#8, PKCS#1, encrypted or not, with or without OCI's
+    /// label behind it. For a signer of one's own whose key comes as PEM.
+    ///
+    /// # Errors
+    /// `Config`, saying what is wrong with it and how to mend it; nothing of the text is repeated.
+    pub fn from_pem(text: &[u8], passphrase: Option<&SecretString>) -> CrateResult<Self> {
+        Self::read(text, passphrase).map_err(|problem| {
+            Error::new(ErrorKind::Config, "signing_key", format!("the private key cannot be used: {}", problem.0))
+        })
+    }
+
     /// Reads the text of a key file.
     pub(super) fn read(text: &[u8], passphrase: Option<&SecretString>) -> Result<Self, KeyProblem> {
         let mut blocks = pem::parse_many(text).map_err(|_| not_pem(text))?;
@@ -91,8 +102,11 @@ impl SigningKey {
         Some(SecretString::from(pem::encode(&block)))
     }
 
-    /// Signs a signing string.
-    pub(super) fn signature(&self, signing_string: &str) -> CrateResult<Vec<u8>> {
+    /// Signs a signing string, as `Credentials::sign` promises.
+    ///
+    /// # Errors
+    /// `Bug`, if a key that was accepted cannot sign.
+    pub fn signature(&self, signing_string: &str) -> CrateResult<Vec<u8>> {
         self.sign(signing_string.as_bytes())
             .map_err(|_| Error::bug("sign", "the RSA library refused to sign with a key that it accepted"))
     }

@@ -133,7 +133,8 @@ fn no_version_beside(evidence: &mut Evidence<'_>) {
                 !matches!(kind, Kind::Bucket | Kind::Cluster | Kind::InstanceConfiguration | Kind::NodePool)
             };
             let blind = pass.holes.iter().find(|hole| {
-                let is_hole = !matches!(hole.state, CoverageState::Listed | CoverageState::Unsupported);
+                let is_hole = pass.may_hold(&hole.region)
+                    && !matches!(hole.state, CoverageState::Listed | CoverageState::Unsupported);
                 is_hole && hole.kind.as_ref().is_some_and(is_forbidding)
             });
             if let Some(hole) = blind {

@@ -1,0 +1,169 @@
+//! Where to look: compartments in scope, regions where a key can be used, keys that are managed here. Reads only.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::Engine;
+use crate::model::{Compartment, CompartmentId, KeyId, Region, Vault, VaultId};
+use crate::ports::Page;
+use crate::rotation::State;
+use crate::{Error, ErrorKind, Result};
+
+impl Engine {
+    /// Compartments that the settings want looked at. One that is named and cannot be seen is looked at all the same:
+    /// its owner hears that it is denied, rather than nothing.
+    pub(super) fn in_scope(&self, visible: Vec<Compartment>) -> Vec<Compartment> {
+        let (named, trees) = (&self.settings.scope.compartments, &self.settings.scope.compartment_trees);
+        if named.is_empty() && trees.is_empty() {
+            return visible;
+        }
+        let unseen = named.union(trees).filter(|id| !visible.iter().any(|one| one.id == **id));
+        let unseen: Vec<Compartment> =
+            unseen.map(|id| Compartment { id: id.clone(), name: id.to_string(), parent: None }).collect();
+        let parents: BTreeMap<CompartmentId, CompartmentId> =
+            visible.iter().filter_map(|one| Some((one.id.clone(), one.parent.clone()?))).collect();
+        let is_wanted = |one: &Compartment| named.contains(&one.id) || is_below(&one.id, trees, &parents);
+        visible.into_iter().filter(is_wanted).chain(unseen).collect()
+    }
+
+    /// Regions where resources can be under a key; `None`: it cannot be read, so anywhere.
+    pub(super) async fn regions_of(&self, key: &KeyId) -> Result<Option<BTreeSet<Region>>> {
+        match self.ports.key_store.describe_key(key).await {
+            Ok(reply) => self.regions_of_vault(&reply.value.vault).await,
+            Err(error) if is_out_of_reach(&error) || is_hidden(&error) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The same for a rotation's key: as its preflight saw it, or before that as the vault says.
+    pub(super) async fn key_regions(&self, state: &State) -> Result<Option<BTreeSet<Region>>> {
+        let opened = &state.opened;
+        match &state.checked {
+            Some(checked) => Ok(Some(checked.replicas.iter().chain([&opened.region]).cloned().collect())),
+            None => self.regions_of_vault(&opened.vault).await,
+        }
+    }
+
+    async fn regions_of_vault(&self, vault: &VaultId) -> Result<Option<BTreeSet<Region>>> {
+        match self.ports.key_store.describe_vault(vault).await {
+            Ok(reply) => Ok(Some(regions_of(&reply.value))),
+            Err(error) if is_out_of_reach(&error) || is_hidden(&error) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Keys that are managed here: what carries the tag and is under one of them is where it belongs. Vaults in scope
+    /// are asked for their keys once; if they do not answer, what is under those keys is a finding too many.
+    pub(super) async fn managed(&self) -> Result<BTreeSet<KeyId>> {
+        if self.settings.tag.is_none() {
+            return Ok(BTreeSet::new());
+        }
+        if !self.settings.scope.vaults.is_empty() && self.keys_seen().is_none() {
+            let asked = self.keys_in_scope().await;
+            drop(asked.inspect_err(|error| tracing::warn!(%error, "which keys are in scope is not known")));
+        }
+        let mut keys = self.settings.scope.keys.clone();
+        keys.extend(self.keys_seen().iter().flatten().cloned());
+        if let Some(registry) = self.registry().await?.state() {
+            keys.extend(registry.rotations.values().map(|rotation| rotation.opened.name.key.clone()));
+            keys.extend(registry.predecessors.keys().cloned());
+        }
+        Ok(keys)
+    }
+
+    /// Keys in scope: those named, the AES keys of the vaults named, and whatever took over from any of them.
+    ///
+    /// A vault that cannot be reached does not hide the others: of its keys those are in scope that the journal knows.
+    /// That others may be missing is an error only when nothing else is in scope.
+    pub async fn keys_in_scope(&self) -> Result<Vec<(KeyId, String)>> {
+        let scope = &self.settings.scope;
+        let mut keys: BTreeMap<KeyId, String> = scope.keys.iter().map(|key| (key.clone(), String::new())).collect();
+        let mut unreached = None;
+        if !scope.vaults.is_empty() {
+            // A key may be in another compartment than its vault, so each that can be seen is asked for.
+            let compartments = self.ports.catalog.scopes().await?.value.compartments;
+            for vault in &scope.vaults {
+                match self.keys_of(vault, &compartments).await {
+                    Ok(found) => keys.extend(found),
+                    Err(error) if is_out_of_reach(&error) => {
+                        tracing::error!(%vault, %error, "a vault cannot be reached; of its keys only those that the journal knows are shown");
+                        keys.extend(self.known_keys_of(vault).await?.into_iter().map(|key| (key, String::new())));
+                        unreached = Some(error);
+                    }
+                    Err(error) => return Err(error),
+                }
+            }
+        }
+        if let Some(error) = unreached.filter(|_| keys.is_empty()) {
+            return Err(error);
+        }
+        // Whoever manages a key manages what took over from it.
+        let registry = self.registry().await?;
+        if let Some(registry) = registry.state() {
+            for successor in registry.successors_of(keys.keys()) {
+                keys.entry(successor).or_default();
+            }
+        }
+        *self.keys_seen() = Some(keys.keys().cloned().collect());
+        Ok(keys.into_iter().collect())
+    }
+
+    async fn keys_of(&self, vault: &VaultId, compartments: &[Compartment]) -> Result<Vec<(KeyId, String)>> {
+        let mut keys = Vec::new();
+        for compartment in compartments {
+            let mut cursor = None;
+            loop {
+                let Page { items, next } = match self.ports.key_store.list_keys(vault, &compartment.id, cursor).await {
+                    Ok(reply) => reply.value,
+                    // A compartment we may not look into holds no key that we could rotate.
+                    Err(error) if is_hidden(&error) => break,
+                    Err(error) => return Err(error),
+                };
+                let aes = items.into_iter().filter(|key| key.algorithm == "AES");
+                keys.extend(aes.map(|key| (key.id, key.name)));
+                let Some(more) = next else { break };
+                cursor = Some(more);
+            }
+        }
+        Ok(keys)
+    }
+
+    async fn known_keys_of(&self, vault: &VaultId) -> Result<BTreeSet<KeyId>> {
+        let registry = self.registry().await?;
+        let rotations = registry.state().into_iter().flat_map(|registry| registry.rotations.values());
+        let of_vault = rotations.filter(|rotation| rotation.opened.vault == *vault);
+        Ok(of_vault.map(|rotation| rotation.opened.name.key.clone()).collect())
+    }
+}
+
+/// Where the keys of a vault can be used: a resource and its key are in one region (oci-api §2.4), and a replicated
+/// vault's keys are in two.
+pub(super) fn regions_of(vault: &Vault) -> BTreeSet<Region> {
+    vault.replicas.iter().chain([&vault.region]).cloned().collect()
+}
+
+/// Whether a compartment is one of these, or below one. What holds it may be hidden: then it is not known to be below.
+fn is_below(
+    compartment: &CompartmentId,
+    trees: &BTreeSet<CompartmentId>,
+    parents: &BTreeMap<CompartmentId, CompartmentId>,
+) -> bool {
+    let mut at = compartment;
+    // The service would not tell of a ring; the bound is for one that does.
+    for _ in 0..=parents.len() {
+        if trees.contains(at) {
+            return true;
+        }
+        let Some(above) = parents.get(at) else { return false };
+        at = above;
+    }
+    false
+}
+
+fn is_out_of_reach(error: &Error) -> bool {
+    let is_no_answer = matches!(error.kind(), ErrorKind::Exhausted | ErrorKind::Timeout | ErrorKind::Unavailable);
+    is_no_answer && error.status() != Some(429)
+}
+
+fn is_hidden(error: &Error) -> bool {
+    matches!(error.kind(), ErrorKind::Denied | ErrorKind::NotFound)
+}
