@@ -4,7 +4,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help check test demo heal interop model sim kills mutants fuzz deny ready
+.PHONY: help check test demo heal interop model sim kills mutants fuzz bench deny ready
 
 # One set of packages and features for every cargo call, so that they share artefacts. The two bindings
 # are cdylibs for their hosts and are built and tested by their own lanes.
@@ -45,6 +45,9 @@ mutants: ## takes each safeguard of the protocol away and shows which rule notic
 
 fuzz: ## every fuzz target for FUZZ_SECONDS (10) seconds; needs cargo-fuzz
 	.ci/fuzz
+
+bench: ## keywheel and the official Python SDK against the same throttled emulator; a table of ratios (BENCH=quick: a small tenancy)
+	.ci/bench
 
 # A workspace and a target folder of its own: nothing of it may reach the house, its lock or what it ships.
 interop: ## keywheel beside the AGPL crate oci-rust-sdk, against the emulator; minutes at first

@@ -81,14 +81,14 @@ impl Ports {
     }
 
     /// The same with ports of the application's own. With all three that face a tenancy and neither a topic nor
-    /// metrics to send, no credentials are read.
+    /// metrics to send nor an audit log to ask, no credentials are read.
     ///
     /// # Errors
     /// As [`Rotator::from_config`].
     pub async fn from_config_and(config: &Config, brought: Brought) -> Result<Self> {
         let (key_store, catalog, rekeyer, client) = match brought.clone() {
             Brought { key_store: Some(key_store), catalog: Some(catalog), rekeyer: Some(rekeyer), .. }
-                if config.notices.topic.is_none() && config.metrics.is_none() =>
+                if config.notices.topic.is_none() && config.metrics.is_none() && !config.reads_audit_events =>
             {
                 (key_store, catalog, rekeyer, None)
             }
@@ -118,13 +118,27 @@ impl Ports {
         if let Some(file) = &config.audit_file {
             audit.push(Arc::new(FileSink::open(file)?));
         }
+        let reads_audit_events = client.clone().filter(|_| config.reads_audit_events);
+        let audit_log = reads_audit_events.map(|client| Arc::new(oci::Audit::new(client)) as _);
         let mut metrics: Vec<Arc<dyn MetricSink>> = Vec::new();
         if let (Some(MetricsTarget { namespace, compartment, region }), Some(client)) = (config.metrics.clone(), client)
         {
             metrics.push(Arc::new(oci::Monitoring::new(client, namespace, compartment, region)));
         }
         let (clock, random) = (Arc::new(SystemClock), Arc::new(SystemRandom));
-        Ok(brought.over(Self { key_store, catalog, rekeyer, audit, notifiers, metrics, journal, clock, random, pace }))
+        Ok(brought.over(Self {
+            key_store,
+            catalog,
+            rekeyer,
+            audit,
+            notifiers,
+            metrics,
+            audit_log,
+            journal,
+            clock,
+            random,
+            pace,
+        }))
     }
 }
 
@@ -157,7 +171,12 @@ impl Tenancy {
         for (region, base) in &config.endpoints {
             endpoints = endpoints.with_override(region.clone(), base)?;
         }
-        let settings = oci::ClientSettings { endpoints, pace: pace(config), ..oci::ClientSettings::default() };
+        let settings = oci::ClientSettings {
+            endpoints,
+            pace: pace(config),
+            listed_etags: listed_etags(config),
+            ..oci::ClientSettings::default()
+        };
         let principal = match known {
             Some(known) => known,
             None => principal(config, &settings).await?,
@@ -205,6 +224,10 @@ async fn principal(config: &Config, settings: &oci::ClientSettings) -> Result<Pr
         kind,
     };
     Ok(ConfigFile::load(profile, &*clock)?.into_principal(clock))
+}
+
+fn listed_etags(config: &Config) -> oci::ListedEtags {
+    if config.oci.believe_listed_etags { oci::ListedEtags::Believed } else { oci::ListedEtags::Ignored }
 }
 
 /// A rehearsal's services are this machine's: nobody is in the way, and nothing has to be found out.

@@ -4,13 +4,17 @@
 //! `start`, `run_for`, `pause`, `resume`, `cancel`, `recover`. Everything runs in the caller's task; dropping a
 //! future is a crash, and a crash is safe.
 
+use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::StreamExt as _;
+use futures_util::stream::{self, Stream};
 use serde::Serialize;
 
 use crate::compliance::{self, Observed};
-use crate::engine::{Driven, Engine, Opening, ProgressStream};
+use crate::engine::{Driven, Engine, Opening, ProgressStream, Turn, Turns};
 use crate::model::{
     Checkup, DependentReport, Due, DueKey, DueState, KeyId, Metric, Plan, Report, Request, RotationId, RotationSummary,
     Settings, StreamId, Timestamp, When,
@@ -18,6 +22,9 @@ use crate::model::{
 use crate::ports::Ports;
 use crate::rotation::Rest;
 use crate::{Error, ErrorKind, Result};
+
+/// Rotations that may be under way for each key that may be worked on: all but one of them only wait. Beyond, keys wait for their beginning.
+const UNDER_WAY_PER_TURN: usize = 64;
 
 /// How a call to rotate ended.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -87,20 +94,27 @@ impl Rotator {
 
     /// Rotates a key if it is due, sweeps one that is behind, or takes up its open rotation, and sees it through.
     pub async fn rotate(&self, key: &KeyId) -> Result<Rotated> {
+        self.rotate_in(key, None, Turn::alone()).await
+    }
+
+    async fn rotate_in(&self, key: &KeyId, deadline: Option<Timestamp>, turn: Turn) -> Result<Rotated> {
         let request = Request { key: key.clone(), when: When::IfDue, actor: None };
-        match self.open(&request).await? {
+        match self.open(&request, &turn).await? {
             Opening::NotDue(due) => Ok(Rotated::NotDue { next: due.next, due }),
-            Opening::Open(rid) => self.run(&rid, None).await,
+            Opening::Open(rid) => self.run(&rid, deadline, turn).await,
             Opening::Ended(rid) => Ok(Rotated::Completed(Box::new(self.status(&rid).await?))),
         }
     }
 
-    /// Rotates every key in scope that is due or behind, one after the other, and now and then looks whether anything
-    /// hangs on a predecessor. A key that fails does not stop the others.
+    /// Rotates every key in scope that is due or behind, and now and then looks whether anything hangs on a predecessor.
+    /// The results are in the order of [`due`](Self::due).
+    ///
+    /// Several keys are worked on at once ([`Budgets::keys_at_once`](crate::model::Budgets::keys_at_once)); one that fails, or waits for minutes
+    /// or hours, does not hold up the others.
     pub async fn rotate_due(&self) -> Result<Vec<(KeyId, Result<Rotated>)>> {
-        let mut results = Vec::new();
         let rows = self.due().await?;
         self.raise_alarms(&rows).await;
+        let mut owed = Vec::new();
         for row in &rows {
             let is_owed = match &row.due.state {
                 DueState::Behind | DueState::Due | DueState::Open(_) => true,
@@ -108,15 +122,52 @@ impl Rotator {
                 _ => false,
             };
             if is_owed {
-                results.push((row.key.clone(), self.rotate(&row.key).await));
+                owed.push(row.key.clone());
             }
         }
+        let mut ended: Vec<(usize, Result<Rotated>)> = Box::pin(self.rotate_all(&owed, None)).collect().await;
+        ended.sort_by_key(|(place, _)| *place);
+        let results: Vec<_> = owed.into_iter().zip(ended.into_iter().map(|(_, result)| result)).collect();
         let failed = results.iter().filter(|(_, result)| result.is_err()).count();
         self.engine.end_tick(results.len() as u64, failed as u64).await;
+        Box::pin(self.attribute_new(&rows)).await;
         if !self.engine.ports().metrics.is_empty() {
             self.send_metrics(self.read_again(rows, &results).await).await;
         }
         Ok(results)
+    }
+
+    /// Rotates these keys as [`rotate`](Self::rotate) does each of them, several at once, and yields what became of each as it ends,
+    /// with its place in `keys`. What is not done at the deadline is left to the next run.
+    pub fn rotate_all<'s>(
+        &'s self,
+        keys: &'s [KeyId],
+        deadline: Option<Timestamp>,
+    ) -> impl Stream<Item = (usize, Result<Rotated>)> + 's {
+        let work = move |(place, key): (usize, &'s KeyId), turn| async move {
+            (place, self.rotate_in(key, deadline, turn).await)
+        };
+        self.side_by_side(keys.iter().enumerate(), work)
+    }
+
+    /// Works on several at once and keeps order among those that wait for their turn.
+    fn side_by_side<'s, I, F>(
+        &self,
+        items: impl Iterator<Item = I> + 's,
+        work: impl Fn(I, Turn) -> F + Clone + 's,
+    ) -> impl Stream<Item = F::Output> + 's
+    where
+        I: 's,
+        F: Future + 's,
+    {
+        let at_once = self.settings().budgets.keys_at_once();
+        let turns = Turns::of(NonZeroUsize::new(at_once).unwrap_or(NonZeroUsize::MIN));
+        let one = move |item| {
+            let (turns, work) = (turns.clone(), work.clone());
+            // Boxed: hundreds of them lie side by side.
+            Box::pin(async move { work(item, turns.next().await).await })
+        };
+        stream::iter(items).map(one).buffer_unordered(at_once.saturating_mul(UNDER_WAY_PER_TURN))
     }
 
     /// Ends a run over all keys that a program made by itself, with [`due`](Self::due) and [`rotate`](Self::rotate):
@@ -125,20 +176,33 @@ impl Rotator {
     /// [`rotate_due`](Self::rotate_due) does this itself. What fails here is said in the log and costs nothing else.
     pub async fn end_tick(&self, keys: usize, failed: usize) {
         self.engine.end_tick(keys as u64, failed as u64).await;
+        if self.engine.ports().audit_log.is_some() {
+            match self.engine.due_keys().await {
+                Ok(rows) => Box::pin(self.attribute_new(&rows)).await,
+                Err(error) => tracing::warn!(%error, "keys could not be read"),
+            }
+        }
         if self.engine.ports().metrics.is_empty() {
             return;
         }
         self.send_metrics(self.engine.due_keys().await).await;
     }
 
+    /// Asks Oracle's audit log who made what is new under these keys, where there is one to ask; reports say what it showed.
+    ///
+    /// [`rotate_due`](Self::rotate_due) and [`end_tick`](Self::end_tick) do this themselves. Events arrive late, so what a rotation
+    /// made is usually found out by the next tick.
+    pub async fn attribute_new(&self, rows: &[DueKey]) {
+        self.engine.attribute_new(rows).await;
+    }
+
     /// Rows as they are after a tick: only keys that were taken up are asked for again.
     async fn read_again(&self, rows: Vec<DueKey>, taken_up: &[(KeyId, Result<Rotated>)]) -> Result<Vec<DueKey>> {
-        let mut fresh = Vec::with_capacity(rows.len());
-        for row in rows {
-            let is_old = taken_up.iter().any(|(key, _)| *key == row.key);
-            fresh.push(if is_old { self.engine.due_key(row.key, row.name).await? } else { row });
-        }
-        Ok(fresh)
+        let is_old = |row: &DueKey| taken_up.iter().any(|(key, _)| *key == row.key);
+        let old = rows.iter().filter(|row| is_old(row)).map(|row| (row.key.clone(), row.name.clone())).collect();
+        let mut fresh: BTreeMap<_, _> =
+            self.engine.due_rows(old).await?.into_iter().map(|row| (row.key.clone(), row)).collect();
+        Ok(rows.into_iter().map(|row| fresh.remove(&row.key).unwrap_or(row)).collect())
     }
 
     async fn send_metrics(&self, due: Result<Vec<DueKey>>) {
@@ -266,7 +330,7 @@ impl Rotator {
 
     /// Opens a rotation, or finds the open one, without driving it.
     pub async fn start(&self, request: &Request) -> Result<Started> {
-        Ok(match self.open(request).await? {
+        Ok(match self.open(request, &Turn::alone()).await? {
             Opening::NotDue(due) => Started::NotDue(due),
             Opening::Open(rid) => Started::Open(rid),
             Opening::Ended(rid) => Started::Ended(rid),
@@ -276,7 +340,7 @@ impl Rotator {
     /// Drives a rotation for at most this long; what is left, the next call does.
     pub async fn run_for(&self, rotation: &RotationId, duration: Duration) -> Result<Rotated> {
         let deadline = self.engine.ports().clock.now() + duration;
-        self.run(rotation, Some(deadline)).await
+        self.run(rotation, Some(deadline), Turn::alone()).await
     }
 
     /// Stops a rotation at its next append, whoever drives it.
@@ -287,7 +351,7 @@ impl Rotator {
     /// Lets a rotation go on, whether it was paused or its runner died, and sees it through.
     pub async fn resume(&self, rotation: &RotationId) -> Result<Rotated> {
         self.engine.unpause(rotation).await?;
-        self.run(rotation, None).await
+        self.run(rotation, None, Turn::alone()).await
     }
 
     /// Gives a rotation up. Refused once a mint was intended.
@@ -297,14 +361,15 @@ impl Rotator {
 
     /// Takes up every open rotation that is not paused, and sees it through.
     pub async fn recover(&self) -> Result<Vec<(RotationId, Result<Rotated>)>> {
-        let mut results = Vec::new();
-        for summary in self.list().await? {
-            if summary.paused.is_none() {
-                let result = self.run(&summary.rotation, None).await;
-                results.push((summary.rotation, result));
-            }
-        }
-        Ok(results)
+        let mut open: Vec<RotationId> = Vec::new();
+        open.extend(self.list().await?.into_iter().filter(|row| row.paused.is_none()).map(|row| row.rotation));
+        let work = move |(place, rid): (usize, RotationId), turn| async move {
+            let result = self.run(&rid, None, turn).await;
+            (place, (rid, result))
+        };
+        let mut ended: Vec<_> = Box::pin(self.side_by_side(open.into_iter().enumerate(), work)).collect().await;
+        ended.sort_by_key(|(place, _)| *place);
+        Ok(ended.into_iter().map(|(_, result)| result).collect())
     }
 
     /// Events from now on: every durable fact, and counters. Lossy for slow readers.
@@ -313,8 +378,8 @@ impl Rotator {
         self.engine.progress()
     }
 
-    async fn open(&self, request: &Request) -> Result<Opening> {
-        let opening = self.engine.open(request).await;
+    async fn open(&self, request: &Request, turn: &Turn) -> Result<Opening> {
+        let opening = self.engine.open(request, turn).await;
         if opening.as_ref().is_err_and(|error| error.kind() == ErrorKind::Refused) {
             // Boxed: it is rare, and every future above would carry its size.
             Box::pin(self.look_for_deletions(&request.key)).await;
@@ -322,8 +387,8 @@ impl Rotator {
         opening
     }
 
-    async fn run(&self, rid: &RotationId, deadline: Option<Timestamp>) -> Result<Rotated> {
-        Ok(match self.engine.drive(rid, deadline).await? {
+    async fn run(&self, rid: &RotationId, deadline: Option<Timestamp>, turn: Turn) -> Result<Rotated> {
+        Ok(match self.engine.drive(rid, deadline, turn).await? {
             Driven::OutOfTime => Rotated::OutOfTime { rotation: rid.clone() },
             Driven::Rest(Rest::Cancelled) => Rotated::Cancelled { rotation: rid.clone() },
             Driven::Rest(Rest::Overtaken) => Rotated::Overtaken { rotation: rid.clone() },

@@ -1,4 +1,4 @@
-//! What keywheel says without being asked: metrics after each tick, and the alarm at somebody's scheduled deletion.
+//! What keywheel says without being asked: metrics after each tick, the alarm at somebody's scheduled deletion, and who made a version.
 //!
 //! Everything here runs over a lab in virtual time.
 
@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use keywheel::compliance::{METRICS, render_prometheus};
-use keywheel::memory::RecordingNotifier;
-use keywheel::model::{DeletionOf, DueState, KeyState, Metric, StreamId, VaultState};
+use keywheel::memory::{FaultPlan, RecordingNotifier};
+use keywheel::model::{Attribution, AuditShown, DeletionOf, DueState, KeyState, Metric, OursBy, StreamId, VaultState};
 use keywheel::ports::{MetricSink, Notice, Notifier, Ports, Reply, Severity};
 use keywheel::testkit::Lab;
 use keywheel::{Error, ErrorKind, Result, Rotator};
@@ -275,6 +275,91 @@ fn an_alarm_that_was_not_taken_is_sent_again_under_its_key_and_not_to_those_who_
     assert_eq!(heard.len(), 3, "twice in vain, once taken, never again");
     assert!(heard.iter().all(|notice| notice.dedupe_key == heard[0].dedupe_key));
     assert_eq!(heard[0].body, heard[2].body);
+}
+
+/// A lab whose rotator may ask the audit log, which shows events after ten minutes.
+fn audited(lab: &Lab) -> Rotator {
+    lab.world.configure(|settings| settings.audit_lag = Duration::from_secs(600));
+    let mut settings = lab.settings.clone();
+    settings.margins.audit_lag = Duration::from_secs(900);
+    Rotator::with_ports(settings, Ports { audit_log: Some(lab.world.audit_log()), ..lab.ports() })
+}
+
+#[test]
+fn a_version_of_ours_is_confirmed_by_its_request_id_once_the_event_has_come() {
+    let lab = Lab::with_buckets(1);
+    let rotator = audited(&lab);
+    lab.run(rotator.rotate_due()).expect("a read");
+    let rotation = lab.run(rotator.history(None)).expect("a read")[0].rotation.clone();
+    let shown = || lab.run(rotator.status(&rotation)).expect("a read").attributions;
+    let early = shown();
+    assert!(matches!(early.as_slice(), [Attribution { shown: AuditShown::Unknown { .. }, .. }]), "{early:?}");
+    lab.run(rotator.rotate_due()).expect("a read");
+    assert_eq!(shown(), early, "the event is late, and its absence proves nothing");
+    lab.clock.advance(Duration::from_secs(700));
+    lab.run(rotator.rotate_due()).expect("a read");
+    let [Attribution { version, shown: AuditShown::Ours { by: OursBy::RequestId, principal, .. }, .. }] = &shown()[..]
+    else {
+        panic!("{:?}", shown())
+    };
+    assert_eq!((version, principal.as_deref()), (&lab.current(), Some("keywheel")));
+}
+
+#[test]
+fn a_version_by_somebody_else_has_their_name_and_a_lost_answer_has_our_token() {
+    let lab = Lab::with_buckets(1);
+    let rotator = audited(&lab);
+    lab.run(rotator.rotate_due()).expect("a read");
+    lab.clock.advance(DAY);
+    let foreign = lab.world.foreign_mint(&lab.key);
+    lab.clock.advance(Duration::from_secs(700));
+    for _ in 0..2 {
+        // Swept to the foreign version, and then looked at.
+        lab.run(rotator.rotate_due()).expect("a read");
+    }
+    let sweep = lab.run(rotator.history(None)).expect("a read").pop().expect("a sweep");
+    let all = lab.run(rotator.status(&sweep.rotation)).expect("a read").attributions;
+    let of_foreign = all.iter().find(|one| one.version == foreign).expect("it is the sweep's target");
+    assert!(
+        matches!(&of_foreign.shown, AuditShown::Somebody { principal: Some(who), .. } if who == "somebody-else"),
+        "{of_foreign}"
+    );
+
+    let lab = Lab::with_buckets(1);
+    lab.world.faults(FaultPlan::new().lose_answer("create_version", 1));
+    let rotator = audited(&lab);
+    lab.run(rotator.rotate_due()).expect("a read");
+    lab.clock.advance(Duration::from_secs(2_000));
+    lab.run(rotator.rotate_due()).expect("a read");
+    let report = lab.run(async {
+        let rotation = rotator.history(None).await?[0].rotation.clone();
+        rotator.status(&rotation).await
+    });
+    let report = report.expect("a read");
+    assert_eq!((report.census.ours, report.census.presumed), (0, 1), "the census stays what the journal knows");
+    assert!(
+        matches!(
+            &report.attributions[..],
+            [Attribution { shown: AuditShown::Ours { by: OursBy::RetryToken, .. }, .. }]
+        ),
+        "{:?}",
+        report.attributions
+    );
+}
+
+#[test]
+fn an_audit_log_that_refuses_costs_a_rotation_nothing_and_says_nothing() {
+    let lab = Lab::with_buckets(1);
+    let rotator = audited(&lab);
+    lab.world.deny_operation(&keywheel::memory::Caller::keywheel(), "list_events");
+    for _ in 0..2 {
+        let rows = lab.run(rotator.rotate_due()).expect("a read");
+        assert!(rows.iter().all(|(_, rotated)| rotated.is_ok()), "{rows:?}");
+        lab.clock.advance(DAY);
+    }
+    let rotation = lab.run(rotator.history(None)).expect("a read")[0].rotation.clone();
+    let report = lab.run(rotator.status(&rotation)).expect("a read");
+    assert!(matches!(&report.attributions[..], [Attribution { shown: AuditShown::Unknown { .. }, .. }]), "{report:?}");
 }
 
 #[test]

@@ -16,7 +16,14 @@ from ._data import Data, OpenWord
 __all__ = [
     "Actor",
     "Alone",
+    "Attribution",
     "AuditEntry",
+    "AuditShown",
+    "AuditShownAmbiguous",
+    "AuditShownOurs",
+    "AuditShownSomebody",
+    "AuditShownUnknown",
+    "AuditShownUnseen",
     "AutoRotation",
     "Begun",
     "BegunWorking",
@@ -74,6 +81,7 @@ __all__ = [
     "Notice",
     "Observation",
     "Origin",
+    "OursBy",
     "Outcome",
     "OutcomeAlready",
     "OutcomeBlocked",
@@ -389,6 +397,17 @@ class Origin(StrEnum):
     """An origin this version does not know."""
 
 
+class OursBy(StrEnum):
+    """What makes a request ours."""
+
+    REQUEST_ID = "request_id"
+    """The service called the request what our journaled answer says: certain."""
+    RETRY_TOKEN = "retry_token"
+    """It carried a token that only a keywheel computes for this rotation: this one, or another over a journal of its
+    own.
+    """
+
+
 class Presence(StrEnum):
     """Whether the owning service shows the resource."""
 
@@ -554,6 +573,18 @@ class Alone(Data):
     """How many."""
     named: list[ResourceId]
     """The first few of them."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Attribution(Data):
+    """Who made one version."""
+
+    version: KeyVersionId
+    """The version."""
+    made_at: datetime
+    """When it was made, by KMS's clock."""
+    shown: AuditShown
+    """What the audit log says."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -1064,6 +1095,8 @@ class Margins(Data):
     """How long after a first 404 a second one, with a full List of the place, means that a resource is gone (R10;
     undocumented: permissions take minutes to spread, oci-api §7.2).
     """
+    audit_lag: timedelta = field(default_factory=lambda: timedelta())
+    """How late an audit event may come before its absence is reported (undocumented). No decision rests on it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -1188,6 +1221,8 @@ class Report(Data):
     """SHA-256 of the last fact of the rotation's own stream, hex."""
     is_test: bool
     """A rehearsal on loopback endpoints: proves nothing about a tenancy."""
+    attributions: list[Attribution] = field(default_factory=list)
+    """Who made the versions that came while it ran, as far as Oracle's audit log shows it."""
     exceptions: list[ExceptionReport] = field(default_factory=list)
     """Dependents without a good end, by name, with what to do."""
     exceptions_unnamed: int = field(default_factory=lambda: int())
@@ -1452,6 +1487,64 @@ class VersionMint(Data):
     """The date the request is signed with, whole seconds."""
     body: str
     """The canonical body, byte for byte; empty for OCI keys."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AuditShownAmbiguous(Data):
+    """More than one request may have made it."""
+
+    who: ClassVar[Literal["ambiguous"]] = "ambiguous"
+    _tag: ClassVar[str] = "who"
+    requests: int
+    """How many."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AuditShownOurs(Data):
+    """A request of ours."""
+
+    who: ClassVar[Literal["ours"]] = "ours"
+    _tag: ClassVar[str] = "who"
+    by: OursBy
+    """What shows it."""
+    at: datetime
+    """When, by the log."""
+    principal: str | None = None
+    """OCID of whom it was signed by."""
+    request_id: RequestId | None = None
+    """Its `opc-request-id`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AuditShownSomebody(Data):
+    """A request that this journal does not know."""
+
+    who: ClassVar[Literal["somebody"]] = "somebody"
+    _tag: ClassVar[str] = "who"
+    at: datetime
+    """When, by the log."""
+    principal: str | None = None
+    """OCID of whom it was signed by."""
+    request_id: RequestId | None = None
+    """Its `opc-request-id`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AuditShownUnknown(Data):
+    """Nothing yet. Events arrive late: before `until`, that nothing is there says nothing at all."""
+
+    who: ClassVar[Literal["unknown"]] = "unknown"
+    _tag: ClassVar[str] = "who"
+    until: datetime
+    """Until when, by the assumption `margins.audit_lag`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AuditShownUnseen(Data):
+    """Nothing, although events should have arrived by the assumption `margins.audit_lag`. It proves nothing either."""
+
+    who: ClassVar[Literal["unseen"]] = "unseen"
+    _tag: ClassVar[str] = "who"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -1732,6 +1825,9 @@ class WhenNow(Data):
 
 Actor: TypeAlias = str
 """Who asked for something: an id, never a person's name."""
+
+AuditShown: TypeAlias = AuditShownAmbiguous | AuditShownOurs | AuditShownSomebody | AuditShownUnknown | AuditShownUnseen
+"""What the audit log says."""
 
 CompartmentId: TypeAlias = str
 """A compartment's OCID; the tenancy is the root compartment."""

@@ -250,6 +250,7 @@ impl World {
             audit: Vec::new(),
             notifiers: Vec::new(),
             metrics: Vec::new(),
+            audit_log: None,
             journal: Arc::clone(&self.journal) as _,
             clock: Arc::new(self.clock.clone()),
             random: Arc::new(SeededRandom::new(self.settings.seed + 1 + nth)),

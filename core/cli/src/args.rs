@@ -128,7 +128,7 @@ pub(crate) struct RotateArgs {
     /// A name for this wish that the journal remembers: asking twice rotates once.
     #[arg(long, value_name = "NAME", requires = "now")]
     pub(crate) request_id: Option<String>,
-    /// Stop after this long and leave the rest to `resume`.
+    /// Stop after this long, all keys together, and leave the rest to `resume`.
     #[arg(long = "for", value_name = "DURATION", value_parser = parse_duration)]
     pub(crate) run_for: Option<Duration>,
 }

@@ -28,13 +28,16 @@ const SHUTDOWN_WAIT: Duration = Duration::from_secs(2);
 pub struct EmulatorSettings {
     /// The cloud behind the wire; over HTTP it lives by the wall clock.
     pub world: Arc<World>,
+    /// Whether a connection is closed after a 429, and said to be: nobody documents what OCI does (oci-api §7.7). A 429
+    /// never says when to come again.
+    pub closes_after_throttling: bool,
 }
 
 impl EmulatorSettings {
     /// Everything as it is in OCI, over this World.
     #[must_use]
     pub fn new(world: Arc<World>) -> Self {
-        Self { world }
+        Self { world, closes_after_throttling: false }
     }
 }
 
@@ -48,6 +51,7 @@ impl Emulator {
     pub async fn start(settings: EmulatorSettings) -> io::Result<Self> {
         let shared = Arc::new(Shared {
             world: settings.world,
+            closes_after_throttling: settings.closes_after_throttling,
             users: Users::default(),
             principals: Principals::found(),
             endpoints: Endpoints::on(Handle::current()),

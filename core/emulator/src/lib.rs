@@ -18,6 +18,7 @@ mod socket;
 pub mod users;
 pub mod verify;
 mod wire;
+mod wire_audit;
 mod wire_backup_policies;
 mod wire_blocks;
 mod wire_buckets;

@@ -10,7 +10,7 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::{ConnectInfo, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, Request, Response};
+use axum::http::{HeaderMap, Request, Response, StatusCode};
 use keywheel::adapters::operation::Operation;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -75,6 +75,8 @@ async fn handle(
         }
     };
     tracing::debug!(method = %parts.method, uri = %parts.uri, status = answer.status.as_u16(), "answers");
+    let closes = answer.status == StatusCode::TOO_MANY_REQUESTS && door.shared.closes_after_throttling;
+    let answer = if closes { answer.with("connection", "close") } else { answer };
     witnessed(answer, &door, &parts.headers).into_response()
 }
 

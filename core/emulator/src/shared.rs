@@ -21,6 +21,7 @@ use crate::users::Users;
 
 pub(crate) struct Shared {
     pub(crate) world: Arc<World>,
+    pub(crate) closes_after_throttling: bool,
     pub(crate) users: Users,
     pub(crate) principals: Principals,
     pub(crate) endpoints: Endpoints,

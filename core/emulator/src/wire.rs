@@ -15,8 +15,8 @@ use crate::errors::{Answered, Failure, HttpAnswer, HttpRefusal, REQUEST_ID};
 use crate::route::{Call, Only};
 use crate::shared::Shared;
 use crate::{
-    wire_backup_policies, wire_blocks, wire_buckets, wire_holders, wire_identity, wire_kms, wire_monitoring,
-    wire_objects, wire_ons, wire_search,
+    wire_audit, wire_backup_policies, wire_blocks, wire_buckets, wire_holders, wire_identity, wire_kms,
+    wire_monitoring, wire_objects, wire_ons, wire_search,
 };
 
 /// Serves one operation.
@@ -90,6 +90,7 @@ pub(crate) fn answer(shared: &Arc<Shared>, call: Call, asked: &Asked<'_>) -> Ans
             Operation::ListInstanceConfigurations => wire_holders::list(world, asked, &Kind::InstanceConfiguration),
             Operation::GetInstanceConfiguration => wire_holders::get(world, asked, &Kind::InstanceConfiguration),
             Operation::GetTopic => wire_ons::get_topic(shared, asked),
+            Operation::ListEvents => wire_audit::list_events(world, asked),
             Operation::PostMetricData => wire_monitoring::post_metric_data(world, asked),
             Operation::PublishMessage => wire_ons::publish_message(shared, asked),
             other => {

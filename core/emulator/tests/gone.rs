@@ -41,6 +41,7 @@ async fn rotate(lab: &Lab, act: impl Fn(&World) + Send + 'static) -> (Report, BT
         audit: Vec::new(),
         notifiers: Vec::new(),
         metrics: Vec::new(),
+        audit_log: None,
         journal,
         clock: Arc::new(SystemClock),
         random: Arc::new(SystemRandom),

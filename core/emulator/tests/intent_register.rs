@@ -45,6 +45,7 @@ async fn far() -> Far {
         audit: Vec::new(),
         notifiers: Vec::new(),
         metrics: Vec::new(),
+        audit_log: None,
         journal: MemoryJournal::new(),
         clock: Arc::new(SystemClock),
         random: Arc::new(SystemRandom),

@@ -216,6 +216,22 @@ async fn the_official_python_sdk_posts_metrics_as_the_transcript_says_and_the_em
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_official_python_sdk_reads_audit_events_and_asks_as_the_transcript_says() {
+    let lab = Lab::new(unhurried()).await;
+    let recorder = Recorder::start();
+    let mut facts = transcript::facts();
+    facts["region"] = json!(recorder.url());
+    let ran = holds("audit_transcript.py", lab.facts(facts)).await;
+    if ran {
+        let seen = recorder.seen();
+        assert_eq!(seen, transcript::audit_events(), "recorded:\n{seen:#}");
+        lab.world.configure(|settings| settings.audit_lag = Duration::ZERO);
+        let vault_url = lab.emulator.vault_url(&lab.vault).expect("a port");
+        let _ = holds("audit.py", lab.facts(json!({ "vault_url": vault_url }))).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_official_python_sdk_lists_policies_as_the_transcript_says() {
     let lab = Lab::new(unhurried()).await;
     let recorder = Recorder::start();

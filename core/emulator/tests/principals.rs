@@ -106,6 +106,7 @@ impl Far {
             audit: Vec::new(),
             notifiers: Vec::new(),
             metrics: Vec::new(),
+            audit_log: None,
             journal: MemoryJournal::new(),
             clock: Arc::new(SystemClock),
             random: Arc::new(SystemRandom),

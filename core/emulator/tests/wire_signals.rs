@@ -1,11 +1,11 @@
-//! What keywheel says of itself, on the wire: metrics, their shape, what is refused by name, and that keywheel posts as the official
-//! SDK does.
+//! Metrics and audit events on the wire: their shape, what is refused by name, and that keywheel asks as the official SDK does.
 #![allow(clippy::disallowed_methods, reason = "over HTTP World lives by the wall clock")]
 
 mod common;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::http::Method;
 use common::client::Ask;
@@ -14,10 +14,10 @@ use common::recorder::Recorder;
 use common::transcript;
 use jiff::{SignedDuration, Timestamp};
 use keywheel::ErrorKind;
-use keywheel::adapters::oci::{Client, ClientSettings, Endpoints, Monitoring};
+use keywheel::adapters::oci::{Audit, Client, ClientSettings, Endpoints, Monitoring};
 use keywheel::memory::WorldSettings;
-use keywheel::model::{CompartmentId, Metric, MetricUnit};
-use keywheel::ports::MetricSink;
+use keywheel::model::{AuditEvent, CompartmentId, Metric, MetricUnit};
+use keywheel::ports::{AuditLog, Cursor, MetricSink};
 use serde_json::{Value, json};
 
 const PATH: &str = "/20180401/metrics";
@@ -29,11 +29,7 @@ fn metric(name: &str, unit: MetricUnit, dimensions: &[(&str, &str)], value: f64,
 }
 
 fn monitoring(lab: &Lab, url: &str, compartment: &CompartmentId) -> Monitoring {
-    let endpoints = Endpoints::production().with_override(lab.home.clone(), url).expect("loopback");
-    let config_file = Some(lab.config.config_path.clone());
-    let settings = ClientSettings { config_file, endpoints, ..ClientSettings::default() };
-    let client: Arc<Client> = Client::from_config_file(settings).expect("a config");
-    Monitoring::new(client, "keywheel".to_owned(), compartment.clone(), lab.home.clone())
+    Monitoring::new(client(lab, url), "keywheel".to_owned(), compartment.clone(), lab.home.clone())
 }
 
 /// A lab, and its monitoring through the emulator.
@@ -146,4 +142,102 @@ async fn malformed_metrics_are_refused_by_name() {
         assert_eq!(answer.refusal(), (status, code.to_owned()), "{name}");
     }
     assert_eq!(lab.world.posted_metrics(), []);
+}
+
+const EVENTS: &str = "/20190901/auditEvents";
+
+fn client(lab: &Lab, url: &str) -> Arc<Client> {
+    let endpoints = Endpoints::production().with_override(lab.home.clone(), url).expect("loopback");
+    let config_file = Some(lab.config.config_path.clone());
+    Client::from_config_file(ClientSettings { config_file, endpoints, ..ClientSettings::default() }).expect("a config")
+}
+
+/// A whole minute, some minutes from now.
+fn minute(lab: &Lab, from_now: i64) -> Timestamp {
+    let second = lab.world.now().as_second().div_euclid(60) * 60 + from_now * 60;
+    Timestamp::from_second(second).expect("in range")
+}
+
+async fn events(lab: &Lab, from: i64, until: i64) -> Vec<AuditEvent> {
+    let log = Audit::new(client(lab, lab.at_home("").trim_end_matches('/')));
+    let (mut all, mut cursor) = (Vec::new(), None);
+    loop {
+        let (from, until) = (minute(lab, from), minute(lab, until));
+        let page = log.events(&lab.home, &lab.compartment, from, until, cursor).await.expect("it is read").value;
+        all.extend(page.items);
+        cursor = page.next;
+        if cursor.is_none() {
+            return all;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn audit_events_are_listed_by_the_minute_they_were_processed_in() {
+    let lab = Lab::new(WorldSettings { page_size: 1, ..WorldSettings::instant() }).await;
+    let path = format!("/20180608/keys/{}/keyVersions", lab.key);
+    let ask = Ask::new(Method::POST, lab.at_vault(&path)).header("opc-retry-token", "a-token").body("");
+    let minted = lab.client.send(ask).expect("an answer");
+    assert_eq!(minted.status, 200);
+    let request = minted.header("opc-request-id").expect("a name").to_owned();
+    lab.world.foreign_mint(&lab.key);
+    let found = events(&lab, -1, 2).await;
+    let [ours, theirs] = found.as_slice() else { panic!("two pages of one event each: {found:?}") };
+    assert_eq!((ours.operation.as_str(), ours.resource.as_deref()), ("CreateKeyVersion", Some(lab.key.as_str())));
+    assert!(request.ends_with(ours.request_id.as_ref().expect("a name").as_str()), "{request}");
+    assert_eq!(ours.retry_token.as_deref(), Some("a-token"));
+    assert_eq!((theirs.principal.as_deref(), theirs.is_refused), (Some("somebody-else"), false));
+    assert_eq!(events(&lab, -9, -3).await, []);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_that_is_late_is_not_listed_yet() {
+    let lab = Lab::new(WorldSettings { audit_lag: Duration::from_secs(300), ..WorldSettings::instant() }).await;
+    lab.world.foreign_mint(&lab.key);
+    assert_eq!(events(&lab, -1, 30).await, []);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_malformed_question_for_audit_events_is_refused_by_name() {
+    let lab = Lab::new(WorldSettings::instant()).await;
+    let get = |query: &str| Ask::new(Method::GET, lab.at_home(&format!("{EVENTS}{query}")));
+    let (of, span) =
+        (format!("?compartmentId={}", lab.compartment), "&startTime=2026-11-22T12:00:00Z&endTime=2026-11-22T12:05:00Z");
+    let mut late = get(&format!("{of}{span}"));
+    late.date -= SignedDuration::from_secs(600);
+    let all = [
+        ("no compartment", get(&format!("?{}", &span[1..])), (400, "MissingParameter")),
+        ("no start", get(&format!("{of}&endTime=2026-11-22T12:05:00Z")), (400, "MissingParameter")),
+        (
+            "seconds",
+            get(&format!("{of}&startTime=2026-11-22T12:00:01Z&endTime=2026-11-22T12:05:00Z")),
+            (400, "InvalidParameter"),
+        ),
+        ("no instant", get(&format!("{of}&startTime=noon&endTime=2026-11-22T12:05:00Z")), (400, "InvalidParameter")),
+        (
+            "an end before the start",
+            get(&format!("{of}&startTime=2026-11-22T12:05:00Z&endTime=2026-11-22T12:00:00Z")),
+            (400, "InvalidParameter"),
+        ),
+        ("a compartment that is nobody's", get(&format!("{of}x{span}")), (404, "NotAuthorizedOrNotFound")),
+        ("a date ten minutes ago", late, (401, "NotAuthenticated")),
+        ("a creation", Ask::new(Method::POST, lab.at_home(EVENTS)), (405, "MethodNotAllowed")),
+    ];
+    for (name, ask, (status, code)) in all {
+        let answer = lab.client.send(ask).expect("an answer");
+        assert_eq!(answer.refusal(), (status, code.to_owned()), "{name}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keywheel_asks_for_audit_events_as_the_official_sdk_does() {
+    let lab = Lab::new(WorldSettings::instant()).await;
+    let recorder = Recorder::start();
+    let facts = transcript::facts();
+    let place = CompartmentId::parse(facts["compartment"].as_str().expect("a text")).expect("an OCID");
+    let [from, until] = ["2026-11-22T12:00:00Z", "2026-11-22T12:05:00Z"].map(|at| at.parse().expect("an instant"));
+    let log = Audit::new(client(&lab, &recorder.url()));
+    log.events(&lab.home, &place, from, until, None).await.expect_err("the recorder knows nothing");
+    log.events(&lab.home, &place, from, until, Some(Cursor("p2/+=&".to_owned()))).await.expect_err("nor then");
+    assert_eq!(recorder.seen(), transcript::audit_events());
 }

@@ -3,6 +3,7 @@
 //! Nothing here touches the network or the journal. What is wrong is said with path, value and
 //! remedy; a value that might be a secret is never repeated.
 
+mod attribution;
 mod credentials;
 mod duration;
 mod metrics;
@@ -44,6 +45,8 @@ pub struct Config {
     pub notices: Notices,
     /// Where OCI Monitoring keeps metrics, if it is to.
     pub metrics: Option<MetricsTarget>,
+    /// Whether Oracle's audit log is asked who made a version.
+    pub reads_audit_events: bool,
     /// A file that the audit trail is copied to.
     pub audit_file: Option<PathBuf>,
     /// Regions whose endpoints are a rehearsal's, on literal loopback.
@@ -61,6 +64,8 @@ pub struct OciAccess {
     pub passphrase_file: Option<PathBuf>,
     /// Requests per second to key management: a part of the tenancy's limit, which people share.
     pub kms_requests_per_second: u32,
+    /// Whether a bucket whose listed etag did not change since it was read is taken to be under the same key.
+    pub believe_listed_etags: bool,
 }
 
 impl Config {

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use toml::de::DeTable;
 
+use super::attribution::attribution;
 use super::credentials::credentials;
 use super::duration::show_duration;
 use super::metrics::metrics;
@@ -66,11 +67,23 @@ pub(super) fn read(text: &str, path: &Path, home: Option<&Path>, found: &mut Fou
     let margins = margins(root.table("margins", found), is_test, found);
     let notices = notices(root.table("notices", found), &paths, found);
     let metrics = metrics(root.table("metrics", found), found);
+    let reads_audit_events = attribution(root.table("attribution", found), found);
     let audit_file = audit(root.table("audit", found), &paths, found);
     root.finish(found);
 
     let settings = Settings { policy, scope, tag, margins, budgets, is_test };
-    Some(Config { path: path.to_owned(), oci, credentials, journal, settings, notices, metrics, audit_file, endpoints })
+    Some(Config {
+        path: path.to_owned(),
+        oci,
+        credentials,
+        journal,
+        settings,
+        notices,
+        metrics,
+        reads_audit_events,
+        audit_file,
+        endpoints,
+    })
 }
 
 pub(super) struct Paths<'a> {
@@ -103,8 +116,9 @@ fn oci(mut table: Table<'_>, paths: &Paths<'_>, found: &mut Found) -> OciAccess 
     });
     let profile = table.string("profile", found).unwrap_or("DEFAULT").to_owned();
     let passphrase_file = paths.read(&mut table, "passphrase_file", found);
+    let believe_listed_etags = table.flag("believe_listed_etags", true, found);
     table.finish(found);
-    OciAccess { config_file, profile, passphrase_file, kms_requests_per_second: KMS_DEFAULT }
+    OciAccess { config_file, profile, passphrase_file, kms_requests_per_second: KMS_DEFAULT, believe_listed_etags }
 }
 
 fn journal(mut table: Table<'_>, paths: &Paths<'_>, found: &mut Found) -> PathBuf {
@@ -323,6 +337,7 @@ fn limits(mut table: Table<'_>, is_test: bool, kms: &mut u32, found: &mut Found)
     let attempts = small(number("attempts", 1..=1_000, d.attempts.into(), found));
     let blast_radius = small(number("blast_radius", 1..=10_000_000, d.blast_radius.into(), found));
     let in_flight = small(number("in_flight", 1..=256, d.in_flight as u64, found)) as usize;
+    let keys_at_once = small(number("keys_at_once", 1..=256, d.keys_at_once as u64, found)) as usize;
     // A rehearsal has nobody to leave anything to.
     let (most, usual) = if is_test { (10_000, 1_000) } else { (KMS_LIMIT.into(), KMS_DEFAULT.into()) };
     *kms = small(number("kms_requests_per_second", 1..=most, usual, found));
@@ -345,6 +360,7 @@ fn limits(mut table: Table<'_>, is_test: bool, kms: &mut u32, found: &mut Found)
         backoff_max,
         blast_radius,
         in_flight,
+        keys_at_once,
         page_size,
         mints_per_vault_and_day,
         versions_per_vault,
@@ -383,6 +399,7 @@ fn margins(mut table: Table<'_>, is_test: bool, found: &mut Found) -> Margins {
     set("clock_error", &mut margins.clock_error, Some(production.clock_error));
     set("search_lag", &mut margins.search_lag, Some(production.search_lag));
     set("absence_settle", &mut margins.absence_settle, Some(production.absence_settle));
+    set("audit_lag", &mut margins.audit_lag, None);
     set("clock_offset_max", &mut margins.clock_offset_max, None);
     set("token_life", &mut margins.token_life, None);
     set("poll_min", &mut margins.poll_min, None);

@@ -67,6 +67,7 @@ impl Template {
                 "# passphrase_file = \"~/.oci/passphrase\"   # a file; the passphrase itself never stands here\n",
             ),
         }
+        text.push_str("# believe_listed_etags = true   # a bucket that is listed as it was read is not read again\n");
         text.push_str(CREDENTIALS);
         let _ = writeln!(text, "kind = {}", quoted(self.credentials.name()));
         text.push_str(JOURNAL);
@@ -137,6 +138,7 @@ impl Template {
         };
         line("blast_radius", b.blast_radius.to_string(), "dependents one rotation may touch");
         line("in_flight", b.in_flight.to_string(), "requests at once");
+        line("keys_at_once", b.keys_at_once.to_string(), "keys worked on at once; one that waits makes room");
         if self.endpoints.is_empty() {
             line("kms_requests_per_second", "8".to_owned(), "of the tenancy's 10; the rest is left to people");
         }
@@ -265,6 +267,10 @@ stderr = true                 # also on standard error
 # compartment = \"ocid1.compartment…\"
 # region = \"us-ashburn-1\"
 
+# Ask Oracle's audit log who made each new version (AUDIT_EVENT_READ); reports say what it shows.
+# [attribution]
+# audit_events = true
+
 [audit]
 # file = \"audit.jsonl\"        # a copy of the journal's facts, one JSON line each
 ";
@@ -272,7 +278,7 @@ stderr = true                 # also on standard error
 const MARGINS: &str = "
 # How long to wait for what OCI does not promise. \"lab\" is for rehearsals on loopback endpoints only.
 # Single margins: skew_limit, processing, list_lag, clock_error, clock_offset_max, token_life, poll_min,
-# poll_max, flip_deadline, replica_deadline, work_request_deadline, search_lag, absence_settle, claim_ttl.
+# poll_max, flip_deadline, replica_deadline, work_request_deadline, search_lag, absence_settle, audit_lag, claim_ttl.
 [margins]
 ";
 

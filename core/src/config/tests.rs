@@ -324,3 +324,12 @@ fn metrics_need_a_place_and_a_namespace_that_monitoring_takes() {
     assert!(found.iter().any(|p| p.contains("metrics.region: it is missing")), "{found:?}");
     assert_eq!(found.len(), 2);
 }
+
+#[test]
+fn the_audit_log_is_asked_only_where_the_owner_says_so() {
+    assert!(!parse("").expect("fine").reads_audit_events);
+    let config = parse("[attribution]\naudit_events = true\n[margins]\naudit_lag = \"40m\"\n").expect("fine");
+    assert!(config.reads_audit_events);
+    assert_eq!(config.settings.margins.audit_lag, Duration::from_secs(2400));
+    assert!(!config.settings.margins.is_shortened());
+}

@@ -106,6 +106,7 @@ impl Fold for Cursors {
 }
 
 /// A stream with its state.
+#[derive(Clone)]
 pub(super) struct Book<S: Fold> {
     stream: StreamId,
     replay: Replay<S::Fact>,
@@ -115,9 +116,13 @@ pub(super) struct Book<S: Fold> {
 impl<S: Fold> Book<S> {
     /// Folds a stream from its first line; without lines there is no state.
     pub(super) async fn open(engine: &Engine, stream: StreamId) -> Result<Self> {
-        let mut book = Self { replay: Replay::new(stream.clone()), stream, state: None };
+        let mut book = Self::empty(stream);
         book.catch_up(engine).await?;
         Ok(book)
+    }
+
+    fn empty(stream: StreamId) -> Self {
+        Self { replay: Replay::new(stream.clone()), stream, state: None }
     }
 
     /// Reads what others appended meanwhile.
@@ -179,6 +184,7 @@ impl<S: Fold> Book<S> {
                 Ok(())
             }
             Err(error) => {
+                *engine.kept_registry() = None;
                 self.refold(engine).await?;
                 if error.kind() == ErrorKind::Conflict && !is_on(Safeguard::CompareAndAppend) {
                     return Box::pin(self.append(engine, None, facts)).await;
@@ -206,9 +212,15 @@ impl<S: Fold> Book<S> {
 
 impl Engine {
     /// Opens the registry; one without lines is empty.
+    ///
+    /// What this process has folded already is not folded again: with hundreds of keys the registry is long and asked for at
+    /// every step. Any conflict, in any stream, makes it start from the first line.
     pub(super) async fn registry(&self) -> Result<Book<Registry>> {
-        let mut book = Book::<Registry>::open(self, StreamId::registry()).await?;
+        let kept = self.kept_registry().clone();
+        let mut book = kept.unwrap_or_else(|| Book::empty(StreamId::registry()));
+        book.catch_up(self).await?;
         book.state.get_or_insert_with(Registry::default);
+        *self.kept_registry() = Some(book.clone());
         Ok(book)
     }
 

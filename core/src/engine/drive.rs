@@ -8,6 +8,7 @@ use super::book::Book;
 use super::claim::Held;
 use super::progress::Progress;
 use super::progress::name_of;
+use super::turns::Turn;
 use super::{Done, Engine};
 use crate::model::{KeyId, KeyVersionId, RotationId, StreamId, Timestamp, Verdict};
 use crate::rotation::registry::RegistryFact;
@@ -28,10 +29,11 @@ pub enum Driven {
 }
 
 impl Engine {
-    /// Drives one rotation until it rests, or until `deadline` by the local clock.
-    pub async fn drive(&self, rid: &RotationId, deadline: Option<Timestamp>) -> Result<Driven> {
+    /// Drives one rotation until it rests, or until `deadline` by the local clock. While it only waits, its turn is
+    /// somebody else's.
+    pub async fn drive(&self, rid: &RotationId, deadline: Option<Timestamp>, turn: Turn) -> Result<Driven> {
         let scope = StreamId::rotation(rid);
-        let held = self.claim(&scope).await?;
+        let held = self.claim(&scope, turn).await?;
         self.recall_rates().await;
         let driven = self.drive_held(rid, &held, deadline).await;
         self.keep_rates().await;
@@ -211,6 +213,13 @@ impl Engine {
         let rotation = self.state(main)?.rid.clone();
         self.say(Progress::Waiting { rotation, why: why.to_owned(), until });
         let until = deadline.map_or(until, |deadline| until.min(deadline));
+        let resting = held.turn().hand_over();
+        self.nap_until(main, held, until).await?;
+        drop(resting);
+        self.stand_in_line(held).await
+    }
+
+    async fn nap_until(&self, main: &mut Book<State>, held: &Held, until: Timestamp) -> Done {
         let nap = self.settings.margins.claim_ttl / 4;
         loop {
             let now = self.ports.clock.now();

@@ -6,6 +6,7 @@
 mod absence;
 mod alarm;
 mod announce;
+mod attribute;
 mod audit;
 mod backoff;
 mod book;
@@ -30,6 +31,7 @@ mod restored;
 mod scope;
 mod server_time;
 mod tick;
+mod turns;
 mod view;
 mod walk;
 
@@ -42,11 +44,14 @@ pub use drive::Driven;
 pub use open::Opening;
 pub use progress::{Progress, ProgressStream};
 pub use tick::TICK_KEPT_EVERY;
+pub use turns::{Turn, Turns};
 pub use view::Walked;
 
 use crate::model::{KeyId, RunnerId, Settings};
 use crate::ports::Ports;
+use crate::rotation::registry::Registry;
 use crate::{Error, Result};
+use book::Book;
 use server_time::ServerTime;
 
 /// What drives rotations: ports, settings, and what one process remembers between calls.
@@ -55,6 +60,7 @@ pub struct Engine {
     settings: Settings,
     runner: RunnerId,
     server_time: Mutex<ServerTime>,
+    registry: Mutex<Option<Book<Registry>>>,
     /// Keys that were in scope when that was last asked.
     keys_seen: Mutex<Option<BTreeSet<KeyId>>>,
     progress: Sender<Progress>,
@@ -74,9 +80,9 @@ impl Engine {
         progress.set_overflow(true);
         progress.set_await_active(false);
         let listener = listener.deactivate();
-        let server_time = Mutex::new(ServerTime::default());
+        let (server_time, registry) = (Mutex::new(ServerTime::default()), Mutex::new(None));
         let keys_seen = Mutex::default();
-        Arc::new(Self { ports, settings, runner, server_time, keys_seen, progress, _listener: listener })
+        Arc::new(Self { ports, settings, runner, server_time, registry, keys_seen, progress, _listener: listener })
     }
 
     /// What it may do.
@@ -94,6 +100,11 @@ impl Engine {
     fn server_time(&self) -> std::sync::MutexGuard<'_, ServerTime> {
         // A panic while the lock was held cannot leave an estimate half written: it is two numbers.
         self.server_time.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn kept_registry(&self) -> std::sync::MutexGuard<'_, Option<Book<Registry>>> {
+        // It is replaced whole or not at all.
+        self.registry.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn keys_seen(&self) -> std::sync::MutexGuard<'_, Option<BTreeSet<KeyId>>> {

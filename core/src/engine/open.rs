@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use super::backoff::Pace;
 use super::book::Book;
 use super::drive::Ending;
+use super::turns::Turn;
 use super::walk::Walk;
 use super::{Done, Engine};
 use crate::model::{Due, DueState, KeyId, KeyVersionId, Kind, Request, RotationId, StreamId, Timestamp, When};
@@ -30,7 +31,7 @@ pub enum Opening {
 
 impl Engine {
     /// Opens a rotation, or finds the open one of the key's lineage (R6).
-    pub async fn open(&self, request: &Request) -> Result<Opening> {
+    pub async fn open(&self, request: &Request, turn: &Turn) -> Result<Opening> {
         let mut pace = Pace::default();
         let mut throttled = 0;
         loop {
@@ -38,7 +39,7 @@ impl Engine {
                 Err(error) if error.kind() == ErrorKind::Conflict && error.operation() == "append" => {}
                 Err(error) if error.kind() == ErrorKind::Throttled && throttled < self.settings.budgets.attempts => {
                     throttled += 1;
-                    self.ports.clock.sleep_until(pace.after_throttle(self, &error)).await;
+                    turn.rest(self.ports.clock.sleep_until(pace.after_throttle(self, &error))).await;
                 }
                 other => return other,
             }
@@ -61,11 +62,23 @@ impl Engine {
             When::Now { request_id: Some(id), .. } => Some(id.clone()),
             _ => None,
         };
-        if let Some(rid) = asked.as_ref().and_then(|id| known(&registry).requests.get(&(key.clone(), id.clone()))) {
-            return Ok(Opening::Ended(rid.clone()));
+        if let Some(ended) = asked.as_ref().and_then(|id| remembered(&registry, key, id)) {
+            return Ok(ended);
         }
         let seen = self.look(key, None).await?;
         let known_key = self.known_key(key).await?;
+        // Other keys were opened and closed while the cloud answered; only what became of this lineage matters.
+        registry.catch_up(self).await?;
+        if open_rotation(&registry, &known(&registry).root_of(key)) != open {
+            return Err(Error::new(
+                ErrorKind::Conflict,
+                "append",
+                "somebody opened or closed a rotation of this lineage",
+            ));
+        }
+        if let Some(ended) = asked.as_ref().and_then(|id| remembered(&registry, key, id)) {
+            return Ok(ended);
+        }
         let now = self.ports.clock.now();
         let view = self.due_view(&seen, &registry, &known_key, None);
         let owed = due(&view, &self.settings, now);
@@ -345,6 +358,12 @@ impl Wish {
 
 fn open_rotation(registry: &Book<Registry>, root: &KeyId) -> Option<RotationId> {
     known(registry).open_for(root).cloned().filter(|_| is_on(Safeguard::OneOpenRotation))
+}
+
+/// A rotation that was asked for under this request id before.
+fn remembered(registry: &Book<Registry>, key: &KeyId, request_id: &str) -> Option<Opening> {
+    let rid = known(registry).requests.get(&(key.clone(), request_id.to_owned()))?;
+    Some(Opening::Ended(rid.clone()))
 }
 
 fn known(registry: &Book<Registry>) -> &Registry {

@@ -13,6 +13,7 @@ use super::backoff::Pace;
 use super::book::Book;
 use super::claim::Held;
 use super::progress::{Progress, name_of};
+use super::turns::Worker;
 use super::{Done, Engine};
 use crate::model::{
     Counts, Dependent, Etag, Head, KeyId, ResourceId, RotationId, Settings, StepKind, StreamId, Timestamp,
@@ -67,12 +68,20 @@ impl Answer {
     }
 }
 
+/// A page, what it is driven to, and the turn under which.
+pub(super) struct Page<'a> {
+    pub(super) number: u32,
+    pub(super) target: &'a Target,
+    pub(super) worker: Worker<'a>,
+}
+
 /// A page being driven.
 pub(super) struct PageDriver<'a> {
     engine: &'a Engine,
     held: &'a Held,
     rid: &'a RotationId,
     target: &'a Target,
+    worker: Worker<'a>,
     settings: &'a Settings,
     book: Book<page::State>,
     in_flight: BTreeSet<u32>,
@@ -91,11 +100,12 @@ impl<'a> PageDriver<'a> {
         engine: &'a Engine,
         held: &'a Held,
         rid: &'a RotationId,
-        number: u32,
-        target: &'a Target,
+        page: Page<'a>,
         settings: &'a Settings,
         deadline: Option<Timestamp>,
     ) -> Result<Option<(Head, Counts)>> {
+        let Page { number, target, worker } = page;
+        worker.stand_in_line().await;
         let now = engine.ports.clock.now();
         let driver = Self {
             book: Book::open(engine, StreamId::page(rid, number)).await?,
@@ -103,6 +113,7 @@ impl<'a> PageDriver<'a> {
             held,
             rid,
             target,
+            worker,
             settings,
             in_flight: BTreeSet::new(),
             running: FuturesUnordered::new(),
@@ -135,7 +146,7 @@ impl<'a> PageDriver<'a> {
                 }
                 let wake = next.unwrap_or(now + self.engine.settings.margins.poll_min);
                 let wake = deadline.map_or(wake, |deadline| wake.min(deadline));
-                self.engine.ports.clock.sleep_until(wake).await;
+                self.worker.rest(self.engine.ports.clock.sleep_until(wake)).await;
                 continue;
             }
             let (facts, ready) = self.answers(next).await?;

@@ -8,7 +8,7 @@ use futures_util::{FutureExt, StreamExt};
 
 use super::book::Book;
 use super::claim::Held;
-use super::page_driver::{PageDriver, Target};
+use super::page_driver::{Page, PageDriver, Target};
 use super::progress::Progress;
 use super::{Done, Engine};
 use crate::model::Timestamp;
@@ -35,15 +35,20 @@ impl Engine {
         settings.budgets.in_flight = (settings.budgets.in_flight / pages.len().clamp(1, PAGES_AT_ONCE)).max(1);
         let mut waiting = pages.iter().copied().zip(&targets);
         let mut running = FuturesUnordered::new();
+        // From here on the pages have the turn: it is somebody else's while all of them only wait.
+        let mut left = None;
         loop {
             while running.len() < PAGES_AT_ONCE {
                 let Some((number, target)) = waiting.next() else { break };
-                let page = PageDriver::drive(self, held, &rid, number, target, &settings, deadline);
+                let page = Page { number, target, worker: held.turn().join() };
+                let page = PageDriver::drive(self, held, &rid, page, &settings, deadline);
                 running.push(page.map(move |result| (number, result)));
             }
             if running.is_empty() {
-                return Ok(());
+                drop(left);
+                return self.stand_in_line(held).await;
             }
+            left.get_or_insert_with(|| held.turn().hand_over());
             let renew = self.ports.clock.sleep_until(held.renew_at(self.settings.margins.claim_ttl));
             let finished = match select(running.next(), renew).await {
                 Either::Left((finished, _)) => finished,

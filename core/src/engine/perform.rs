@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use super::Engine;
 use super::book::Book;
 use super::claim::Held;
-use super::{Done, Engine};
-use crate::model::{Kind, Risk, Timestamp};
+use crate::model::{Kind, Risk, RotationId, Timestamp};
 use crate::ports::{KeyStoreExt, Reply};
+use crate::rotation::vault::{Ledger, VaultFact};
 use crate::rotation::{
-    self, Classes, Conclusion, Effect, Fact, Preflight, Purpose, State, conclude_replicas, preflight, vault::VaultFact,
+    self, Classes, Conclusion, Effect, Fact, Preflight, Purpose, Seen, State, conclude_replicas, preflight,
 };
 use crate::{Error, ErrorKind, Result};
 
@@ -100,7 +101,12 @@ impl Engine {
 
     async fn preflight(&self, main: &mut Book<State>) -> Result<Conclusion> {
         let state = self.state(main)?;
-        let seen = self.look(&state.opened.name.key, Some(&state.rid)).await?;
+        let (rid, vault) = (state.rid.clone(), state.opened.vault.clone());
+        let mut ledger = self.ledger(&vault).await?;
+        let before = ledger.state().cloned().unwrap_or_default();
+        let mut seen = self.look(&state.opened.name.key, Some(&rid)).await?;
+        ledger.catch_up(self).await?;
+        seen.ledger = since(&ledger, &before, &rid);
         let Some(pass) = state.passes.values().next_back() else {
             return Err(Error::bug("preflight", "no pass went before it"));
         };
@@ -109,18 +115,29 @@ impl Engine {
             *dependents.entry(page.opened.kind.clone()).or_default() += u64::from(page.opened.dependents);
         }
         let places = state.pages.values().map(|page| page.opened.compartment.clone()).collect();
-        let judged = preflight(&seen, state.purpose(), pass, &dependents, &self.classes(&dependents), &self.settings);
-        let facts = match self.with_policies(&seen, judged, places).await? {
-            Preflight::Stop(paused) => vec![Fact::Paused(paused)],
-            Preflight::Go(checked) => {
-                let (rid, vault) = (state.rid.clone(), state.opened.vault.clone());
-                if state.purpose() == Purpose::Rotate {
-                    self.reserve(&rid, &vault, u32::try_from(checked.legs.len()).unwrap_or(u32::MAX)).await?;
-                }
-                vec![Fact::Checked(*checked)]
-            }
+        let classes = self.classes(&dependents);
+        let judge = |seen: &Seen| preflight(seen, state.purpose(), pass, &dependents, &classes, &self.settings);
+        let conclusion = |fact| Ok(Conclusion { facts: vec![fact], ..Conclusion::default() });
+        let checked = match self.with_policies(&seen, judge(&seen), places).await? {
+            Preflight::Stop(paused) => return conclusion(Fact::Paused(paused)),
+            Preflight::Go(checked) => checked,
         };
-        Ok(Conclusion { facts, ..Conclusion::default() })
+        let versions = u32::try_from(checked.legs.len()).unwrap_or(u32::MAX);
+        let is_reserved = |ledger: &Book<Ledger>| ledger.state().is_some_and(|ledger| ledger.open.contains_key(&rid));
+        while state.purpose() == Purpose::Rotate && !is_reserved(&ledger) {
+            let reserved = VaultFact::Reserved { rid: rid.clone(), versions };
+            match ledger.append(self, None, &[reserved]).await {
+                Err(error) if error.kind() == ErrorKind::Conflict => {
+                    // Another key reserved or released meanwhile: is there still a version left for this one?
+                    seen.ledger = since(&ledger, &before, &rid);
+                    if let Preflight::Stop(paused) = judge(&seen) {
+                        return conclusion(Fact::Paused(paused));
+                    }
+                }
+                other => other?,
+            }
+        }
+        conclusion(Fact::Checked(*checked))
     }
 
     /// What each kind does with several versions, where an adapter knows: these kinds and all that are listed.
@@ -128,18 +145,6 @@ impl Engine {
         let class = |kind: &Kind| self.kind_spec(kind).map(|spec| spec.class);
         let all = kinds.keys().cloned().chain(self.ports.rekeyer.kinds());
         all.map(|kind| (kind.clone(), class(&kind))).collect()
-    }
-
-    /// Reserves a version per leg in the vault's ledger, once.
-    async fn reserve(&self, rid: &crate::model::RotationId, vault: &crate::model::VaultId, versions: u32) -> Done {
-        let mut ledger = self.ledger(vault).await?;
-        while !ledger.state().is_some_and(|ledger| ledger.open.contains_key(rid)) {
-            match ledger.append(self, None, &[VaultFact::Reserved { rid: rid.clone(), versions }]).await {
-                Err(error) if error.kind() == ErrorKind::Conflict => {}
-                other => other?,
-            }
-        }
-        Ok(())
     }
 
     async fn replicas(&self, main: &Book<State>, leg: u32) -> Result<Conclusion> {
@@ -151,4 +156,10 @@ impl Engine {
         let statuses = self.learn(answer).await?.value;
         Ok(conclude_replicas(state, leg, &statuses, &self.settings, self.ports.clock.now()))
     }
+}
+
+/// What other rotations have reserved in a vault. Whatever was reserved at any time since `before` counts: what it minted may not be
+/// in the vault's own count, which was read since then.
+fn since(ledger: &Book<Ledger>, before: &Ledger, rid: &RotationId) -> Ledger {
+    ledger.state().cloned().unwrap_or_default().held_since(before).without(rid)
 }

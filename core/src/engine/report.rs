@@ -49,6 +49,7 @@ impl Engine {
             exceptions,
             exceptions_unnamed,
             coverage,
+            attributions: self.attributions(state).await?,
             looked_at,
             key_regions,
             findings,

@@ -295,6 +295,7 @@ impl World {
         let (now, mut state) = self.settled();
         let mint = Mint { is_auto_rotated, ..state.mint_now(now, by.into()) };
         let place = state.add_version(key, mint);
+        state.audit_others(now, "CreateKeyVersion", key.as_str(), &by.into());
         state.kms.keys[key].versions[place].id.clone()
     }
 

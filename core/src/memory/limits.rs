@@ -4,7 +4,7 @@
 
 use std::collections::HashMap;
 
-use crate::model::Timestamp;
+use crate::model::{Region, Timestamp};
 
 /// KMS counts four classes of calls apart (oci-api §2.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -39,6 +39,18 @@ impl TokenBucket {
         }
         self.level -= window_ms;
         true
+    }
+}
+
+/// Buckets of the services whose limits nobody publishes, one per service and region.
+#[derive(Debug, Default)]
+pub(super) struct OtherRates(HashMap<(&'static str, Region), TokenBucket>);
+
+impl OtherRates {
+    /// Whether a call to this service passes at `per_second`.
+    pub(super) fn pass(&mut self, service: &'static str, region: &Region, now: Timestamp, per_second: u32) -> bool {
+        let full = || TokenBucket::full(now, per_second, 1000);
+        self.0.entry((service, region.clone())).or_insert_with(full).take(now, per_second, 1000)
     }
 }
 

@@ -6,6 +6,7 @@
 
 mod answer;
 mod audit;
+mod audit_events;
 mod backup_policies;
 mod blocks;
 mod buckets;
@@ -23,6 +24,7 @@ mod log;
 mod meddle;
 mod meddle_block;
 mod meddle_holder;
+mod meters;
 mod monitoring;
 mod node_pools;
 mod notifier;
@@ -51,6 +53,7 @@ mod world;
 
 pub use answer::{Answer, Call, Caller, Listing, PageQuery, Refusal, Told, VaultEndpoint};
 pub use audit::MemoryAuditSink;
+pub use audit_events::AuditRecord;
 pub use backup_policies::{AssignmentInfo, BackupPolicyInfo, VolumeGroupInfo};
 pub use blocks::{BlockAddress, BlockInfo, BlockState, ReplicaInfo, Wrapping};
 pub use buckets::{BucketAddress, BucketInfo, BucketSummary, BucketUpdate};
@@ -64,6 +67,7 @@ pub use kms_mint::{KeyUpdate, NewKey};
 pub use log::{LogEntry, NotYet, Note};
 pub use meddle::VersionTruth;
 pub use meddle_holder::PoolTruth;
+pub use meters::{Calls, IDLE, Meters, Stretch};
 pub use monitoring::PostedMetric;
 pub use node_pools::{PoolChange, PoolWorkInfo, PoolWorkStatus};
 pub use notifier::RecordingNotifier;

@@ -85,6 +85,7 @@ operations! {
     LIST_POLICIES = "list_policies" "identity" read None;
     LIST_REGION_SUBSCRIPTIONS = "list_region_subscriptions" "identity" read None;
     GET_TOPIC = "get_topic" "ons" read None;
+    LIST_EVENTS = "list_events" "audit" read None;
     POST_METRIC_DATA = "post_metric_data" "monitoring" write None;
     PUBLISH_MESSAGE = "publish_message" "ons" write None;
 }

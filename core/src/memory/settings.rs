@@ -26,6 +26,10 @@ pub struct WorldSettings {
     pub replica_lag: Duration,
     /// How long Resource Search does not show a change.
     pub search_lag: Duration,
+    /// How late the audit log shows an event.
+    pub audit_lag: Duration,
+    /// Whether audit events show the headers of requests (not documented).
+    pub audit_shows_headers: bool,
     /// From acceptance to start of a work request.
     pub work_request_wait: Duration,
     /// From start to end of a work request.
@@ -49,6 +53,10 @@ pub struct WorldSettings {
     pub versions_per_vault: u32,
     /// KMS requests per second, tenancy and class; `None`: no limit.
     pub kms_per_second: Option<u32>,
+    /// Requests per second to each other service in each region, whose limits OCI does not publish (oci-api §7.7);
+    /// `None`: no limit.
+    #[serde(default)]
+    pub others_per_second: Option<u32>,
     /// Messages per topic and minute; `None`: no limit.
     pub messages_per_minute: Option<u32>,
     /// Answers the log remembers.
@@ -69,6 +77,8 @@ impl WorldSettings {
             list_lag: Duration::ZERO,
             replica_lag: Duration::ZERO,
             search_lag: Duration::ZERO,
+            audit_lag: Duration::ZERO,
+            audit_shows_headers: true,
             work_request_wait: Duration::ZERO,
             work_request_duration: Duration::ZERO,
             work_request_memory: None,
@@ -79,6 +89,7 @@ impl WorldSettings {
             empty_pages: false,
             versions_per_vault: 100,
             kms_per_second: None,
+            others_per_second: None,
             messages_per_minute: None,
             log_limit: 100_000,
         }
@@ -95,6 +106,7 @@ impl WorldSettings {
             list_lag: Duration::from_millis(500),
             replica_lag: Duration::from_millis(2500),
             search_lag: Duration::from_secs(2),
+            audit_lag: Duration::from_secs(3),
             work_request_wait: Duration::from_millis(100),
             work_request_duration: Duration::from_millis(500),
             creation_delay: Duration::from_millis(500),
@@ -115,6 +127,7 @@ impl WorldSettings {
             list_lag: secs(20),
             replica_lag: secs(180),
             search_lag: secs(600),
+            audit_lag: secs(600),
             work_request_wait: secs(5),
             work_request_duration: secs(120),
             creation_delay: secs(60),

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::answer::{Answer, Call, Caller, No, Refusal, Told, Verdict, Yes};
+use super::audit_events::AuditRecord;
 use super::backup_policies::BackupPolicies;
 use super::blocks::Blocks;
 use super::buckets::Buckets;
@@ -17,8 +18,9 @@ use super::faults::{Fault, FaultPlan, Struck};
 use super::holders::Holders;
 use super::identity::Identity;
 use super::kms_state::Kms;
-use super::limits::KmsRates;
+use super::limits::{KmsRates, OtherRates};
 use super::log::{LogEntry, NotYet, Note};
+use super::meters::Meters;
 use super::monitoring::PostedMetric;
 use super::ons::Topics;
 use super::operations::Operation;
@@ -46,8 +48,11 @@ pub(super) struct State {
     pub(super) index: Index,
     pub(super) topics: Topics,
     pub(super) metrics: Vec<PostedMetric>,
+    pub(super) audit: Vec<AuditRecord>,
     pub(super) faults: FaultPlan,
     rates: KmsRates,
+    other_rates: OtherRates,
+    pub(super) meters: Meters,
     denied: BTreeSet<(Arc<str>, CompartmentId)>,
     pub(super) denied_operations: BTreeSet<(Arc<str>, &'static str)>,
     /// Retry tokens that the service declared used up; it never takes that back.
@@ -83,8 +88,11 @@ impl World {
             index: Index::default(),
             topics: Topics::default(),
             metrics: Vec::new(),
+            audit: Vec::new(),
             faults: FaultPlan::default(),
             rates: KmsRates::default(),
+            other_rates: OtherRates::default(),
+            meters: Meters::default(),
             denied: BTreeSet::new(),
             denied_operations: BTreeSet::new(),
             invalidated: BTreeSet::new(),
@@ -229,7 +237,11 @@ impl World {
             state.defer(by, subject, ctx.clone(), act);
             return state.answer(&ctx, subject, Err(No::silence()));
         }
-        let verdict = admitted.and_then(|()| act(state, &ctx)).and_then(|yes| ctx.after(yes));
+        let acted = admitted.and_then(|()| act(state, &ctx));
+        if acted.is_ok() {
+            state.audit(&ctx, subject);
+        }
+        let verdict = acted.and_then(|yes| ctx.after(yes));
         state.answer(&ctx, subject, verdict)
     }
 }
@@ -321,7 +333,10 @@ impl State {
         let run: Deferred = Box::new(move |state, at| {
             let ctx = Ctx { now: at, ..ctx };
             let (status, code) = match act(state, &ctx) {
-                Ok(_) => (200, ""),
+                Ok(_) => {
+                    state.audit(&ctx, &subject);
+                    (200, "")
+                }
                 Err(no) => (no.status, no.code),
             };
             state.note(&ctx, &subject, status, code, Some(Note::Delayed));
@@ -350,9 +365,13 @@ impl State {
                 return Err(No::new(401, "NotAuthenticated", "the date of the request is too far off"));
             }
         }
-        if let (Some(class), Some(per_second)) = (ctx.operation.class, self.settings.kms_per_second)
-            && !self.rates.pass(class, ctx.now, per_second)
-        {
+        let service = ctx.operation.service;
+        let is_served = match (ctx.operation.class, self.settings.kms_per_second, self.settings.others_per_second) {
+            (Some(class), Some(per_second), _) => self.rates.pass(class, ctx.now, per_second),
+            (None, _, Some(per_second)) => self.other_rates.pass(service, &ctx.region, ctx.now, per_second),
+            _ => true,
+        };
+        if !is_served {
             return Err(No::new(429, "TooManyRequests", "too many requests for the tenancy"));
         }
         let denied = !self.denied_operations.is_empty()
@@ -375,6 +394,7 @@ impl State {
 
     fn note(&mut self, ctx: &Ctx, subject: &str, status: u16, code: &'static str, note: Option<Note>) -> RequestId {
         self.requests += 1;
+        self.meters.count(ctx.operation, &ctx.region, ctx.now, status);
         let request_id =
             RequestId::parse(format!("{:032X}", self.requests)).expect("hex digits are graphic characters");
         if self.settings.log_limit == 0 {

@@ -3,6 +3,7 @@
 //! Nothing here knows a port, a clock or an error of ours; it parses what comes from outside once
 //! and is trusted after that. Behaviour beyond reading oneself belongs elsewhere.
 
+mod attribution;
 mod classes;
 mod coverage;
 mod deletion;
@@ -23,6 +24,7 @@ mod request;
 mod resource;
 mod time;
 
+pub use attribution::{Attribution, AuditEvent, AuditShown, OursBy};
 pub use classes::NAMED_KINDS;
 pub use coverage::{Alone, LookedAt};
 pub use deletion::{Deletion, DeletionOf};

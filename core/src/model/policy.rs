@@ -43,6 +43,9 @@ pub struct Margins {
     /// undocumented: permissions take minutes to spread, oci-api §7.2).
     #[serde(default = "five_minutes")]
     pub absence_settle: Duration,
+    /// How late an audit event may come before its absence is reported (undocumented). No decision rests on it.
+    #[serde(default = "fifteen_minutes")]
+    pub audit_lag: Duration,
     /// How long a claim on a rotation lasts without renewal.
     pub claim_ttl: Duration,
 }
@@ -66,6 +69,7 @@ impl Margins {
             work_request_deadline: mins(7 * 24 * 60),
             search_lag: mins(30),
             absence_settle: mins(5),
+            audit_lag: mins(15),
             claim_ttl: secs(60),
         }
     }
@@ -88,6 +92,7 @@ impl Margins {
             work_request_deadline: secs(60),
             search_lag: secs(3),
             absence_settle: secs(2),
+            audit_lag: secs(20),
             claim_ttl: secs(5),
         }
     }
@@ -126,6 +131,9 @@ pub struct Budgets {
     pub blast_radius: u32,
     /// Effects in flight at once.
     pub in_flight: usize,
+    /// Keys that are worked on at once when many are due; one that only waits makes room for the next.
+    #[serde(default = "sixteen")]
+    pub keys_at_once: usize,
     /// Dependents per page; at most 1,000.
     pub page_size: usize,
     /// Versions minted per vault and day, whatever a tag says (R3).
@@ -142,6 +150,7 @@ impl Default for Budgets {
             backoff_max: Duration::from_secs(60),
             blast_radius: 500,
             in_flight: 16,
+            keys_at_once: sixteen(),
             page_size: 1000,
             mints_per_vault_and_day: 20,
             versions_per_vault: 100,
@@ -322,8 +331,24 @@ impl Policy {
     }
 }
 
+impl Budgets {
+    /// How many keys are worked on at once: one at least.
+    #[must_use]
+    pub fn keys_at_once(&self) -> usize {
+        self.keys_at_once.max(1)
+    }
+}
+
+fn sixteen() -> usize {
+    16
+}
+
 fn five_minutes() -> Duration {
     Duration::from_secs(300)
+}
+
+fn fifteen_minutes() -> Duration {
+    Duration::from_secs(15 * 60)
 }
 
 fn a_day() -> Duration {

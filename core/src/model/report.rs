@@ -8,8 +8,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Coverage, Dependent, EvidenceScope, ExceptionReport, Finding, Grade, KeyId, KeyVersionId, Kind, KindReport,
-    LookedAt, Outcome, Region, RotationId, Timestamp,
+    Attribution, Coverage, Dependent, EvidenceScope, ExceptionReport, Finding, Grade, KeyId, KeyVersionId, Kind,
+    KindReport, LookedAt, Outcome, Region, RotationId, Timestamp,
 };
 
 /// How a completed rotation ended.
@@ -185,6 +185,9 @@ pub struct Report {
     pub exceptions_unnamed: u64,
     /// What could not be looked at in the last pass, by name.
     pub coverage: Vec<Coverage>,
+    /// Who made the versions that came while it ran, as far as Oracle's audit log shows it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub attributions: Vec<Attribution>,
     /// All that the last pass looked at, by region and kind, counted.
     #[serde(default)]
     pub looked_at: Vec<LookedAt>,
@@ -247,6 +250,9 @@ impl fmt::Display for Report {
         }
         if self.exceptions_unnamed > 0 {
             writeln!(f, "  exception   and {} more", self.exceptions_unnamed)?;
+        }
+        for attribution in &self.attributions {
+            writeln!(f, "  audit log   {attribution}")?;
         }
         for finding in &self.findings {
             writeln!(f, "  finding     {}: {}", finding.subject, finding.text)?;

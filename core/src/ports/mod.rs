@@ -3,6 +3,7 @@
 //! Nothing here does anything. Adapters, `memory` and host languages implement these; one
 //! conformance suite per trait (`testkit::conformance`) holds all of them to the same promises.
 
+mod audit_log;
 mod audit_sink;
 mod clock;
 mod journal;
@@ -18,6 +19,7 @@ mod signer;
 
 use std::sync::Arc;
 
+pub use audit_log::AuditLog;
 pub use audit_sink::{AuditEntry, AuditSink, LastHeld};
 pub use clock::Clock;
 pub use journal::{Append, Claim, Fence, Journal, JournalExt};
@@ -39,6 +41,7 @@ pub use crate::model::StepKind;
 #[doc(hidden)]
 pub mod doubles {
     //! The mockall doubles, re-exported by `testkit`.
+    pub use super::audit_log::MockAuditLog;
     pub use super::audit_sink::MockAuditSink;
     pub use super::clock::MockClock;
     pub use super::journal::MockJournal;
@@ -61,6 +64,7 @@ pub struct Ports {
     pub audit: Vec<Arc<dyn AuditSink>>,
     pub notifiers: Vec<Arc<dyn Notifier>>,
     pub metrics: Vec<Arc<dyn MetricSink>>,
+    pub audit_log: Option<Arc<dyn AuditLog>>,
     pub journal: Arc<dyn Journal>,
     pub clock: Arc<dyn Clock>,
     pub random: Arc<dyn Random>,

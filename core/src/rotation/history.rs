@@ -3,13 +3,14 @@
 //! Behind is said of a key whose current version is one on which no rotation ended here and which has an earlier
 //! version not known to be unheld. A key first seen with one version is never behind. Nothing here asks the cloud.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use super::attribution::VersionAttributed;
 use super::deletion::{Alarm, AlarmIntended, AlarmTold};
 use super::registry::Registry;
-use crate::model::{HistoryPolicy, Key, KeyVersion, KeyVersionId, Timestamp};
+use crate::model::{Attribution, HistoryPolicy, Key, KeyVersion, KeyVersionId, Timestamp};
 
 /// A fact of a key's stream.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,14 +28,16 @@ pub enum KeyFact {
         /// When, by the runner's clock.
         at: Timestamp,
     },
+    /// The audit log was asked who made a version.
+    VersionAttributed(VersionAttributed),
 }
 
 impl KeyFact {
-    /// Whether a reader that does not know this fact must refuse to go on. What people were told changes nothing that a
-    /// rotation may do.
+    /// Whether a reader that does not know this fact must refuse to go on. What people were told and who
+    /// made a version changes nothing that a rotation may do.
     #[must_use]
     pub fn must(&self) -> bool {
-        !matches!(self, Self::AlarmIntended(_) | Self::AlarmTold(_))
+        !matches!(self, Self::AlarmIntended(_) | Self::AlarmTold(_) | Self::VersionAttributed(_))
     }
 }
 
@@ -65,6 +68,8 @@ pub struct KnownKey {
     pub seen_empty: Option<Timestamp>,
     /// What people were last told of deletions.
     pub alarm: Option<Alarm>,
+    /// Who made versions, as far as the audit log said; the last answer counts.
+    pub attributed: BTreeMap<KeyVersionId, Attribution>,
 }
 
 impl KnownKey {
@@ -82,6 +87,9 @@ impl KnownKey {
             }
             KeyFact::FirstSeen(seen) => {
                 self.first_seen.get_or_insert_with(|| seen.clone());
+            }
+            KeyFact::VersionAttributed(VersionAttributed { attribution }) => {
+                self.attributed.insert(attribution.version.clone(), attribution.clone());
             }
             KeyFact::SeenEmpty { at } => self.seen_empty = Some(*at),
         }

@@ -5,6 +5,7 @@
 //! Rules R1 to R10 are those of the design; `core/docs/state-machine.md` walks through them.
 
 mod apply;
+pub mod attribution;
 mod classes;
 mod conclude;
 mod decide;

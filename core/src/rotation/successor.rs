@@ -313,6 +313,7 @@ fn unlike(predecessor: &Key, key: &Key) -> Option<String> {
 /// The only version of a key, if it has exactly one and OCI made it.
 fn one_version(claimant: &Claimant) -> Result<&KeyVersionId, String> {
     match claimant.versions.as_slice() {
+        _ if claimant.key.state.is_going() => Err(format!("it is {:?}", claimant.key.state)),
         [] => Err("no version of it is listed".to_owned()),
         [one] if one.origin != Origin::Internal => Err("its material was imported".to_owned()),
         [one] if !one.is_usable() => Err(format!("its version is {:?}", one.state)),

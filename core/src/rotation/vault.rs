@@ -64,6 +64,18 @@ impl Ledger {
         self
     }
 
+    /// The same ledger with everything that was reserved at any time since `before`, an earlier state of it, released or not.
+    #[must_use]
+    pub fn held_since(mut self, before: &Self) -> Self {
+        let made_since = self.made_at.iter().skip(before.made_at.len()).map(|(rid, _, versions)| (rid, versions));
+        let held: Vec<_> =
+            before.open.iter().chain(made_since).map(|(rid, versions)| (rid.clone(), *versions)).collect();
+        for (rid, versions) in held {
+            self.open.entry(rid).or_insert(versions);
+        }
+        self
+    }
+
     /// The day on which a vault with this many versions is full, if mints go on as they did in the last `period`, and
     /// at least as this rotation will: once per period.
     #[must_use]
@@ -85,6 +97,24 @@ impl Ledger {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_was_reserved_and_released_since_a_look_still_counts() {
+        let at: Timestamp = "2026-11-22T12:00:00Z".parse().expect("valid");
+        let rid = |last: char| RotationId::parse(format!("aaaaaaaaaaaaaaa{last}")).expect("valid");
+        let reserved = |last| VaultFact::Reserved { rid: rid(last), versions: 1 };
+        let mut ledger = Ledger::default();
+        ledger.apply(at, &reserved('a'));
+        ledger.apply(at, &VaultFact::Released { rid: rid('a') });
+        ledger.apply(at, &reserved('b'));
+        let before = ledger.clone();
+        ledger.apply(at, &VaultFact::Released { rid: rid('b') });
+        ledger.apply(at, &reserved('c'));
+        ledger.apply(at, &VaultFact::Released { rid: rid('c') });
+        ledger.apply(at, &reserved('d'));
+        assert_eq!(ledger.reserved(), 1);
+        assert_eq!(ledger.held_since(&before).reserved(), 3, "all but the one that had gone before");
+    }
 
     #[test]
     fn the_day_a_vault_is_full_follows_from_what_was_minted_in_a_period() {

@@ -166,6 +166,7 @@ impl Lab {
             audit: Vec::new(),
             notifiers: Vec::new(),
             metrics: Vec::new(),
+            audit_log: None,
             journal: Arc::clone(&self.journal) as _,
             clock: Arc::new(self.clock.clone()),
             random: Arc::new(SeededRandom::new(self.seed + 1)),

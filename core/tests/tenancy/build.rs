@@ -169,6 +169,7 @@ impl Tenancy {
             journal: Arc::clone(&self.journal) as _,
             clock: Arc::new(self.clock.clone()),
             random: Arc::new(SeededRandom::new(7)),
+            audit_log: None,
             pace: None,
         };
         Rotator::with_ports(self.settings.clone(), ports)

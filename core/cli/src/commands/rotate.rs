@@ -10,7 +10,7 @@ use keywheel::{Error, ErrorKind, Result, Rotated, Rotator, Started};
 use crate::args::{ResumeArgs, RotateArgs};
 use crate::exit::Exit;
 use crate::render::escape::Foreign;
-use crate::render::progress::watch;
+use crate::render::progress::{watch, watch_each};
 use crate::render::{Colour, Output, question, tables};
 
 /// A hundred years: as long as it takes.
@@ -55,22 +55,24 @@ pub(crate) async fn rotate(rotator: &Rotator, args: RotateArgs, output: &Output)
         output.say("nothing was changed");
         return Ok(Exit::Done);
     }
+    if let Some(key) = &args.key {
+        let rotated = watch(output, rotator, one(rotator, key, &args)).await?;
+        return Ok(output.rotated(Some(key), &rotated));
+    }
+    // One key's failure, or its waiting, is no reason to leave the others: each has its own rotation.
     let (mut exit, mut failed) = (Exit::Done, 0);
-    for key in &wishes {
-        match watch(output, rotator, one(rotator, key, &args)).await {
-            Ok(rotated) => exit = exit.and(output.rotated(Some(key), &rotated)),
-            // One key's failure is no reason to leave the others: each has its own rotation.
-            Err(error) if args.key.is_none() => {
-                failed += 1;
-                output.error(&error);
-                exit = exit.and(Exit::of(&error));
-            }
-            Err(error) => return Err(error),
+    let until = args.run_for.map(|time| rotator.ports().clock.now() + time);
+    let ended = Box::pin(rotator.rotate_all(&wishes, until));
+    watch_each(output, rotator, wishes.len(), ended, |(place, result)| match result {
+        Ok(rotated) => exit = exit.and(output.rotated(Some(&wishes[place]), &rotated)),
+        Err(error) => {
+            failed += 1;
+            output.failed_key(&wishes[place], &error);
+            exit = exit.and(Exit::of(&error));
         }
-    }
-    if args.key.is_none() {
-        rotator.end_tick(wishes.len(), failed).await;
-    }
+    })
+    .await;
+    rotator.end_tick(wishes.len(), failed).await;
     Ok(exit)
 }
 

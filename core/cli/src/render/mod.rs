@@ -116,6 +116,18 @@ impl Output {
         let _ = writeln!(stderr, "  {again}");
     }
 
+    /// The same of one key among several.
+    pub(crate) fn failed_key(&self, key: &keywheel::model::KeyId, error: &Error) {
+        if self.json {
+            let mut value = error_json(error);
+            value["key"] = json!(key);
+            self.print(&tagged("error", &value));
+            return;
+        }
+        let _ = writeln!(std::io::stderr().lock(), "keywheel: key {key}:");
+        self.error(error);
+    }
+
     /// Prints a line; a reader that went away is no reason to fail.
     fn print(&self, text: &str) {
         let _ = writeln!(std::io::stdout().lock(), "{text}");

@@ -7,7 +7,7 @@ use std::future::Future;
 use std::io::Write as _;
 use std::time::Duration;
 
-use futures_util::{FutureExt as _, StreamExt as _};
+use futures_util::{FutureExt as _, Stream, StreamExt as _};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use keywheel::model::{RotationId, Timestamp};
 use keywheel::{Progress, Rotator};
@@ -40,10 +40,48 @@ pub(crate) async fn watch<T>(output: &Output, rotator: &Rotator, work: impl Futu
     result
 }
 
+/// Drives several keys at once: shows the rotator's progress, and hands each result on as it ends.
+pub(crate) async fn watch_each<T>(
+    output: &Output,
+    rotator: &Rotator,
+    of: usize,
+    mut results: impl Stream<Item = T> + Unpin,
+    mut ended: impl FnMut(T),
+) {
+    let mut events = rotator.progress();
+    let mut view = View::new(output);
+    view.count(0, of);
+    let (mut is_live, mut done) = (true, 0);
+    loop {
+        tokio::select! {
+            event = events.next(), if is_live => match event {
+                Some(event) => view.event(&event),
+                None => is_live = false,
+            },
+            result = results.next() => {
+                let Some(result) = result else { break };
+                while let Some(Some(event)) = events.next().now_or_never() {
+                    view.event(&event);
+                }
+                done += 1;
+                // What is printed must not run into what is drawn.
+                view.bars.clone().suspend(|| ended(result));
+                view.count(done, of);
+            }
+        }
+    }
+    view.finish();
+}
+
+/// Rotations with lines of their own on a terminal; the others are counted.
+const ROWS_MAX: usize = 8;
+
 struct View<'a> {
     output: &'a Output,
     bars: MultiProgress,
     rotations: BTreeMap<RotationId, Row>,
+    /// Of several keys, how many are done.
+    counter: Option<ProgressBar>,
 }
 
 #[derive(Default)]
@@ -52,13 +90,35 @@ struct Row {
     waiting: String,
     /// Tenths of the work that were said already, for plain lines.
     tenths: u64,
+    /// It has come to its end, or nearly: it needs no line any more.
+    is_over: bool,
     spinner: Option<ProgressBar>,
     bar: Option<ProgressBar>,
 }
 
 impl<'a> View<'a> {
     fn new(output: &'a Output) -> Self {
-        Self { output, bars: MultiProgress::new(), rotations: BTreeMap::new() }
+        Self { output, bars: MultiProgress::new(), rotations: BTreeMap::new(), counter: None }
+    }
+
+    /// Says how many keys are done, where there are several.
+    fn count(&mut self, done: usize, of: usize) {
+        if !self.output.bars || of < 2 {
+            return;
+        }
+        let bars = &self.bars;
+        let counter = self.counter.get_or_insert_with(|| {
+            let style = ProgressStyle::with_template("{msg}").expect("the template is valid");
+            bars.add(ProgressBar::new_spinner().with_style(style))
+        });
+        let drawn = self.rotations.values().filter(|row| row.spinner.is_some()).count();
+        let under_way = self.rotations.values().filter(|row| !row.is_over).count();
+        let more = match under_way.saturating_sub(drawn) {
+            0 => String::new(),
+            more => format!(", {more} more than are shown here are under way"),
+        };
+        counter.set_message(format!("{done} of {of} keys{more}"));
+        counter.tick();
     }
 
     fn event(&mut self, event: &Progress) {
@@ -98,7 +158,7 @@ impl<'a> View<'a> {
         let message = format!("{phase}  {fact}");
         if let Some(spinner) = &row.spinner {
             spinner.set_message(message);
-        } else if row.phase != phase {
+        } else if row.phase != phase && !output.bars {
             plain(&output, &format!("{rotation}  {phase}"));
         }
         if row.phase != phase {
@@ -111,10 +171,13 @@ impl<'a> View<'a> {
         let (output, bars) = (*self.output, self.bars.clone());
         let row = self.row(rotation);
         if output.bars && row.spinner.is_some() {
-            let bar = row.bar.get_or_insert_with(|| bars.add(ProgressBar::new(total).with_style(bar_style())));
+            let after = row.spinner.clone().expect("it is some");
+            let bar = row
+                .bar
+                .get_or_insert_with(|| bars.insert_after(&after, ProgressBar::new(total).with_style(bar_style())));
             bar.set_length(total);
             bar.set_position(done);
-        } else if total > 0 && done * 10 / total > row.tenths {
+        } else if !output.bars && total > 0 && done * 10 / total > row.tenths {
             row.tenths = done * 10 / total;
             plain(&output, &format!("{rotation}  {done} of {total} dependents"));
         }
@@ -126,30 +189,31 @@ impl<'a> View<'a> {
         let row = self.row(rotation);
         if let Some(spinner) = &row.spinner {
             spinner.set_message(now.to_owned());
-        } else if row.waiting != once {
+        } else if !output.bars && row.waiting != once {
             plain(&output, &format!("{rotation}  {once}"));
             once.clone_into(&mut row.waiting);
         }
     }
 
     fn row(&mut self, rotation: &RotationId) -> &mut Row {
-        let (draws, bars) = (self.output.bars, &self.bars);
-        self.rotations.entry(rotation.clone()).or_insert_with(|| {
-            let spinner = draws.then(|| {
-                let style =
-                    ProgressStyle::with_template("{spinner} {prefix}  {wide_msg}").expect("the template is valid");
-                let spinner = bars.add(ProgressBar::new_spinner().with_style(style));
-                spinner.set_prefix(rotation.to_string());
-                spinner.enable_steady_tick(Duration::from_millis(120));
-                spinner
-            });
-            Row { spinner, ..Row::default() }
-        })
+        let drawn = self.rotations.values().filter(|row| row.spinner.is_some()).count();
+        let (has_room, bars) = (self.output.bars && drawn < ROWS_MAX, &self.bars);
+        let row = self.rotations.entry(rotation.clone()).or_default();
+        // One that found no room is drawn as soon as another has ended.
+        if has_room && row.spinner.is_none() && !row.is_over {
+            let style = ProgressStyle::with_template("{spinner} {prefix}  {wide_msg}").expect("the template is valid");
+            let spinner = bars.insert(0, ProgressBar::new_spinner().with_style(style));
+            spinner.set_prefix(rotation.to_string());
+            spinner.enable_steady_tick(Duration::from_millis(120));
+            row.spinner = Some(spinner);
+        }
+        row
     }
 
     /// Takes the bars away before notices are written to the same terminal.
     fn end_bars(&mut self, rotation: &RotationId) {
-        let row = self.row(rotation);
+        let row = self.rotations.entry(rotation.clone()).or_default();
+        row.is_over = true;
         if let Some(bar) = row.bar.take() {
             bar.finish_and_clear();
         }

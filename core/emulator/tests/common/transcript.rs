@@ -49,6 +49,11 @@ pub(crate) fn metrics() -> Value {
     serde_json::from_str(include_str!("../transcripts/metrics.json")).expect("a transcript is JSON")
 }
 
+/// The same of ListEvents.
+pub(crate) fn audit_events() -> Value {
+    serde_json::from_str(include_str!("../transcripts/audit_events.json")).expect("a transcript is JSON")
+}
+
 /// The same of ListPolicies.
 pub(crate) fn policies() -> Value {
     serde_json::from_str(include_str!("../transcripts/policies.json")).expect("a transcript is JSON")

@@ -16,7 +16,7 @@ const STEP: Duration = Duration::from_millis(500);
 const REQUESTS_PER_STEP: f64 = 10.0;
 /// What was delivered is counted over this long.
 const WINDOW: Duration = Duration::from_secs(1);
-/// Requests may leave this much earlier than an even spacing says.
+/// Requests may leave this much earlier than an even spacing says, where the limit is not shared with people.
 const SLACK: Duration = Duration::from_millis(250);
 /// No rate falls below one request in two seconds.
 const PER_SECOND_MIN: f64 = 0.5;
@@ -34,6 +34,8 @@ const BACK_OFF: f64 = 0.98;
 pub(super) struct Rate {
     per_second: f64,
     ceiling: f64,
+    /// Under a ceiling none: no second may see more than the ceiling allows.
+    slack: Duration,
     /// What the service took when it last refused; `None`: it never has.
     taken: Option<f64>,
     /// When the next request would leave if they were spaced evenly.
@@ -53,6 +55,7 @@ impl Rate {
         Self {
             per_second: per_second.min(ceiling).max(PER_SECOND_MIN),
             ceiling: ceiling.max(PER_SECOND_MIN),
+            slack: if ceiling.is_finite() { Duration::ZERO } else { SLACK },
             taken: None,
             next: None,
             silent_until: None,
@@ -82,7 +85,7 @@ impl Rate {
             return Err(until);
         }
         let next = self.next.map_or(now, |next| next.max(now));
-        let earliest = next - SLACK;
+        let earliest = next - self.slack;
         if earliest > now {
             self.was_wanted = true;
             return Err(earliest);
@@ -229,6 +232,26 @@ mod tests {
         assert!(took >= 800.0 / 8.0 - 1.0, "{took}");
         assert_eq!(service.answered.1, 0);
         assert_eq!(rate.learned(), None);
+    }
+
+    #[test]
+    fn no_second_sees_more_than_the_ceiling_however_long_nothing_was_asked_before() {
+        let mut rate = Rate::new(10.0, 8.0);
+        let (mut now, mut left) = (START, Vec::new());
+        for number in 0..200 {
+            // Now and then nobody wants anything for a while, which is no reason to hurry afterwards.
+            if number % 40 == 39 {
+                now += Duration::from_secs(30);
+            }
+            while let Err(later) = rate.take(now) {
+                now = later;
+            }
+            left.push(now);
+        }
+        for (index, first) in left.iter().enumerate() {
+            let within = left[index..].iter().take_while(|at| at.duration_since(*first).as_secs_f64() < 0.999);
+            assert!(within.count() <= 8, "from {first}");
+        }
     }
 
     #[test]

@@ -298,12 +298,16 @@ impl Catalog {
 
     /// Reads a listed bucket; its name, if we may not.
     async fn bucket(&self, region: &Region, summary: wire::Bucket) -> Result<Result<wire::Bucket, String>> {
+        if let Some(known) = self.client.seen_buckets().unchanged(region, &summary) {
+            return Ok(Ok(known));
+        }
         let call = Call::new(Operation::GetBucket, region)
             .param("namespaceName", &self.client.namespace().await?)
             .param("bucketName", &summary.name);
         match self.client.send(&call).await {
             Ok(answer) => {
                 let mut bucket: wire::Bucket = answer.json()?;
+                self.client.seen_buckets().keep(region, &bucket);
                 bucket.freeform_tags = bucket.freeform_tags.or(summary.freeform_tags);
                 bucket.defined_tags = bucket.defined_tags.or(summary.defined_tags);
                 Ok(Ok(bucket))

@@ -70,6 +70,48 @@ async fn pass(far: &FarEnd, selector: &Selector) -> (Vec<Candidate>, Vec<Coverag
     }
 }
 
+#[tokio::test]
+async fn a_bucket_whose_listed_etag_is_the_one_that_was_read_is_not_read_again() {
+    use std::sync::atomic::{AtomicU32, Ordering};
+    let change = Arc::new(AtomicU32::new(0));
+    let changes = Arc::clone(&change);
+    let far = FarEnd::start(move |seen, _| {
+        let body = |name: &str, more: &str| {
+            // Bucket `b` is given another key between two passes.
+            let etag = if name == "b" { changes.load(Ordering::Relaxed) } else { 0 };
+            format!(
+                "{{\"name\":\"{name}\",\"compartmentId\":\"ocid1.compartment.oc1..one\",\"etag\":\"e{etag}\"{more}}}"
+            )
+        };
+        let read = |name: &str| {
+            let key = if changes.load(Ordering::Relaxed) > 0 && name == "b" { "other" } else { "k" };
+            let more = format!(",\"id\":\"ocid1.bucket.oc1.iad.{name}\",\"kmsKeyId\":\"ocid1.key.oc1.iad.v.{key}\"");
+            ok(&body(name, &more))
+        };
+        match seen.call().as_str() {
+            "GET /n" => ok("\"ns\""),
+            "GET /n/ns/b" if seen.target.contains("oc1..two") => not_found(),
+            "GET /n/ns/b" => ok(&format!("[{},{}]", body("a", ""), body("b", ""))),
+            "GET /n/ns/b/a" => read("a"),
+            "GET /n/ns/b/b" => read("b"),
+            _ => not_found(),
+        }
+    })
+    .await;
+    let catalog = Catalog::new(far.client());
+    let keys = async || -> Vec<KeyHint> {
+        let page = catalog.dependents(&selector(None), &ashburn(), None).await.expect("a page").value;
+        page.candidates.into_iter().map(|candidate| candidate.key).collect()
+    };
+    let hint = |name: &str| KeyHint::Key(KeyId::parse(format!("ocid1.key.oc1.iad.v.{name}")).expect("a key"));
+    assert_eq!(keys().await, [hint("k"), hint("k")]);
+    assert_eq!(keys().await, [hint("k"), hint("k")]);
+    assert_eq!((far.count("GET /n/ns/b/a"), far.count("GET /n/ns/b/b")), (1, 1), "nothing has changed");
+    change.store(1, Ordering::Relaxed);
+    assert_eq!(keys().await, [hint("k"), hint("other")]);
+    assert_eq!((far.count("GET /n/ns/b/a"), far.count("GET /n/ns/b/b")), (1, 2));
+}
+
 fn states(coverage: &[Coverage]) -> Vec<(Option<&str>, CoverageState)> {
     let name = |one: &Coverage| match one.compartment.as_ref().map(|id| id.as_str().ends_with("one")) {
         Some(true) => Some("one"),

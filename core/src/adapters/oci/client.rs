@@ -12,6 +12,7 @@ use super::call::Call;
 use super::credentials::{ConfigFile, Principal, Profile, ProfileKind};
 use super::endpoint::Endpoints;
 use super::operation::Operation;
+use super::seen_buckets::{ListedEtags, SeenBuckets};
 use super::transport::{Timeouts, Transport};
 use super::wire;
 use crate::adapters::layers::{PacePolicy, Pacer, Retrier, RetryPolicy};
@@ -40,6 +41,8 @@ pub struct ClientSettings {
     pub retry: RetryPolicy,
     /// How fast services are asked.
     pub pace: PacePolicy,
+    /// Whether a bucket whose listed etag did not change is read again.
+    pub listed_etags: ListedEtags,
     /// What retries wait by.
     pub clock: Arc<dyn Clock>,
     /// What retries draw their jitter from.
@@ -56,6 +59,7 @@ impl Default for ClientSettings {
             timeouts: Timeouts::default(),
             retry: RetryPolicy::default(),
             pace: PacePolicy::default(),
+            listed_etags: ListedEtags::default(),
             clock: Arc::new(SystemClock),
             random: Arc::new(SystemRandom),
         }
@@ -68,6 +72,7 @@ pub struct Client {
     tenancy: CompartmentId,
     region: Region,
     namespace: Mutex<Option<NamespaceName>>,
+    seen_buckets: SeenBuckets,
 }
 
 impl fmt::Debug for Client {
@@ -95,7 +100,8 @@ impl Client {
         let pacer = Arc::new(Pacer::new(Arc::clone(&settings.clock), settings.pace));
         let retrier = Retrier::new(settings.clock, settings.random, settings.retry);
         let transport = Transport::new(settings.endpoints, credentials, retrier, pacer, settings.timeouts);
-        Arc::new(Self { transport, tenancy, region, namespace: Mutex::new(None) })
+        let seen_buckets = SeenBuckets::new(settings.listed_etags);
+        Arc::new(Self { transport, tenancy, region, namespace: Mutex::new(None), seen_buckets })
     }
 
     /// The region of calls that name none.
@@ -139,6 +145,11 @@ impl Client {
 
     pub(crate) async fn send(&self, call: &Call) -> Result<Answer> {
         self.transport.send(call).await
+    }
+
+    /// Buckets as this process read them last.
+    pub(crate) fn seen_buckets(&self) -> &SeenBuckets {
+        &self.seen_buckets
     }
 
     /// The tenancy's Object Storage namespace; it never changes.

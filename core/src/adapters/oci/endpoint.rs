@@ -59,6 +59,7 @@ impl Endpoints {
         }
         let domain = region::domain(region)?;
         let host = match service {
+            Service::Audit => format!("audit.{region}.{domain}"),
             Service::BlockStorage | Service::Compute => format!("iaas.{region}.{domain}"),
             Service::ContainerEngine => format!("containerengine.{region}.oci.{domain}"),
             Service::Identity => format!("identity.{region}.oci.{domain}"),

@@ -3,6 +3,7 @@
 //! Only the operations of the table can be called. Nothing decides here what a rotation does next.
 
 mod answer;
+mod audit_log;
 mod backup_policies;
 mod blocks;
 mod call;
@@ -25,10 +26,12 @@ mod policies;
 pub mod region;
 mod rekey;
 mod search;
+mod seen_buckets;
 mod sign;
 mod transport;
 mod wire;
 
+pub use audit_log::Audit;
 pub use catalog::Catalog;
 pub use client::{Client, ClientSettings};
 pub use endpoint::Endpoints;
@@ -36,4 +39,5 @@ pub use key_store::VaultKeyStore;
 pub use monitoring::Monitoring;
 pub use ons::Topic;
 pub use rekey::{BlockReKeyer, BucketReKeyer, HolderReader, NodePoolReKeyer, Rekeyers};
+pub use seen_buckets::ListedEtags;
 pub use transport::Timeouts;

@@ -8,6 +8,8 @@
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Service {
+    /// Audit events; read only.
+    Audit,
     /// Block storage, a part of OCI's core services.
     BlockStorage,
     /// Instance configurations, a part of OCI's core services.
@@ -283,6 +285,9 @@ table! {
     /// Reads an instance configuration, with the keys of what it launches.
     GetInstanceConfiguration, "get_instance_configuration", Compute, Get,
         "/20160918/instanceConfigurations/{instanceConfigurationId}", ["INSTANCE_CONFIGURATION_READ"], NO, NO, NO;
+
+    /// Lists the audit events of one compartment by the minute they were processed in.
+    ListEvents, "list_events", Audit, Get, "/20190901/auditEvents", ["AUDIT_EVENT_READ"], NO, NO, NO;
 
     /// Sends custom metrics; a 200 may refuse some of them.
     PostMetricData, "post_metric_data", Monitoring, Post, "/20180401/metrics", ["METRIC_WRITE"], NO, NO, YES;

@@ -292,6 +292,7 @@ impl Transport {
 /// The name that a service's rate is kept under, and whose its limit is.
 const fn paced(service: Service) -> (&'static str, Limit) {
     match service {
+        Service::Audit => ("audit", Limit::Unknown),
         Service::BlockStorage => ("iaas", Limit::Unknown),
         Service::Compute => ("compute", Limit::Unknown),
         Service::ContainerEngine => ("containerengine", Limit::Unknown),

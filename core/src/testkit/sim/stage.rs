@@ -182,6 +182,7 @@ impl Stage {
             audit: self.sinks.clone(),
             notifiers: Vec::new(),
             metrics: Vec::new(),
+            audit_log: None,
             journal: Arc::clone(&self.journal) as _,
             clock,
             random: Arc::new(SeededRandom::new(self.scenario.seed.wrapping_mul(31).wrapping_add(chance))),

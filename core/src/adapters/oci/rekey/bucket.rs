@@ -235,6 +235,7 @@ impl ReKeyer for BucketReKeyer {
             Err(error) => return Err(error),
         };
         let bucket: wire::Bucket = answer.json()?;
+        self.client.seen_buckets().keep(&dependent.region, &bucket);
         // A bucket of the same name may have taken the place of the one that is meant.
         if bucket.id.as_ref().is_some_and(|id| *id != dependent.id) {
             let mut reply = answer.reply(seen(Presence::NotVisible, None));
