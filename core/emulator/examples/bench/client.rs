@@ -30,7 +30,6 @@ pub(crate) async fn rotate(dir: &Path, place: &Value) -> std::io::Result<Value> 
         config_file: Some(config.into()),
         endpoints,
         // As in production: nothing is known of any limit, and of key management's ten a fifth is left to people.
-        audit_log: None,
         pace: PacePolicy::default(),
         ..ClientSettings::default()
     };
