@@ -15,6 +15,7 @@ use crate::adapters::oci::credentials::{
     ConfigFile, InstancePrincipal, Principal, Profile, ProfileKind, ResourcePrincipal, WorkloadIdentity,
     WorkloadSettings,
 };
+use crate::adapters::oci::iam::{self, IamSubject, IamWants, LeastPrivilege};
 use crate::adapters::sqlite::SqliteJournal;
 use crate::adapters::system::{FileSink, StderrNotifier, SystemClock, SystemRandom};
 #[cfg(feature = "webhook")]
@@ -22,9 +23,26 @@ use crate::adapters::webhook::{Format, Webhook, WebhookSettings};
 use crate::config::{Config, CredentialKind, MetricsTarget, WebhookConfig};
 #[cfg(feature = "webhook")]
 use crate::config::{HookAddress, HookFormat};
+use crate::model::CompartmentId;
 use crate::ports::{AuditSink, KeyStore, MetricSink, Notifier, Ports, ReKeyer, ResourceCatalog};
 use crate::rotator::Rotator;
 use crate::{Error, ErrorKind, Result};
+
+/// The IAM statements with which `subject` may do what a config asks for, and nothing more; grants to services included.
+///
+/// `keys_in` is the compartment of vaults and keys: without it, statements about them hold in the whole tenancy. Reads
+/// and asks nothing.
+#[must_use]
+pub fn iam_policy(config: &Config, subject: IamSubject, keys_in: Option<&CompartmentId>) -> LeastPrivilege {
+    iam::iam_policy(&IamWants {
+        settings: &config.settings,
+        has_topic: config.notices.topic.is_some(),
+        metrics: config.metrics.as_ref().map(|target| &target.compartment),
+        reads_audit_events: config.reads_audit_events,
+        subject,
+        keys_in,
+    })
+}
 
 impl Rotator {
     /// A rotator for the tenancy and the journal that a config file names.

@@ -29,6 +29,8 @@ pub mod safeguard;
 #[cfg(feature = "conformance")]
 pub mod testkit;
 
+#[cfg(all(feature = "oci", feature = "sqlite"))]
+pub use compose::iam_policy;
 pub use engine::{Progress, ProgressStream};
 pub use error::{Error, ErrorKind, Landed, Result, Retry};
 pub use rotator::{Rotated, Rotator, Started};

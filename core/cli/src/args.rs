@@ -6,8 +6,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
+use keywheel::adapters::oci::iam::IamSubject;
 use keywheel::config::{CredentialKind, parse_duration};
-use keywheel::model::{KeyId, KeyVersionId, Region};
+use keywheel::model::{CompartmentId, KeyId, KeyVersionId, Region};
 
 /// The whole command line.
 #[derive(Debug, Parser)]
@@ -59,12 +60,25 @@ pub(crate) enum Command {
     Cancel(CancelArgs),
     /// Test what rotations rely on: the assumptions A1 to A7, with values, sources and what was seen.
     Doctor(DoctorArgs),
+    /// Print the IAM statements that this config needs, and no more; asks nobody.
+    Policy(PolicyArgs),
     /// Run an OCI of one's own on this machine (lab build).
     #[cfg(feature = "lab")]
     Emulate(EmulateArgs),
     /// Rotate a key before your eyes, with a kill in the middle (lab build).
     #[cfg(feature = "lab")]
     Demo(DemoArgs),
+}
+
+/// `policy`.
+#[derive(Debug, Args)]
+pub(crate) struct PolicyArgs {
+    /// Who rotates: "dynamic-group NAME", "group NAME" or "any-user".
+    #[arg(long, value_name = "SUBJECT", default_value = "dynamic-group keywheel", value_parser = subject)]
+    pub(crate) subject: IamSubject,
+    /// The compartment of vaults and keys; statements about them hold in the whole tenancy without it.
+    #[arg(long, value_name = "OCID")]
+    pub(crate) keys_in: Option<CompartmentId>,
 }
 
 /// `init`.
@@ -220,6 +234,10 @@ pub(crate) struct DemoArgs {
     /// Start over with a new tenancy.
     #[arg(long)]
     pub(crate) fresh: bool,
+}
+
+fn subject(text: &str) -> Result<IamSubject, String> {
+    IamSubject::parse(text).map_err(|error| error.to_string())
 }
 
 fn credentials(text: &str) -> Result<CredentialKind, &'static str> {

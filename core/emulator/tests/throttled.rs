@@ -52,6 +52,7 @@ async fn refusals_are_requeued_uncounted_and_what_was_found_out_is_kept() {
         journal: journal.clone(),
         clock: Arc::new(SystemClock),
         random: Arc::new(SystemRandom),
+        audit_log: None,
         pace: Some(client.pace()),
     };
     let mut settings = Settings::lab();

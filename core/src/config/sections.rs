@@ -116,7 +116,7 @@ fn oci(mut table: Table<'_>, paths: &Paths<'_>, found: &mut Found) -> OciAccess 
     });
     let profile = table.string("profile", found).unwrap_or("DEFAULT").to_owned();
     let passphrase_file = paths.read(&mut table, "passphrase_file", found);
-    let believe_listed_etags = table.flag("believe_listed_etags", true, found);
+    let believe_listed_etags = table.flag("believe_listed_etags", false, found);
     table.finish(found);
     OciAccess { config_file, profile, passphrase_file, kms_requests_per_second: KMS_DEFAULT, believe_listed_etags }
 }

@@ -67,7 +67,7 @@ impl Template {
                 "# passphrase_file = \"~/.oci/passphrase\"   # a file; the passphrase itself never stands here\n",
             ),
         }
-        text.push_str("# believe_listed_etags = true   # a bucket that is listed as it was read is not read again\n");
+        text.push_str("# believe_listed_etags = false  # true: a bucket that is listed with the etag it was read with is not read again\n");
         text.push_str(CREDENTIALS);
         let _ = writeln!(text, "kind = {}", quoted(self.credentials.name()));
         text.push_str(JOURNAL);

@@ -148,7 +148,8 @@ impl State {
         let record = self.kms.keys.get(&id).ok_or_else(refused)?;
         let vault = &self.kms.vaults[&record.vault].vault;
         let is_here = vault.region == *region || vault.replicas.contains(region);
-        let is_usable = self.may_see(ctx, &record.compartment) && record.state_at(ctx.now) == KeyState::Enabled;
+        let may_use = self.is_open(ctx, &record.compartment) && self.may_associate(ctx, &id, &record.compartment);
+        let is_usable = may_use && record.state_at(ctx.now) == KeyState::Enabled;
         if !is_here || !is_usable || !self.may_service_use(ctx.operation.service, region, &id) {
             return Err(refused());
         }

@@ -15,8 +15,9 @@ struct Grant<'a> {
     condition: Condition<'a>,
 }
 
+/// Where a statement holds.
 #[derive(Debug, PartialEq, Eq)]
-enum Place<'a> {
+pub(super) enum Place<'a> {
     Id(&'a str),
     Named(&'a str),
     Tenancy,
@@ -24,16 +25,19 @@ enum Place<'a> {
 
 /// When a statement holds; all of it is lower case.
 #[derive(Debug, PartialEq, Eq)]
-enum Condition<'a> {
+pub(super) enum Condition<'a> {
     All(Vec<Comparison<'a>>),
     Any(Vec<Comparison<'a>>),
 }
 
 #[derive(Debug, PartialEq, Eq)]
-struct Comparison<'a> {
+pub(super) struct Comparison<'a> {
     variable: &'a str,
     value: &'a str,
 }
+
+/// What a variable of a condition stands for, if it stands for anything here.
+type Values<'a> = dyn Fn(&str) -> Option<&'a str> + 'a;
 
 /// What a service wants to use.
 struct Wanted<'a> {
@@ -41,23 +45,24 @@ struct Wanted<'a> {
     vault: &'a VaultId,
 }
 
-impl Comparison<'_> {
-    fn holds(&self, wanted: &Wanted<'_>) -> bool {
-        let is = |ocid: &str| ocid.eq_ignore_ascii_case(self.value);
-        match self.variable {
-            "target.key.id" => is(wanted.key.as_str()),
-            "target.vault.id" => is(wanted.vault.as_str()),
+impl<'a> Wanted<'a> {
+    fn value(&self, variable: &str) -> Option<&'a str> {
+        match variable {
+            "target.key.id" => Some(self.key.as_str()),
+            "target.vault.id" => Some(self.vault.as_str()),
             // A condition that World does not know is one that does not hold.
-            _ => false,
+            _ => None,
         }
     }
 }
 
 impl Condition<'_> {
-    fn holds(&self, wanted: &Wanted<'_>) -> bool {
+    pub(super) fn holds(&self, values: &Values<'_>) -> bool {
+        let is_so =
+            |one: &Comparison<'_>| values(one.variable).is_some_and(|value| value.eq_ignore_ascii_case(one.value));
         match self {
-            Self::All(all) => all.iter().all(|one| one.holds(wanted)),
-            Self::Any(any) => any.iter().any(|one| one.holds(wanted)),
+            Self::All(all) => all.iter().all(is_so),
+            Self::Any(any) => any.iter().any(is_so),
         }
     }
 }
@@ -70,15 +75,20 @@ fn parse(statement: &str) -> Option<Grant<'_>> {
         Some((place, condition)) => (place.trim(), parse_condition(condition.trim())?),
         None => (rest.trim(), Condition::All(Vec::new())),
     };
-    let place = match place.strip_prefix("compartment ").map(str::trim) {
-        Some(rest) => rest.strip_prefix("id ").map_or(Place::Named(rest), |id| Place::Id(id.trim())),
-        None if place == "tenancy" => Place::Tenancy,
-        None => return None,
-    };
+    let place = parse_place(place)?;
     Some(Grant { services: services.split(',').map(str::trim).collect(), place, condition })
 }
 
-fn parse_condition<'a>(text: &'a str) -> Option<Condition<'a>> {
+/// What stands after `in`.
+pub(super) fn parse_place(place: &str) -> Option<Place<'_>> {
+    match place.strip_prefix("compartment ").map(str::trim) {
+        Some(rest) => Some(rest.strip_prefix("id ").map_or(Place::Named(rest), |id| Place::Id(id.trim()))),
+        None => (place == "tenancy").then_some(Place::Tenancy),
+    }
+}
+
+/// What stands after `where`.
+pub(super) fn parse_condition<'a>(text: &'a str) -> Option<Condition<'a>> {
     let inside = |word| text.strip_prefix(word)?.trim().strip_prefix('{')?.strip_suffix('}');
     let each = |text: &'a str| text.split(',').map(parse_comparison).collect::<Option<Vec<_>>>();
     match (inside("all"), inside("any")) {
@@ -124,14 +134,14 @@ impl State {
                     parse(&statement).is_some_and(|grant| {
                         grant.services.contains(&principal.as_str())
                             && self.covers(&grant.place, &info.policy.compartment, &record.compartment)
-                            && grant.condition.holds(&wanted)
+                            && grant.condition.holds(&|variable| wanted.value(variable))
                     })
                 })
         })
     }
 
     /// Whether a place that a statement names, as seen from where its policy is attached, holds a compartment.
-    fn covers(&self, place: &Place<'_>, from: &CompartmentId, compartment: &CompartmentId) -> bool {
+    pub(super) fn covers(&self, place: &Place<'_>, from: &CompartmentId, compartment: &CompartmentId) -> bool {
         let is_it = |id: &CompartmentId| match place {
             Place::Id(wanted) => id.as_str().eq_ignore_ascii_case(wanted),
             Place::Named(wanted) => {
@@ -171,7 +181,8 @@ mod tests {
         let (key, vault) = ("ocid1.key.oc1.iad.v.a", "ocid1.vault.oc1.iad.v.b");
         let (key, vault) = (KeyId::parse(key).expect("a key"), VaultId::parse(vault).expect("a vault"));
         let wanted = Wanted { key: &key, vault: &vault };
-        let holds = |text: &str| parse_condition(text).expect("it can be read").holds(&wanted);
+        let holds =
+            |text: &str| parse_condition(text).expect("it can be read").holds(&|variable| wanted.value(variable));
         assert!(holds("target.key.id='ocid1.key.oc1.iad.v.a'"));
         assert!(!holds("target.key.id='ocid1.key.oc1.iad.v.ab'"));
         assert!(holds("any {target.key.id = 'x', target.vault.id = 'ocid1.vault.oc1.iad.v.b'}"));

@@ -50,7 +50,8 @@ impl State {
     pub(super) fn vault_at(&self, ctx: &Ctx, at: &VaultEndpoint) -> Result<(&VaultRecord, bool), No> {
         let not_found = || No::not_found(at.vault.as_str());
         let record = self.kms.vaults.get(&at.vault).ok_or_else(not_found)?;
-        if !self.may_see(ctx, &record.vault.compartment) {
+        let place = &record.vault.compartment;
+        if !self.is_open(ctx, place) || !self.is_allowed_in_vault(ctx, place) {
             return Err(not_found());
         }
         let is_home = record.vault.region == at.region;

@@ -14,6 +14,7 @@ mod clock;
 mod faults;
 mod grants;
 mod holders;
+mod iam;
 mod identity;
 mod journal;
 mod kms;

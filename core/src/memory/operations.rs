@@ -90,6 +90,12 @@ operations! {
     PUBLISH_MESSAGE = "publish_message" "ons" write None;
 }
 
+/// The names of all operations.
+#[cfg(test)]
+pub(super) fn names() -> impl Iterator<Item = &'static str> {
+    ALL.iter().map(|operation| operation.name)
+}
+
 /// The operation of this name.
 pub(super) fn named(name: &str) -> Option<&'static Operation> {
     ALL.iter().copied().find(|operation| operation.name == name)

@@ -114,7 +114,12 @@ impl World {
             }
             let entries = state.index.entries.get(region).into_iter().flatten().rev();
             let shown = entries.filter_map(|(_, entry)| entry.shown.as_ref());
-            let found = shown.filter(|summary| parsed.matches(summary) && state.may_see(ctx, &summary.compartment));
+            let found = shown.filter(|summary| {
+                let place = &summary.compartment;
+                parsed.matches(summary)
+                    && state.is_open(ctx, place)
+                    && state.is_found(ctx, summary.resource_type, place)
+            });
             let show = |summary: &Arc<ResourceSummary>| state.detailed(summary, &parsed, ctx.now);
             let listing = page_of(&state.settings, page, found, |summary| summary.identifier.as_str(), show)?;
             Ok(Yes::new(listing).not_yet(is_behind.then_some(NotYet::Search)))

@@ -16,6 +16,7 @@ use super::buckets::Buckets;
 use super::clock::{Skew, WorldClock};
 use super::faults::{Fault, FaultPlan, Struck};
 use super::holders::Holders;
+use super::iam::Restricted;
 use super::identity::Identity;
 use super::kms_state::Kms;
 use super::limits::{KmsRates, OtherRates};
@@ -55,6 +56,7 @@ pub(super) struct State {
     pub(super) meters: Meters,
     denied: BTreeSet<(Arc<str>, CompartmentId)>,
     pub(super) denied_operations: BTreeSet<(Arc<str>, &'static str)>,
+    pub(super) restricted: Restricted,
     /// Retry tokens that the service declared used up; it never takes that back.
     invalidated: BTreeSet<String>,
     pub(super) log: VecDeque<LogEntry>,
@@ -70,6 +72,8 @@ pub(super) struct Ctx {
     pub(super) now: Timestamp,
     pub(super) operation: &'static Operation,
     pub(super) region: Region,
+    /// What the call is about, by its OCID or name.
+    pub(super) subject: Arc<str>,
     pub(super) call: Call,
     pub(super) struck: Arc<Struck>,
 }
@@ -95,6 +99,7 @@ impl World {
             meters: Meters::default(),
             denied: BTreeSet::new(),
             denied_operations: BTreeSet::new(),
+            restricted: Restricted::default(),
             invalidated: BTreeSet::new(),
             log: VecDeque::new(),
             deferred: BTreeMap::new(),
@@ -198,7 +203,7 @@ impl World {
     ) -> Told<T> {
         let mut guard = self.lock();
         let state = &mut *guard;
-        let ctx = state.arrive(operation, call, region, self.now());
+        let ctx = state.arrive(operation, call, region, subject, self.now());
         let lost = ctx.struck.has(&Fault::LoseRequest) || ctx.delay().is_some() || ctx.processing().is_some();
         let verdict = if lost {
             Err(No::silence())
@@ -219,7 +224,7 @@ impl World {
     ) -> Told<T> {
         let mut guard = self.lock();
         let state = &mut *guard;
-        let ctx = state.arrive(operation, call, region, self.now());
+        let ctx = state.arrive(operation, call, region, subject, self.now());
         if ctx.struck.has(&Fault::LoseRequest) {
             return state.answer(&ctx, subject, Err(No::silence()));
         }
@@ -298,8 +303,13 @@ impl State {
         format!("ocid1.{kind}.oc1.{place}.aaaaw{}.{id:010}", self.settings.seed)
     }
 
-    /// Whether this principal may see a compartment, by denials and by the plan of faults.
+    /// Whether this principal may do in a compartment what it asks: by denials, by the plan of faults, by policies.
     pub(super) fn may_see(&self, ctx: &Ctx, compartment: &CompartmentId) -> bool {
+        self.is_open(ctx, compartment) && self.is_allowed(ctx, compartment)
+    }
+
+    /// The same without policies.
+    pub(super) fn is_open(&self, ctx: &Ctx, compartment: &CompartmentId) -> bool {
         let is_free = self.denied.is_empty() && self.faults.denied.is_empty();
         is_free
             || (!self.faults.denied.contains(compartment)
@@ -316,10 +326,17 @@ impl State {
         }
     }
 
-    fn arrive(&mut self, operation: &'static Operation, call: &Call, region: &Region, now: Timestamp) -> Ctx {
+    fn arrive(
+        &mut self,
+        operation: &'static Operation,
+        call: &Call,
+        region: &Region,
+        subject: &str,
+        now: Timestamp,
+    ) -> Ctx {
         self.run_deferred(now);
         let struck = Arc::new(self.faults.strike(operation.name));
-        Ctx { now, operation, region: region.clone(), call: call.clone(), struck }
+        Ctx { now, operation, region: region.clone(), subject: subject.into(), call: call.clone(), struck }
     }
 
     fn defer<T>(
@@ -376,7 +393,10 @@ impl State {
         }
         let denied = !self.denied_operations.is_empty()
             && self.denied_operations.contains(&(ctx.call.caller.principal.clone(), ctx.operation.name));
-        if denied { Err(No::not_found("for this operation")) } else { Ok(()) }
+        if denied || !self.is_allowed_in_tenancy(ctx) {
+            return Err(No::not_found("for this operation"));
+        }
+        Ok(())
     }
 
     fn answer<T>(&mut self, ctx: &Ctx, subject: &str, verdict: Verdict<T>) -> Told<T> {

@@ -2,6 +2,7 @@
 
 mod doctor;
 mod init;
+mod policy;
 mod rotate;
 mod steer;
 mod view;
@@ -36,6 +37,7 @@ pub(crate) async fn run(cli: Cli, output: &Output) -> Result<Exit> {
             doctor::may_go(&args, output)?;
             doctor::run(&open(config).await?, &args, output).await
         }
+        Command::Policy(args) => policy::run(config, args, output),
         #[cfg(feature = "lab")]
         Command::Emulate(args) => crate::lab::emulate::run(&args, output).await,
         #[cfg(feature = "lab")]

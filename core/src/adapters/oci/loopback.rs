@@ -115,6 +115,13 @@ impl FarEnd {
     }
 
     /// A client whose home region `us-ashburn-1` is this far end.
+    /// A client whose settings differ in something.
+    pub(crate) fn client_with(&self, differ: impl FnOnce(&mut ClientSettings)) -> Arc<Client> {
+        let mut settings = settings(Endpoints::production().with_override(ashburn(), &self.base).expect("loopback"));
+        differ(&mut settings);
+        client(settings)
+    }
+
     pub(crate) fn client(&self) -> Arc<Client> {
         client(settings(Endpoints::production().with_override(ashburn(), &self.base).expect("loopback")))
     }

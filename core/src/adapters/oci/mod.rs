@@ -15,6 +15,7 @@ mod endpoint;
 #[doc(hidden)]
 pub mod fuzzing;
 mod holders;
+pub mod iam;
 mod key_store;
 mod locate;
 #[cfg(test)]

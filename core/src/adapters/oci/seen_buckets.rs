@@ -17,9 +17,9 @@ const KEPT_MAX: usize = 10_000;
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum ListedEtags {
     /// It does: such a bucket is not read again.
-    #[default]
     Believed,
     /// Every bucket is read in every pass.
+    #[default]
     Ignored,
 }
 
