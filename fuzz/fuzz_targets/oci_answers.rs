@@ -39,10 +39,12 @@ fuzz_target!(|data: &[u8]| {
         }
     }
 
-    let json: Option<Value> = serde_json::from_slice(body).ok();
+    // Words of an enum need not be UTF-8 to be unknown; everything that is compared below is.
+    let json: Option<Value> = serde_json::from_str(&String::from_utf8_lossy(body)).ok();
     for noun in Noun::ALL {
         match came.read(noun, &region) {
-            Ok(model) => is_what_it_says(noun, &model, json.as_ref().expect("what is read is JSON"), &region),
+            // A number that no float holds may stand where nobody looks; then there is nothing to compare with.
+            Ok(model) => json.iter().for_each(|body| is_what_it_says(noun, &model, body, &region)),
             Err(error) => {
                 assert_eq!(error.kind(), ErrorKind::Foreign, "{error}");
                 assert_eq!(error.landed() == Landed::Maybe, operation.mutates(), "{error}");
@@ -83,9 +85,12 @@ fn is_what_it_says(noun: Noun, model: &Value, body: &Value, region: &Region) {
             id => assert_eq!(&key["key"], id),
         }
     }
-    for (ours, theirs) in
-        [("compartment", "compartmentId"), ("vault", "vaultId"), ("key", "keyId"), ("current_version", "currentKeyVersion")]
-    {
+    for (ours, theirs) in [
+        ("compartment", "compartmentId"),
+        ("vault", "vaultId"),
+        ("key", "keyId"),
+        ("current_version", "currentKeyVersion"),
+    ] {
         if let (Some(ours), Some(theirs)) = (model.get(ours), body.get(theirs)) {
             assert_eq!(ours, theirs, "{noun:?}");
         }

@@ -28,7 +28,9 @@ fuzz_target!(|data: &[u8]| {
     if let Some(base) = base
         && vault_endpoint(&region, Some(base), "http://127.0.0.1:1").is_ok()
     {
-        assert!(base.trim_start().to_ascii_lowercase().starts_with("http:"), "{base:?} overrode a region");
+        // A URL's reader passes over control characters and blanks around it, and over tabs within.
+        let read: String = base.chars().filter(|c| *c > ' ').collect();
+        assert!(read.to_ascii_lowercase().starts_with("http:"), "{base:?} overrode a region");
     }
 });
 
@@ -44,7 +46,8 @@ fn is_the_realms(url: &str, region: &Region) -> bool {
     let Some(host) = url.strip_prefix("https://").and_then(|rest| rest.strip_suffix('/')) else { return false };
     let Some((label, zone)) = host.split_once('.') else { return false };
     let zones = [format!("kms.{region}.{domain}"), format!("kms.{region}.oci.{domain}")];
-    let is_label = !label.is_empty() && label.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+    let is_label =
+        !label.is_empty() && label.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
     is_label && zones.iter().any(|one| one == zone)
 }
 

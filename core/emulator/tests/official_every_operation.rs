@@ -139,6 +139,8 @@ fn rows() -> Vec<Row> {
             json!({ "compartmentId": "{compartment}" })),
         row(GetInstanceConfiguration, "compute-management instance-configuration get --instance-configuration-id {configuration}",
             "oci-core.ComputeManagementClient.getInstanceConfiguration", json!({ "instanceConfigurationId": "{configuration}" })),
+        row(ListEvents, "audit event list --compartment-id {compartment} --start-time {hour} --end-time {minute}", "oci-audit.AuditClient.listEvents",
+            json!({ "compartmentId": "{compartment}", "startTime": "{hour}", "endTime": "{minute}" })),
         row(PostMetricData, "monitoring metric-data post --metric-data {metrics}", "oci-monitoring.MonitoringClient.postMetricData",
             json!({ "postMetricDataDetails": { "metricData": [{
                 "namespace": "keywheel", "compartmentId": "{compartment}", "name": "keys", "dimensions": { "a": "b" },
@@ -194,6 +196,8 @@ async fn lab() -> (Lab, BTreeMap<&'static str, String>) {
         ("config", lab.config.config_path.display().to_string()),
         ("shape", r#"{"algorithm":"AES","length":32}"#.to_owned()),
         ("tags", r#"{"a":"b"}"#.to_owned()),
+        ("hour", minute(world.now() - Duration::from_secs(3600))),
+        ("minute", minute(world.now())),
         ("now", now.clone()),
         (
             "metrics",
@@ -205,6 +209,11 @@ async fn lab() -> (Lab, BTreeMap<&'static str, String>) {
         ),
     ]);
     (lab, facts)
+}
+
+/// Audit wants whole minutes.
+fn minute(at: jiff::Timestamp) -> String {
+    at.strftime("%Y-%m-%dT%H:%M:00.000Z").to_string()
 }
 
 fn filled(text: &str, facts: &BTreeMap<&str, String>) -> String {

@@ -230,6 +230,7 @@ async fn a_whole_rotation_is_signed_through_the_sdks_provider_and_names_what_the
         clock: Arc::new(SystemClock),
         random: Arc::new(SystemRandom),
         pace: None,
+        audit_log: None,
     };
     let mut settings = Settings::lab();
     settings.scope.keys.insert(lab.key.clone());
