@@ -38,6 +38,8 @@ pub fn iam_policy(config: &Config, subject: IamSubject, keys_in: Option<&Compart
         settings: &config.settings,
         has_topic: config.notices.topic.is_some(),
         metrics: config.metrics.as_ref().map(|target| &target.compartment),
+        audit_bucket: config.audit.bucket.as_ref().map(|bucket| bucket.name.as_str()),
+        has_audit_log: config.audit.log.is_some(),
         reads_audit_events: config.reads_audit_events,
         subject,
         keys_in,

@@ -52,8 +52,16 @@ fn tenancy(day: Day) -> Lab {
 fn printed(lab: &Lab) -> Vec<String> {
     let settings = &lab.settings;
     let subject = IamSubject::parse("dynamic-group keyrotator").expect("a subject");
-    let wants =
-        IamWants { settings, has_topic: false, metrics: None, reads_audit_events: false, subject, keys_in: None };
+    let wants = IamWants {
+        settings,
+        has_topic: false,
+        metrics: None,
+        audit_bucket: None,
+        has_audit_log: false,
+        reads_audit_events: false,
+        subject,
+        keys_in: None,
+    };
     iam_policy(&wants).statements.into_iter().map(|statement| statement.text).collect()
 }
 

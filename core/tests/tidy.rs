@@ -434,6 +434,14 @@ fn healed_copies_are_what_they_are_copied_from() {
 // The checkers bite.
 
 #[test]
+fn no_text_holds_the_marks_of_an_unfinished_merge() {
+    let is_mark = |line: &&str| line.starts_with("<<<<<<< ") || line.starts_with(">>>>>>> ");
+    let marked = |(path, text): &(String, String)| text.lines().find(is_mark).map(|line| format!("{path}: {line}"));
+    let all: Vec<String> = files("", &[".md", ".py", ".rs", ".toml"]).iter().filter_map(marked).collect();
+    none(&all);
+}
+
+#[test]
 fn an_arrow_against_the_table_is_seen() {
     let seen = |path: &str, source: &str| !arrows(path, source).is_empty();
     assert!(seen("model/ids.rs", "use crate::error::Error;"));

@@ -50,6 +50,8 @@ fn printed(lab: &Lab) -> Vec<String> {
         settings: &settings,
         has_topic: true,
         metrics: place,
+        audit_bucket: None,
+        has_audit_log: false,
         reads_audit_events: false,
         subject,
         keys_in: place,

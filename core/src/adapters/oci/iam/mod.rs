@@ -64,6 +64,10 @@ pub struct IamWants<'a> {
     pub has_topic: bool,
     /// The compartment whose metrics are sent, if any.
     pub metrics: Option<&'a CompartmentId>,
+    /// The bucket that the audit trail is copied to, if any.
+    pub audit_bucket: Option<&'a str>,
+    /// Whether the audit trail is copied to a log of OCI Logging.
+    pub has_audit_log: bool,
     /// Whether Oracle's audit log is asked who made a version.
     pub reads_audit_events: bool,
     /// Who calls.
@@ -131,7 +135,7 @@ fn place_of(compartment: Option<&CompartmentId>) -> String {
 
 fn places(wants: &IamWants<'_>, about: About) -> Vec<String> {
     match about {
-        About::Tenancy | About::Policies | About::Topic => vec![place_of(None)],
+        About::Tenancy | About::Policies | About::Topic | About::TrailBucket | About::TrailLog => vec![place_of(None)],
         About::Metrics => vec![place_of(wants.metrics)],
         _ if about.is_about_keys() => vec![place_of(wants.keys_in)],
         _ => {
@@ -191,6 +195,11 @@ fn condition(wants: &IamWants<'_>, about: About, needed: &[Need]) -> String {
         }
         About::Mint if scope.keys.is_empty() => {
             scope.vaults.iter().map(|vault| format!("target.vault.id = '{vault}'")).collect()
+        }
+        // A name that could end the quotes is not put between them.
+        About::TrailBucket => {
+            let name = wants.audit_bucket.filter(|name| !name.contains(['\'', '\\']));
+            name.map(|name| format!("target.bucket.name = '{name}'")).into_iter().collect()
         }
         _ if about.is_narrowed() => {
             let names: BTreeSet<String> = needed.iter().map(|need| in_ocis_words(need.operation)).collect();

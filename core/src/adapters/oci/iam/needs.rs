@@ -29,6 +29,8 @@ pub(super) enum About {
     Successor,
     Tenancy,
     Topic,
+    TrailBucket,
+    TrailLog,
     Vaults,
     Volumes,
 }
@@ -65,6 +67,10 @@ impl About {
             Self::BucketPoll => Some(
                 "that request.operation narrows OBJECT_READ to work requests was not tried; without the condition it would \
                  let objects be read",
+            ),
+            Self::TrailBucket => Some(
+                "the permission of ListRetentionRules is not in Oracle's table; reading the bucket is expected; \
+                 that target.bucket.name narrows all of these calls was not tried",
             ),
             Self::BackupPolicies
             | Self::Clusters
@@ -204,5 +210,10 @@ pub(super) fn needs(wants: &IamWants<'_>) -> Vec<Need> {
     need(wants.metrics.is_some(), A::Metrics, "send metrics", &[O::PostMetricData]);
     let ask = "ask the audit log who made a version";
     need(wants.reads_audit_events, A::AuditEvents, ask, &[O::ListEvents]);
+    let (get, list) = ([O::GetBucket, O::ListRetentionRules, O::GetObject], [O::ListObjects, O::PutObject]);
+    let copy = "copy the audit trail to a bucket and read back what is there";
+    need(wants.audit_bucket.is_some(), A::TrailBucket, copy, &get);
+    need(wants.audit_bucket.is_some(), A::TrailBucket, copy, &list);
+    need(wants.has_audit_log, A::TrailLog, "copy the audit trail to a log", &[O::PutLogs]);
     needs
 }

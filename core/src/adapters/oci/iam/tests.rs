@@ -28,6 +28,8 @@ fn wants(settings: &Settings) -> IamWants<'_> {
         settings,
         has_topic: true,
         metrics: None,
+        audit_bucket: None,
+        has_audit_log: false,
         reads_audit_events: false,
         subject: IamSubject::default(),
         keys_in: None,
@@ -47,6 +49,24 @@ fn keywheel_is_never_given_what_destroys_or_reveals() {
         assert!(!NEVER.iter().any(|word| text.contains(word)), "{text}");
         assert!(text.starts_with("Allow service ") || !text.contains("use keys"), "{text}");
     }
+}
+
+#[test]
+fn what_a_config_copies_and_asks_beside_rotating_has_statements_of_its_own() {
+    let settings = everything();
+    let with = |wants: IamWants<'_>| -> Vec<String> {
+        let plain = printed(&settings);
+        let all = iam_policy(&wants).statements.into_iter().map(|statement| statement.text);
+        all.filter(|text| !plain.contains(text)).collect()
+    };
+    let subject = "Allow dynamic-group keywheel to";
+    let trail =
+        "{BUCKET_READ, OBJECT_READ, OBJECT_INSPECT, OBJECT_CREATE} in tenancy where target.bucket.name = 'trail'";
+    assert_eq!(with(IamWants { audit_bucket: Some("trail"), ..wants(&settings) }), [format!("{subject} {trail}")]);
+    let log = format!("{subject} {{LOG_CONTENT_PUSH}} in tenancy");
+    assert_eq!(with(IamWants { has_audit_log: true, ..wants(&settings) }), [log]);
+    let events = format!("{subject} {{AUDIT_EVENT_READ}} in tenancy");
+    assert_eq!(with(IamWants { reads_audit_events: true, ..wants(&settings) }), [events]);
 }
 
 #[test]
