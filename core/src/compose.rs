@@ -20,7 +20,7 @@ use crate::adapters::sqlite::SqliteJournal;
 use crate::adapters::system::{FileSink, StderrNotifier, SystemClock, SystemRandom};
 #[cfg(feature = "webhook")]
 use crate::adapters::webhook::{Format, Webhook, WebhookSettings};
-use crate::config::{Config, CredentialKind, MetricsTarget, WebhookConfig};
+use crate::config::{Audit, AuditBucketConfig, AuditLogConfig, Config, CredentialKind, MetricsTarget, WebhookConfig};
 #[cfg(feature = "webhook")]
 use crate::config::{HookAddress, HookFormat};
 use crate::model::CompartmentId;
@@ -106,7 +106,11 @@ impl Ports {
     pub async fn from_config_and(config: &Config, brought: Brought) -> Result<Self> {
         let (key_store, catalog, rekeyer, client) = match brought.clone() {
             Brought { key_store: Some(key_store), catalog: Some(catalog), rekeyer: Some(rekeyer), .. }
-                if config.notices.topic.is_none() && config.metrics.is_none() && !config.reads_audit_events =>
+                if config.notices.topic.is_none()
+                    && config.metrics.is_none()
+                    && config.audit.log.is_none()
+                    && config.audit.bucket.is_none()
+                    && !config.reads_audit_events =>
             {
                 (key_store, catalog, rekeyer, None)
             }
@@ -133,13 +137,17 @@ impl Ports {
             notifiers.push(Arc::new(StderrNotifier));
         }
         let mut audit: Vec<Arc<dyn AuditSink>> = Vec::new();
-        if let Some(file) = &config.audit_file {
+        if let Some(file) = &config.audit.file {
             audit.push(Arc::new(FileSink::open(file)?));
+        }
+        if let Some(client) = &client {
+            audit.extend(far_sinks(&config.audit, client));
         }
         let reads_audit_events = client.clone().filter(|_| config.reads_audit_events);
         let audit_log = reads_audit_events.map(|client| Arc::new(oci::Audit::new(client)) as _);
         let mut metrics: Vec<Arc<dyn MetricSink>> = Vec::new();
-        if let (Some(MetricsTarget { namespace, compartment, region }), Some(client)) = (config.metrics.clone(), client)
+        if let (Some(MetricsTarget { namespace, compartment, region }), Some(client)) =
+            (config.metrics.clone(), client.clone())
         {
             metrics.push(Arc::new(oci::Monitoring::new(client, namespace, compartment, region)));
         }
@@ -158,6 +166,20 @@ impl Ports {
             pace,
         }))
     }
+}
+
+/// Sinks that OCI keeps.
+fn far_sinks(config: &Audit, client: &Arc<oci::Client>) -> Vec<Arc<dyn AuditSink>> {
+    let mut sinks: Vec<Arc<dyn AuditSink>> = Vec::new();
+    if let Some(AuditLogConfig { id, region, request_bytes_max }) = config.log.clone() {
+        let log = oci::LoggingSink::new(Arc::clone(client), id, region).request_bytes(request_bytes_max);
+        sinks.push(Arc::new(log));
+    }
+    if let Some(AuditBucketConfig { name: bucket, region, namespace, prefix }) = config.bucket.clone() {
+        let place = oci::AuditBucketPlace { region, namespace, bucket, prefix };
+        sinks.push(Arc::new(oci::AuditBucket::new(Arc::clone(client), place)));
+    }
+    sinks
 }
 
 /// The ports that face a tenancy, without a journal: for looking around before there is one.

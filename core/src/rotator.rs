@@ -99,6 +99,8 @@ impl Rotator {
 
     async fn rotate_in(&self, key: &KeyId, deadline: Option<Timestamp>, turn: Turn) -> Result<Rotated> {
         let request = Request { key: key.clone(), when: When::IfDue, actor: None };
+        // A lineage has one open rotation: whoever is second must not take it from the first.
+        let _alone = self.engine.alone_in_lineage(key, &turn).await?;
         match self.open(&request, &turn).await? {
             Opening::NotDue(due) => Ok(Rotated::NotDue { next: due.next, due }),
             Opening::Open(rid) => self.run(&rid, deadline, turn).await,

@@ -25,6 +25,7 @@ mod wire_buckets;
 mod wire_holders;
 mod wire_identity;
 mod wire_kms;
+mod wire_logging;
 mod wire_monitoring;
 mod wire_objects;
 mod wire_ons;

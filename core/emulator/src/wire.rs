@@ -15,7 +15,7 @@ use crate::errors::{Answered, Failure, HttpAnswer, HttpRefusal, REQUEST_ID};
 use crate::route::{Call, Only};
 use crate::shared::Shared;
 use crate::{
-    wire_audit, wire_backup_policies, wire_blocks, wire_buckets, wire_holders, wire_identity, wire_kms,
+    wire_audit, wire_backup_policies, wire_blocks, wire_buckets, wire_holders, wire_identity, wire_kms, wire_logging,
     wire_monitoring, wire_objects, wire_ons, wire_search,
 };
 
@@ -58,6 +58,8 @@ pub(crate) fn answer(shared: &Arc<Shared>, call: Call, asked: &Asked<'_>) -> Ans
             Operation::ListObjects => wire_objects::list_objects(world, asked),
             Operation::GetObject => wire_objects::get_object(world, asked),
             Operation::HeadObject => wire_objects::head_object(world, asked),
+            Operation::ListRetentionRules => wire_buckets::list_retention_rules(world, asked),
+            Operation::PutLogs => wire_logging::put_logs(world, asked),
             Operation::PutObject => wire_objects::put_object(world, asked),
             Operation::ListVolumes => wire_blocks::list(world, asked, &Kind::BlockVolume),
             Operation::GetVolume => wire_blocks::get(world, asked, &Kind::BlockVolume),

@@ -4,7 +4,9 @@
 //! a work request ends COMPLETED and its id travels in a header only.
 
 use axum::http::StatusCode;
-use keywheel::memory::{BucketAddress, BucketInfo, BucketUpdate, WorkRequestInfo, WorkStatus, World};
+use keywheel::memory::{
+    BucketAddress, BucketInfo, BucketUpdate, RetentionRule, Span, WorkRequestInfo, WorkStatus, World,
+};
 use keywheel::model::{CompartmentId, NamespaceName, WorkRequestId};
 use serde_json::{Value, json};
 
@@ -58,7 +60,8 @@ pub(crate) fn list_buckets(world: &World, asked: &Asked<'_>) -> Answered {
     })
 }
 
-fn bucket_json(bucket: &BucketInfo, etag: Option<&str>) -> Value {
+fn bucket_json(world: &World, bucket: &BucketInfo, etag: Option<&str>) -> Value {
+    let versioning = if world.is_versioned(&bucket.id) { "Enabled" } else { "Disabled" };
     json!({
         "namespace": bucket.address.namespace, "name": bucket.address.name, "id": bucket.id,
         "compartmentId": bucket.compartment, "metadata": {}, "createdBy": "seed",
@@ -66,7 +69,7 @@ fn bucket_json(bucket: &BucketInfo, etag: Option<&str>) -> Value {
         "storageTier": bucket.storage_tier, "objectEventsEnabled": false, "kmsKeyId": bucket.key,
         "isBucketKeyEnabled": false, "objectLifecyclePolicyEtag": null, "approximateCount": null,
         "approximateSize": null, "replicationEnabled": bucket.is_read_only, "isReadOnly": bucket.is_read_only,
-        "versioning": "Disabled", "autoTiering": "Disabled", "bucketScope": "REGION",
+        "versioning": versioning, "autoTiering": "Disabled", "bucketScope": "REGION",
         "freeformTags": bucket.tags.freeform, "definedTags": bucket.tags.defined,
     })
 }
@@ -74,7 +77,25 @@ fn bucket_json(bucket: &BucketInfo, etag: Option<&str>) -> Value {
 pub(crate) fn get_bucket(world: &World, asked: &Asked<'_>) -> Answered {
     let told = world.get_bucket(&asked.call(), &bucket_in_path(asked)?);
     let etag = told.as_ref().ok().and_then(|answer| answer.etag.clone());
-    heard_json(told, |bucket| bucket_json(&bucket, etag.as_ref().map(|etag| etag.as_str())))
+    heard_json(told, |bucket| bucket_json(world, &bucket, etag.as_ref().map(|etag| etag.as_str())))
+}
+
+/// Wrapped in `items`, unlike the lists beside it.
+pub(crate) fn list_retention_rules(world: &World, asked: &Asked<'_>) -> Answered {
+    heard_json(world.list_retention_rules(&asked.call(), &bucket_in_path(asked)?), |rules| {
+        let rule = |rule: &RetentionRule| {
+            let duration = rule.span.map(|span| match span {
+                Span::Days(amount) => json!({ "timeAmount": amount, "timeUnit": "DAYS" }),
+                Span::Years(amount) => json!({ "timeAmount": amount, "timeUnit": "YEARS" }),
+            });
+            json!({
+                "id": rule.id, "displayName": rule.name, "duration": duration, "etag": rule.id,
+                "timeRuleLocked": rule.locked_at.map(instant), "timeCreated": instant(rule.time_created),
+                "timeModified": instant(rule.time_created),
+            })
+        };
+        json!({ "items": rules.iter().map(rule).collect::<Vec<_>>() })
+    })
 }
 
 /// Fields of UpdateBucketDetails that World does not have; accepting them would be a lie.
@@ -105,7 +126,7 @@ pub(crate) fn update_bucket(world: &World, asked: &Asked<'_>) -> Answered {
     };
     let told = world.update_bucket(&asked.call(), &at, change);
     let etag = told.as_ref().ok().and_then(|answer| answer.etag.clone());
-    heard_json(told, |bucket| bucket_json(&bucket, etag.as_ref().map(|etag| etag.as_str())))
+    heard_json(told, |bucket| bucket_json(world, &bucket, etag.as_ref().map(|etag| etag.as_str())))
 }
 
 pub(crate) fn reencrypt_bucket(world: &World, asked: &Asked<'_>) -> Answered {

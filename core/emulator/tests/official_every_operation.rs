@@ -89,6 +89,12 @@ fn rows() -> Vec<Row> {
             json!({ "namespaceName": "{namespace}", "bucketName": "ledger", "objectName": "there" })),
         row(PutObject, "os object put -ns {namespace} -bn ledger --name there --force --no-multipart --file {config}", "oci-objectstorage.ObjectStorageClient.putObject",
             json!({ "namespaceName": "{namespace}", "bucketName": "ledger", "objectName": "there", "putObjectBody": "{}", "contentLength": 2 })),
+        row(ListRetentionRules, "os retention-rule list -ns {namespace} --bucket-name ledger", "oci-objectstorage.ObjectStorageClient.listRetentionRules",
+            json!({ "namespaceName": "{namespace}", "bucketName": "ledger" })),
+        row(PutLogs, "logging-ingestion put-logs --log-id {log} --specversion 1.0 --log-entry-batches {entries}", "oci-loggingingestion.LoggingClient.putLogs",
+            json!({ "logId": "{log}", "putLogsDetails": { "specversion": "1.0", "logEntryBatches": [{
+                "source": "keywheel", "type": "audit", "defaultlogentrytime": "{now}", "entries": [{ "id": "1", "data": "{}" }],
+            }] } })),
         row(ListVolumes, "bv volume list --compartment-id {compartment}", "oci-core.BlockstorageClient.listVolumes", json!({ "compartmentId": "{compartment}" })),
         row(GetVolume, "bv volume get --volume-id {volume}", "oci-core.BlockstorageClient.getVolume", json!({ "volumeId": "{volume}" })),
         row(UpdateVolumeKmsKey, "bv volume-kms-key update --volume-id {volume} --kms-key-id {other}", "oci-core.BlockstorageClient.updateVolumeKmsKey",
@@ -199,6 +205,14 @@ async fn lab() -> (Lab, BTreeMap<&'static str, String>) {
         ("hour", minute(world.now() - Duration::from_secs(3600))),
         ("minute", minute(world.now())),
         ("now", now.clone()),
+        ("log", world.add_custom_log(home, compartment).to_string()),
+        (
+            "entries",
+            json!([{
+                "source": "keywheel", "type": "audit", "defaultlogentrytime": now, "entries": [{ "id": "1", "data": "{}" }],
+            }])
+            .to_string(),
+        ),
         (
             "metrics",
             json!([{

@@ -216,6 +216,33 @@ async fn the_official_python_sdk_posts_metrics_as_the_transcript_says_and_the_em
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_official_python_sdk_puts_log_entries_and_reads_rules_as_the_transcript_says() {
+    let lab = Lab::new(unhurried()).await;
+    let recorder = Recorder::with_body(&json!({ "items": [] }));
+    let mut facts = transcript::audit_sink_facts();
+    facts["region"] = json!(recorder.url());
+    let ran = holds("audit_sinks_transcript.py", lab.facts(facts)).await;
+    if ran {
+        let mut seen = recorder.seen();
+        transcript::without_precision(&mut seen);
+        assert_eq!(seen, transcript::audit_sinks(), "recorded:\n{seen:#}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_official_python_sdk_puts_log_entries_and_reads_retention_rules() {
+    let lab = Lab::new(unhurried()).await;
+    let bucket = lab.world.add_bucket(&lab.home, &lab.compartment, "trail").done();
+    lab.world.add_retention_rule(&bucket, "hold", None, None);
+    lab.world.add_retention_rule(&bucket, "year", Some(keywheel::memory::Span::Years(1)), Some(lab.world.now()));
+    let log = lab.world.add_custom_log(&lab.home, &lab.compartment);
+    let facts = json!({ "log": log, "bucket": "trail", "namespace": lab.world.namespace() });
+    if holds("audit_sinks.py", lab.facts(facts)).await {
+        assert_eq!(lab.world.log_lines(&log).len(), 1);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_official_python_sdk_reads_audit_events_and_asks_as_the_transcript_says() {
     let lab = Lab::new(unhurried()).await;
     let recorder = Recorder::start();

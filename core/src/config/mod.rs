@@ -4,6 +4,7 @@
 //! remedy; a value that might be a secret is never repeated.
 
 mod attribution;
+mod audit;
 mod credentials;
 mod duration;
 mod metrics;
@@ -18,6 +19,7 @@ mod tests;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+pub use audit::{Audit, AuditBucketConfig, AuditLogConfig};
 pub use credentials::{CredentialKind, WorkloadAccess};
 pub use duration::{parse_duration, show_duration};
 pub use metrics::MetricsTarget;
@@ -45,10 +47,10 @@ pub struct Config {
     pub notices: Notices,
     /// Where OCI Monitoring keeps metrics, if it is to.
     pub metrics: Option<MetricsTarget>,
+    /// Where the audit trail is copied to.
+    pub audit: Audit,
     /// Whether Oracle's audit log is asked who made a version.
     pub reads_audit_events: bool,
-    /// A file that the audit trail is copied to.
-    pub audit_file: Option<PathBuf>,
     /// Regions whose endpoints are a rehearsal's, on literal loopback.
     pub endpoints: BTreeMap<Region, String>,
 }

@@ -9,6 +9,7 @@ use std::time::Duration;
 use toml::de::DeTable;
 
 use super::attribution::attribution;
+use super::audit::audit;
 use super::credentials::credentials;
 use super::duration::show_duration;
 use super::metrics::metrics;
@@ -68,7 +69,7 @@ pub(super) fn read(text: &str, path: &Path, home: Option<&Path>, found: &mut Fou
     let notices = notices(root.table("notices", found), &paths, found);
     let metrics = metrics(root.table("metrics", found), found);
     let reads_audit_events = attribution(root.table("attribution", found), found);
-    let audit_file = audit(root.table("audit", found), &paths, found);
+    let audit = audit(root.table("audit", found), &paths, found);
     root.finish(found);
 
     let settings = Settings { policy, scope, tag, margins, budgets, is_test };
@@ -81,7 +82,7 @@ pub(super) fn read(text: &str, path: &Path, home: Option<&Path>, found: &mut Fou
         notices,
         metrics,
         reads_audit_events,
-        audit_file,
+        audit,
         endpoints,
     })
 }
@@ -422,10 +423,4 @@ fn margins(mut table: Table<'_>, is_test: bool, found: &mut Found) -> Margins {
     }
     table.finish(found);
     margins
-}
-
-fn audit(mut table: Table<'_>, paths: &Paths<'_>, found: &mut Found) -> Option<PathBuf> {
-    let file = paths.read(&mut table, "file", found);
-    table.finish(found);
-    file
 }

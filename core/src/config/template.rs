@@ -273,6 +273,15 @@ stderr = true                 # also on standard error
 
 [audit]
 # file = \"audit.jsonl\"        # a copy of the journal's facts, one JSON line each
+# [audit.log]                 # a custom log of OCI Logging
+# id = \"ocid1.log…\"
+# region = \"us-ashburn-1\"
+# request_bytes_max = 262144
+# [audit.bucket]              # objects that are created and never written again; `keywheel doctor` says what keeps them
+# name = \"keywheel-audit\"
+# region = \"us-ashburn-1\"
+# prefix = \"keywheel\"
+# namespace = \"…\"            # if it is not the tenancy's own
 ";
 
 const MARGINS: &str = "

@@ -15,6 +15,7 @@ mod doctor;
 mod drive;
 mod kinds;
 mod learn;
+mod lineage;
 mod mint;
 mod notify;
 mod open;
@@ -61,6 +62,7 @@ pub struct Engine {
     runner: RunnerId,
     server_time: Mutex<ServerTime>,
     registry: Mutex<Option<Book<Registry>>>,
+    lineages: lineage::Lineages,
     /// Keys that were in scope when that was last asked.
     keys_seen: Mutex<Option<BTreeSet<KeyId>>>,
     progress: Sender<Progress>,
@@ -81,8 +83,18 @@ impl Engine {
         progress.set_await_active(false);
         let listener = listener.deactivate();
         let (server_time, registry) = (Mutex::new(ServerTime::default()), Mutex::new(None));
-        let keys_seen = Mutex::default();
-        Arc::new(Self { ports, settings, runner, server_time, registry, keys_seen, progress, _listener: listener })
+        let (keys_seen, lineages) = (Mutex::default(), lineage::Lineages::default());
+        Arc::new(Self {
+            ports,
+            settings,
+            runner,
+            server_time,
+            registry,
+            lineages,
+            keys_seen,
+            progress,
+            _listener: listener,
+        })
     }
 
     /// What it may do.

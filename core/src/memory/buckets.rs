@@ -3,12 +3,13 @@
 //! OCI shows only the key; the version is the auditor's truth and never leaves through an operation.
 //! Re-encryption is in `work_requests`, objects are in `objects`.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::answer::{Call, Listing, No, PageQuery, Told, Yes};
 use super::objects::ObjectRecord;
 use super::operations as op;
 use super::paging::page_of;
+use super::retention::RetentionRule;
 use super::search::ResourceSummary;
 use super::work_requests::{Rewrap, WorkRequests};
 use super::world::{Ctx, State, World};
@@ -100,6 +101,8 @@ pub(super) struct Buckets {
     pub(super) named: HashMap<(Region, String), ResourceId>,
     pub(super) listed: BTreeMap<(Region, CompartmentId), BTreeMap<String, ResourceId>>,
     pub(super) work: WorkRequests,
+    pub(super) rules: HashMap<ResourceId, Vec<RetentionRule>>,
+    pub(super) versioned: HashSet<ResourceId>,
 }
 
 impl State {

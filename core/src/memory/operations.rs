@@ -47,6 +47,8 @@ operations! {
     GET_OBJECT = "get_object" "objectstorage" read None;
     HEAD_OBJECT = "head_object" "objectstorage" read None;
     LIST_OBJECTS = "list_objects" "objectstorage" read None;
+    LIST_RETENTION_RULES = "list_retention_rules" "objectstorage" read None;
+    PUT_LOGS = "put_logs" "logging" write None;
     GET_VOLUME = "get_volume" "iaas" read None;
     LIST_VOLUMES = "list_volumes" "iaas" read None;
     UPDATE_VOLUME_KMS_KEY = "update_volume_kms_key" "iaas" write None;

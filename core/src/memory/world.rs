@@ -14,6 +14,7 @@ use super::backup_policies::BackupPolicies;
 use super::blocks::Blocks;
 use super::buckets::Buckets;
 use super::clock::{Skew, WorldClock};
+use super::custom_logs::CustomLogs;
 use super::faults::{Fault, FaultPlan, Struck};
 use super::holders::Holders;
 use super::iam::Restricted;
@@ -48,6 +49,7 @@ pub(super) struct State {
     pub(super) holders: Holders,
     pub(super) index: Index,
     pub(super) topics: Topics,
+    pub(super) custom_logs: CustomLogs,
     pub(super) metrics: Vec<PostedMetric>,
     pub(super) audit: Vec<AuditRecord>,
     pub(super) faults: FaultPlan,
@@ -91,6 +93,7 @@ impl World {
             holders: Holders::default(),
             index: Index::default(),
             topics: Topics::default(),
+            custom_logs: CustomLogs::default(),
             metrics: Vec::new(),
             audit: Vec::new(),
             faults: FaultPlan::default(),

@@ -106,6 +106,9 @@ name!(
     |t| is_ocid(t) && (t.starts_with("ocid1.compartment.") || t.starts_with("ocid1.tenancy.")),
     "a compartment or tenancy OCID (ocid1.compartment.…)");
 name!(
+    /// A custom log's OCID.
+    LogId, |t| is_ocid(t) && t.starts_with("ocid1.log."), "a log OCID (ocid1.log.…)");
+name!(
     /// A notification topic's OCID.
     TopicId, |t| is_ocid(t) && t.starts_with("ocid1.onstopic."), "a topic OCID (ocid1.onstopic.…)");
 name!(

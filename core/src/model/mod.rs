@@ -34,8 +34,8 @@ pub use doctor::{
 pub use finding::{Finding, FindingKind};
 pub use iam::{IamPolicy, PoliciesRead};
 pub use ids::{
-    Actor, Compartment, CompartmentId, Etag, KeyId, KeyVersionId, NamespaceName, ParseIdError, Region, RequestId,
-    ResourceId, RetryToken, RotationId, RunnerId, TopicId, VaultId, WorkRequestId,
+    Actor, Compartment, CompartmentId, Etag, KeyId, KeyVersionId, LogId, NamespaceName, ParseIdError, Region,
+    RequestId, ResourceId, RetryToken, RotationId, RunnerId, TopicId, VaultId, WorkRequestId,
 };
 pub use key::{
     AutoRotation, Key, KeyShape, KeyState, KeySummary, KeyVersion, Origin, ProtectionMode, Tags, Vault, VaultState,

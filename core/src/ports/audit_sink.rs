@@ -41,10 +41,47 @@ pub enum LastHeld {
     Nothing,
 }
 
+/// Whether anybody could change or remove what a sink holds, as its far end says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Keeping {
+    /// In one word.
+    pub promise: KeepingPromise,
+    /// Rule by rule, one sentence each.
+    pub text: Vec<String>,
+}
+
+/// Whether anybody could change or remove what a sink holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum KeepingPromise {
+    /// Nobody there can be asked.
+    CannotSay,
+    /// Not for a time, and nobody can shorten it.
+    Locked,
+    /// Whoever may write there can.
+    Nothing,
+    /// Not while a rule is there, and somebody may remove the rule.
+    Removable,
+}
+
+impl KeepingPromise {
+    /// The words that reports show.
+    #[must_use]
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::CannotSay => "cannot say",
+            Self::Locked => "locked",
+            Self::Nothing => "nothing",
+            Self::Removable => "can be taken back",
+        }
+    }
+}
+
 /// Receives facts.
 ///
 /// 1. At least once: the same entry may come again and is the same. (`an_entry_may_come_twice`)
-/// 2. Another id at a place already taken is a `Fork`, and nothing is recorded. (`a_fork_is_refused`)
+/// 2. Another id at a place already taken is a `Fork`, and nothing is recorded. A sink that cannot say what it holds refuses
+///    only what contradicts itself within one call; it keeps both histories, each under its own id. (`a_fork_is_refused`)
 /// 3. When `record` returns, the entries are as durable as the sink can make them. (`recorded_means_durable`)
 /// 4. `last_held` says the truth or that it cannot: a journal that ends before it was restored from a backup.
 ///    (`what_is_held_last_is_told_or_not_known`)
@@ -61,5 +98,11 @@ pub trait AuditSink: Send + Sync {
     async fn last_held(&self, stream: &StreamId) -> Result<Reply<LastHeld>> {
         let _ = stream;
         Ok(Reply::bare(LastHeld::CannotSay))
+    }
+
+    /// What keeps entries that are there from being changed or removed. Promised by the far end, never by keywheel.
+    async fn keeping(&self) -> Result<Reply<Keeping>> {
+        let text = vec!["it does not say what keeps its entries".to_owned()];
+        Ok(Reply::bare(Keeping { promise: KeepingPromise::CannotSay, text }))
     }
 }

@@ -20,7 +20,7 @@ mod signer;
 use std::sync::Arc;
 
 pub use audit_log::AuditLog;
-pub use audit_sink::{AuditEntry, AuditSink, LastHeld};
+pub use audit_sink::{AuditEntry, AuditSink, Keeping, KeepingPromise, LastHeld};
 pub use clock::Clock;
 pub use journal::{Append, Claim, Fence, Journal, JournalExt};
 pub use key_store::{KeyMint, KeyStore, KeyStoreExt, KeyStorePromises, VersionMint};

@@ -49,6 +49,34 @@ pub(crate) fn metrics() -> Value {
     serde_json::from_str(include_str!("../transcripts/metrics.json")).expect("a transcript is JSON")
 }
 
+/// The names that the transcript of audit sinks was recorded with.
+pub(crate) fn audit_sink_facts() -> Value {
+    json!({
+        "log": "ocid1.log.oc1.iad.l", "id": "0123456789abcdef".repeat(4), "stream": "r/abc", "data": "{\"fact\":\"\u{fc}\"}",
+        "time": "2026-11-22T12:00:00.250Z", "bucket": "trail",
+    })
+}
+
+/// What the SDK sends for one log entry, a bucket and its retention rules. Instants as milliseconds: how many noughts they end with is
+/// each writer's own.
+pub(crate) fn audit_sinks() -> Value {
+    serde_json::from_str(include_str!("../transcripts/audit_sinks.json")).expect("a transcript is JSON")
+}
+
+/// Writes every instant in its shortest form.
+pub(crate) fn without_precision(value: &mut Value) {
+    match value {
+        Value::String(text) => {
+            if let Ok(at) = text.parse::<jiff::Timestamp>() {
+                *text = at.to_string();
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(without_precision),
+        Value::Object(fields) => fields.values_mut().for_each(without_precision),
+        _ => {}
+    }
+}
+
 /// The same of ListEvents.
 pub(crate) fn audit_events() -> Value {
     serde_json::from_str(include_str!("../transcripts/audit_events.json")).expect("a transcript is JSON")

@@ -65,6 +65,7 @@ impl Endpoints {
             Service::Identity => format!("identity.{region}.oci.{domain}"),
             Service::KmsVault => format!("kms.{region}.{domain}"),
             // The operations that read metrics are answered elsewhere (`telemetry`).
+            Service::LogIngestion => format!("ingestion.logging.{region}.oci.{domain}"),
             Service::Monitoring => format!("telemetry-ingestion.{region}.{domain}"),
             Service::Notifications => format!("notification.{region}.{domain}"),
             Service::ObjectStorage => format!("objectstorage.{region}.{domain}"),

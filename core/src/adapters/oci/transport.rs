@@ -299,6 +299,7 @@ const fn paced(service: Service) -> (&'static str, Limit) {
         Service::Identity => ("identity", Limit::Unknown),
         Service::KmsManagement => ("kms", Limit::Shared),
         Service::KmsVault => ("kms_vault", Limit::Shared),
+        Service::LogIngestion => ("logging", Limit::Unknown),
         Service::Monitoring => ("monitoring", Limit::Unknown),
         Service::Notifications => ("ons", Limit::Unknown),
         Service::ObjectStorage => ("objectstorage", Limit::Unknown),

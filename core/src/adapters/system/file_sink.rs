@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{LineHash, StreamId};
-use crate::ports::{AuditEntry, AuditSink, LastHeld, Reply};
+use crate::ports::{AuditEntry, AuditSink, Keeping, KeepingPromise, LastHeld, Reply};
 
 const OPERATION: &str = "record";
 
@@ -173,6 +173,11 @@ impl AuditSink for FileSink {
         state.locked(&self.path, State::catch_up)?;
         let last = state.places.last.get(stream).cloned().map(|(seq, id)| LastHeld::Entry { seq, id });
         Ok(Reply::bare(last.unwrap_or(LastHeld::Nothing)))
+    }
+
+    async fn keeping(&self) -> Result<Reply<Keeping>> {
+        let text = vec!["a file on this machine: whoever may write it may change or remove it".to_owned()];
+        Ok(Reply::bare(Keeping { promise: KeepingPromise::Nothing, text }))
     }
 }
 

@@ -4,6 +4,7 @@
 //! it mints on that key, by the same rules as everybody: an intent on disk before each request.
 
 mod journal;
+mod sinks;
 mod trial;
 
 use std::future::Future;
@@ -49,11 +50,12 @@ impl Engine {
                 observed.trial = Some(self.trial(key, &mut observed.clock).await?);
             }
         }
-        let section = assumptions(&observed, &self.settings);
+        let mut sections = vec![assumptions(&observed, &self.settings)];
+        sections.extend(self.sinks_section().await);
         let checkup = Checkup {
             at: self.ports.clock.now(),
             live: observed.trial.as_ref().map(|trial| trial.key.clone()),
-            sections: vec![section],
+            sections,
             is_shortened: self.settings.margins.is_shortened(),
             is_test: self.settings.is_test,
         };

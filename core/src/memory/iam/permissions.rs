@@ -56,6 +56,9 @@ pub(super) fn needed(operation: &str) -> &'static [&'static str] {
         "get_tenancy" | "list_region_subscriptions" => &["TENANCY_INSPECT"],
         "list_policies" => &["POLICY_READ"],
         "list_events" => &["AUDIT_EVENT_READ"],
+        // ListRetentionRules is not listed; reading the bucket is expected.
+        "list_retention_rules" => &["BUCKET_READ"],
+        "put_logs" => &["LOG_CONTENT_PUSH"],
         "get_topic" => &["ONS_TOPIC_READ"],
         "publish_message" => &["ONS_TOPIC_PUBLISH"],
         "post_metric_data" => &["METRIC_WRITE"],
