@@ -61,6 +61,8 @@ impl Play {
             holes: Vec::new(),
             listed: 0,
             findings: Vec::new(),
+            key_regions: Default::default(),
+            looked_at: Default::default(),
         };
         let legs = vec![LegPlan { strategy: Strategy::NewVersion, kinds: BTreeSet::new(), forbids: BTreeSet::new() }];
         let versions = BTreeSet::from([version.id.clone()]);

@@ -25,7 +25,10 @@ fuzz_target!(|data: &[u8]| {
     let region = Region::parse("us-ashburn-1").expect("a region");
 
     let seen = came.understood();
-    let given = |name: &str| headers.iter().rev().find(|(known, _)| known.eq_ignore_ascii_case(name));
+    // Which of two is believed does not matter here; what is no header value is not one of them.
+    let was_given = |name: &str, value: &str| {
+        headers.iter().any(|(known, given)| known.eq_ignore_ascii_case(name) && given.trim() == value)
+    };
     for (name, value) in [
         ("etag", &seen.etag),
         ("opc-request-id", &seen.request_id),
@@ -33,8 +36,7 @@ fuzz_target!(|data: &[u8]| {
         ("opc-work-request-id", &seen.work_request),
     ] {
         if let Some(value) = value {
-            let given = given(name).expect("nothing is made up").1.trim();
-            assert_eq!(value, given, "{name}");
+            assert!(was_given(name, value), "{name} is made up: {value}");
             assert!(!value.is_empty(), "{name}");
         }
     }
