@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use keywheel::adapters::layers::PacePolicy;
-use keywheel::adapters::oci::{Catalog, Client, ClientSettings, Endpoints, Rekeyers, VaultKeyStore};
+use keywheel::adapters::oci::{Catalog, Client, ClientSettings, Endpoints, ListedEtags, Rekeyers, VaultKeyStore};
 use keywheel::adapters::system::{SystemClock, SystemRandom};
 use keywheel::memory::{MemoryJournal, World, WorldSettings};
 use keywheel::model::{Margins, Region, Settings, StreamId, Timestamp, Verdict};
@@ -39,7 +39,8 @@ async fn refusals_are_requeued_uncounted_and_what_was_found_out_is_kept() {
     let config_file = Some(config.config_path.clone());
     // As in production: ten at first, of key management's ten at most eight.
     let pace = PacePolicy::default();
-    let client = ClientSettings { config_file, endpoints, pace, ..ClientSettings::default() };
+    let listed_etags = ListedEtags::Believed;
+    let client = ClientSettings { config_file, endpoints, pace, listed_etags, ..ClientSettings::default() };
     let client = Client::from_config_file(client).expect("a config");
     let journal = MemoryJournal::new();
     let ports = Ports {
