@@ -569,9 +569,9 @@ class When(StrEnum):
 class Alone(Data):
     """Dependents that one way of looking showed and the other did not: how many, and the first few."""
 
-    count: int
+    count: int = field(default_factory=lambda: int())
     """How many."""
-    named: list[ResourceId]
+    named: list[ResourceId] = field(default_factory=list)
     """The first few of them."""
 
 

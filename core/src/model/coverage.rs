@@ -13,8 +13,10 @@ use super::{Finding, FindingKind, Kind, Region, ResourceId};
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Alone {
     /// How many.
+    #[serde(default)]
     pub count: u64,
     /// The first few of them.
+    #[serde(default)]
     pub named: Vec<ResourceId>,
 }
 
