@@ -113,11 +113,15 @@ pub fn apply(state: Option<State>, recorded: &Recorded, fact: &Fact) -> Result<S
         }
         Fact::NoticeIntended(notice) => {
             let key = (notice.dedupe_key.clone(), notice.notifier.clone());
-            state.notices.insert(key, NoticeRef { notifier: notice.notifier.clone(), settled: false });
+            let (notifier, settled) = (notice.notifier.clone(), false);
+            let first = NoticeRef { notifier, settled, given_up_at: None, given_up: 0 };
+            state.notices.entry(key).or_insert(first).settled = false;
         }
         Fact::NoticeSent(sent) => {
             if let Some(notice) = state.notices.get_mut(&(sent.dedupe_key.clone(), sent.notifier.clone())) {
                 notice.settled = true;
+                notice.given_up_at = sent.accepted_as.is_none().then_some(recorded.at);
+                notice.given_up = notice.given_up.saturating_add(u32::from(sent.accepted_as.is_none()));
             }
         }
         Fact::EffectFailed(failed) => {
@@ -125,7 +129,11 @@ pub fn apply(state: Option<State>, recorded: &Recorded, fact: &Fact) -> Result<S
                 Failure { attempts: failed.attempt, not_before: failed.not_before, error: failed.error.clone() };
             state.failures.insert(failed.effect.clone(), failure);
         }
-        Fact::Paused(paused) => state.paused = Some(paused.clone()),
+        Fact::Paused(paused) => {
+            state.paused = Some(paused.clone());
+            state.pauses = state.pauses.saturating_add(1);
+            state.last_pause = Some((recorded.at, paused.clone()));
+        }
         Fact::Resumed {} => {
             state.is_resumed = true;
             state.resumed_after = state.passes.keys().next_back().copied();
@@ -212,6 +220,8 @@ fn open(recorded: &Recorded, opened: super::fact::Opened) -> State {
         checked: None,
         legs: Vec::new(),
         paused: None,
+        pauses: 0,
+        last_pause: None,
         pages: BTreeMap::new(),
         pass_open: None,
         passes: BTreeMap::new(),

@@ -186,6 +186,10 @@ pub struct NoticeRef {
     pub notifier: String,
     /// Whether it was accepted or given up.
     pub settled: bool,
+    /// When it was given up last, by the runner's clock; `None`: it was accepted, or is on its way for the first time.
+    pub given_up_at: Option<Timestamp>,
+    /// How often it was given up.
+    pub given_up: u32,
 }
 
 /// A rotation.
@@ -205,6 +209,10 @@ pub struct State {
     pub legs: Vec<Leg>,
     /// Why it rests.
     pub paused: Option<Paused>,
+    /// How often it was paused; tells the notices of its pauses apart.
+    pub pauses: u32,
+    /// Why it paused last, and when by the runner's clock; stays when somebody resumes.
+    pub last_pause: Option<(Timestamp, Paused)>,
     /// Its pages by number.
     pub pages: BTreeMap<u32, PageRef>,
     /// A pass that began and has not ended.
