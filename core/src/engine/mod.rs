@@ -26,6 +26,7 @@ mod pass;
 mod perform;
 mod policies;
 mod progress;
+mod read_back;
 mod reconcile;
 mod report;
 mod restored;

@@ -13,6 +13,7 @@ use super::backoff::Pace;
 use super::book::Book;
 use super::claim::Held;
 use super::progress::{Progress, name_of};
+use super::read_back::{Shown, TOGETHER_ENOUGH, TOGETHER_MIN, Whereabouts};
 use super::turns::Worker;
 use super::{Done, Engine};
 use crate::model::{
@@ -38,6 +39,9 @@ pub(super) struct Target {
 /// A work request of an item.
 type Asked = (u32, WorkRequestId, ResourceId);
 
+/// So many work requests are asked for while other steps begin; fewer wait until nothing else goes on.
+const POLL_ENOUGH: usize = 50;
+
 /// A step that may be intended, with the etag it was read with.
 type Ready = (u32, StepKind, Option<Etag>);
 
@@ -47,6 +51,7 @@ enum Answer {
     Looked(u32, Result<Reply<Observation>>),
     Found(u32, Result<Reply<Vec<TicketReport>>>),
     Observed(u32, Result<Reply<Observation>>),
+    ReadBack(Vec<u32>, Result<Shown>),
     Sought(u32, Result<Reply<Observation>>),
     Listed(Vec<u32>, Result<Listed>),
     Polled(Vec<Asked>, Result<Reply<Vec<TicketReport>>>),
@@ -64,6 +69,7 @@ impl Answer {
             Self::Found(_, answer) | Self::Polled(_, answer) => answer.as_ref().err(),
             Self::Looked(_, answer) | Self::Observed(_, answer) | Self::Sought(_, answer) => answer.as_ref().err(),
             Self::Listed(_, answer) => answer.as_ref().err(),
+            Self::ReadBack(_, answer) => answer.as_ref().err(),
         }
     }
 }
@@ -85,6 +91,8 @@ pub(super) struct PageDriver<'a> {
     settings: &'a Settings,
     book: Book<page::State>,
     in_flight: BTreeSet<u32>,
+    /// Where the kind's listing names the key: what it did not show, and is read by itself.
+    alone: Option<BTreeSet<u32>>,
     running: FuturesUnordered<BoxFuture<'a, Answer>>,
     is_listing: bool,
     is_polling: bool,
@@ -107,7 +115,7 @@ impl<'a> PageDriver<'a> {
         let Page { number, target, worker } = page;
         worker.stand_in_line().await;
         let now = engine.ports.clock.now();
-        let driver = Self {
+        let mut driver = Self {
             book: Book::open(engine, StreamId::page(rid, number)).await?,
             engine,
             held,
@@ -116,6 +124,7 @@ impl<'a> PageDriver<'a> {
             worker,
             settings,
             in_flight: BTreeSet::new(),
+            alone: None,
             running: FuturesUnordered::new(),
             is_listing: false,
             is_polling: false,
@@ -124,6 +133,9 @@ impl<'a> PageDriver<'a> {
             throttle: Pace::default(),
             cool_until: now,
         };
+        let spec = engine.kind_spec(&driver.state()?.inventory.kind);
+        let is_listed = spec.is_some_and(|spec| spec.listing_names_key) && is_on(Safeguard::ReadBack);
+        driver.alone = is_listed.then(BTreeSet::new);
         driver.run(deadline).await
     }
 
@@ -131,7 +143,7 @@ impl<'a> PageDriver<'a> {
         loop {
             let now = self.engine.ports.clock.now();
             let is_late = deadline.is_some_and(|deadline| now >= deadline);
-            let decision = page::decide(self.state()?, &self.in_flight, self.settings, now);
+            let decision = page::decide(self.state()?, &self.in_flight, self.alone.as_ref(), self.settings, now);
             if !decision.record.is_empty() {
                 self.record(decision.record).await?;
                 continue;
@@ -165,7 +177,7 @@ impl<'a> PageDriver<'a> {
             return Ok(Some(self.cool_until));
         }
         let mut next = decision.next;
-        let mut steps = Vec::new();
+        let (mut steps, mut together) = (Vec::new(), Vec::new());
         for effect in decision.effects {
             match effect {
                 PageEffect::Begin { item, step } => steps.push((item, step, None)),
@@ -173,9 +185,13 @@ impl<'a> PageDriver<'a> {
                 PageEffect::Find { item, since } => self.find(item, since)?,
                 PageEffect::Observe { item } => self.observe(item)?,
                 PageEffect::Seek { item } => self.seek(item)?,
+                PageEffect::ReadBack { items } => together = items,
                 PageEffect::List { .. } if self.is_listing => {}
                 PageEffect::List { items } => self.list(items)?,
                 PageEffect::Poll { .. } if self.is_polling => {}
+                // A poll asks for all of them: it waits until it is worth it, or nothing else goes on.
+                PageEffect::Poll { tickets }
+                    if tickets.len() < POLL_ENOUGH && !(steps.is_empty() && self.in_flight.is_empty()) => {}
                 PageEffect::Poll { .. } if now < self.poll_at => {
                     next = Some(next.map_or(self.poll_at, |next| next.min(self.poll_at)));
                 }
@@ -185,7 +201,30 @@ impl<'a> PageDriver<'a> {
         if !steps.is_empty() {
             self.begin(steps).await?;
         }
+        self.read_back(together)?;
         Ok(next)
+    }
+
+    /// Reads back what was moved, with one listing, once nothing else goes on or there are enough.
+    fn read_back(&mut self, items: Vec<u32>) -> Done {
+        if items.len() < TOGETHER_ENOUGH && !self.in_flight.is_empty() {
+            return Ok(());
+        }
+        if items.len() < TOGETHER_MIN {
+            return items.into_iter().try_for_each(|item| self.observe(item));
+        }
+        let (engine, inventory) = (self.engine, &self.state()?.inventory);
+        let place = Whereabouts {
+            region: inventory.region.clone(),
+            compartment: inventory.compartment.clone(),
+            kind: inventory.kind.clone(),
+            key: self.target.goal.key.clone(),
+        };
+        let wanted = items.iter().map(|item| Ok(self.dependent(*item)?.id)).collect::<Result<_>>()?;
+        self.in_flight.extend(&items);
+        let call = async move { engine.shown_under(&place, &wanted).await };
+        self.running.push(call.map(move |answer| Answer::ReadBack(items, answer)).boxed());
+        Ok(())
     }
 
     fn find(&mut self, item: u32, since: Timestamp) -> Done {
@@ -301,6 +340,9 @@ impl<'a> PageDriver<'a> {
                 }
                 _ => self.throttle.reset(),
             }
+            if let Answer::ReadBack(items, answer) = &answer {
+                self.note_unshown(items, answer)?;
+            }
             let is_poll = matches!(answer, Answer::Polled(..));
             self.is_listing &= !matches!(answer, Answer::Listed(..));
             let (done, came) = match self.engine.conclude_look(self.state()?, answer, self.target) {
@@ -325,6 +367,24 @@ impl<'a> PageDriver<'a> {
             answered = self.running.next().now_or_never().flatten();
         }
         Ok((facts, ready))
+    }
+
+    /// What a listing did not show under the key is read by itself; if it was throttled, it is asked again.
+    fn note_unshown(&mut self, items: &[u32], answer: &Result<Shown>) -> Done {
+        if answer.as_ref().is_err_and(|error| error.kind() == ErrorKind::Throttled) {
+            return Ok(());
+        }
+        let mut unshown = BTreeSet::new();
+        for item in items {
+            let id = self.dependent(*item)?.id;
+            if !answer.as_ref().is_ok_and(|shown| shown.contains_key(&id)) {
+                unshown.insert(*item);
+            }
+        }
+        if let Some(alone) = &mut self.alone {
+            alone.append(&mut unshown);
+        }
+        Ok(())
     }
 
     fn state(&self) -> Result<&page::State> {
@@ -366,6 +426,12 @@ impl<'a> PageDriver<'a> {
             other => other,
         }
     }
+}
+
+/// What a listing that names the key says of a dependent. It names no version.
+fn shown_under(key: &KeyId) -> ReadBack {
+    let (is_terminated, is_invisible, is_busy) = (false, false, false);
+    ReadBack { is_terminated, is_invisible, is_busy, key: Some(key.clone()), version: None, server_date: None }
 }
 
 fn read_back(reply: Reply<Observation>) -> ReadBack {
@@ -422,6 +488,16 @@ impl Engine {
             Answer::Observed(item, Ok(reply)) => {
                 let later = self.later(state, item, None);
                 (vec![item], conclude_observed(state, item, &read_back(reply), &target.goal, &later))
+            }
+            Answer::ReadBack(items, answer) => {
+                let shown = answer.unwrap_or_default();
+                let read = |item: &u32| {
+                    let id = &state.inventory.items.get(*item as usize)?.dependent.id;
+                    let read_back = ReadBack { server_date: *shown.get(id)?, ..shown_under(&target.goal.key) };
+                    Some(conclude_observed(state, *item, &read_back, &target.goal, &self.later(state, *item, None)))
+                };
+                let facts = items.iter().filter_map(read).flatten().collect();
+                (items, facts)
             }
             Answer::Sought(item, Ok(reply)) => {
                 let later = self.later(state, item, None);
