@@ -109,7 +109,7 @@ fn grow(size: Size) -> Tenancy {
 
 /// Where each call is written down, for whoever asks where the time went.
 fn log() -> Option<std::path::PathBuf> {
-    std::env::var_os("BENCH_LOG").map(Into::into)
+    std::env::var_os("BENCH_LOG").filter(|path| !path.is_empty()).map(Into::into)
 }
 
 impl Tenancy {
