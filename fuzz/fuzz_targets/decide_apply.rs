@@ -62,6 +62,7 @@ impl Play {
             listed: 0,
             findings: Vec::new(),
             key_regions: Default::default(),
+            scopes: None,
             looked_at: Default::default(),
         };
         let legs = vec![LegPlan { strategy: Strategy::NewVersion, kinds: BTreeSet::new(), forbids: BTreeSet::new() }];
@@ -85,7 +86,7 @@ impl Play {
             2 => self.mint(),
             3 => self.current = self.versions.len() - 1,
             4 => self.versions.last_mut().expect("one at least").state = state_of(amount),
-            5 => self.write(vec![Fact::Paused(Paused { why: "a person".into(), do_next: "resume".into() })]),
+            5 => self.write(vec![Fact::Paused(Paused::new("a person", "resume"))]),
             6 => self.write(vec![Fact::Resumed {}]),
             // A step whose process dies before it sends: the intent stays without an outcome.
             7 => {

@@ -30,7 +30,9 @@ mod reconcile;
 mod report;
 mod restored;
 mod scope;
+mod scopes;
 mod server_time;
+mod silence;
 mod tick;
 mod turns;
 mod view;
@@ -48,8 +50,8 @@ pub use tick::TICK_KEPT_EVERY;
 pub use turns::{Turn, Turns};
 pub use view::Walked;
 
-use crate::model::{KeyId, RunnerId, Settings};
-use crate::ports::Ports;
+use crate::model::{KeyId, RunnerId, Settings, Timestamp};
+use crate::ports::{Ports, Scopes};
 use crate::rotation::registry::Registry;
 use crate::{Error, Result};
 use book::Book;
@@ -65,6 +67,8 @@ pub struct Engine {
     lineages: lineage::Lineages,
     /// Keys that were in scope when that was last asked.
     keys_seen: Mutex<Option<BTreeSet<KeyId>>>,
+    /// Regions and compartments as they were seen last, until they are written down.
+    scopes_seen: Mutex<Option<(Timestamp, Scopes)>>,
     progress: Sender<Progress>,
     // Keeps the channel open while nobody listens.
     _listener: InactiveReceiver<Progress>,
@@ -92,6 +96,7 @@ impl Engine {
             registry,
             lineages,
             keys_seen,
+            scopes_seen: Mutex::default(),
             progress,
             _listener: listener,
         })
@@ -121,6 +126,10 @@ impl Engine {
 
     fn keys_seen(&self) -> std::sync::MutexGuard<'_, Option<BTreeSet<KeyId>>> {
         self.keys_seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn scopes_seen(&self) -> std::sync::MutexGuard<'_, Option<(Timestamp, Scopes)>> {
+        self.scopes_seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn nonce(&self) -> [u8; 16] {

@@ -28,6 +28,9 @@ use crate::rotation::page::{
 use crate::safeguard::{Safeguard, is_on};
 use crate::{Error, ErrorKind, Result};
 
+/// The operation of the error that ends a page's driver when its place does not answer.
+pub(super) const SILENT: &str = "rekey_place";
+
 /// What the page's driver must know of its leg.
 #[derive(Clone)]
 pub(super) struct Target {
@@ -66,6 +69,14 @@ impl Answer {
             Self::Listed(_, answer) => answer.as_ref().err(),
         }
     }
+
+    /// What was said where nobody answered; `None`: somebody did.
+    fn silence(&self) -> Option<String> {
+        match self {
+            Self::Listed(_, Ok(listed)) => listed.silence().map(|hole| format!("{} could not be reached", hole.region)),
+            _ => self.error().filter(|error| error.is_out_of_reach()).map(ToString::to_string),
+        }
+    }
 }
 
 /// A page, what it is driven to, and the turn under which.
@@ -92,6 +103,8 @@ pub(super) struct PageDriver<'a> {
     pace: Pace,
     throttle: Pace,
     cool_until: Timestamp,
+    /// Its place does not answer: what is under way is waited for, and nothing more is begun.
+    silent: Option<Error>,
 }
 
 impl<'a> PageDriver<'a> {
@@ -123,6 +136,7 @@ impl<'a> PageDriver<'a> {
             pace: Pace::default(),
             throttle: Pace::default(),
             cool_until: now,
+            silent: None,
         };
         driver.run(deadline).await
     }
@@ -139,8 +153,12 @@ impl<'a> PageDriver<'a> {
             if self.state()?.is_done() {
                 return Ok(Some((self.book.head().clone(), self.state()?.counts())));
             }
-            let next = if is_late { None } else { self.start(decision, now).await? };
+            let ends = is_late || self.silent.is_some();
+            let next = if ends { None } else { self.start(decision, now).await? };
             if self.running.is_empty() {
+                if let Some(error) = self.silent.take() {
+                    return Err(error);
+                }
                 if is_late {
                     return Ok(None);
                 }
@@ -153,7 +171,8 @@ impl<'a> PageDriver<'a> {
             if !facts.is_empty() {
                 self.record(facts).await?;
             }
-            if !ready.is_empty() {
+            // What was only looked at is looked at again; nothing of it was written down.
+            if !ready.is_empty() && self.silent.is_none() {
                 self.begin(ready).await?;
             }
         }
@@ -301,6 +320,9 @@ impl<'a> PageDriver<'a> {
                 }
                 _ => self.throttle.reset(),
             }
+            if let Some(said) = answer.silence() {
+                self.listen(said).await?;
+            }
             let is_poll = matches!(answer, Answer::Polled(..));
             self.is_listing &= !matches!(answer, Answer::Listed(..));
             let (done, came) = match self.engine.conclude_look(self.state()?, answer, self.target) {
@@ -309,7 +331,7 @@ impl<'a> PageDriver<'a> {
                     ready.push(go);
                     (Vec::new(), Vec::new())
                 }
-                Err(answer) => self.engine.conclude_answer(self.state()?, *answer, self.target),
+                Err(answer) => self.engine.conclude_answer(self.state()?, *answer, self.target, self.silent.is_some()),
             };
             if is_poll {
                 self.is_polling = false;
@@ -325,6 +347,20 @@ impl<'a> PageDriver<'a> {
             answered = self.running.next().now_or_never().flatten();
         }
         Ok((facts, ready))
+    }
+
+    /// Asks whether the page's place answers at all, where something about a dependent was not answered.
+    async fn listen(&mut self, said: String) -> Done {
+        if self.silent.is_some() {
+            return Ok(());
+        }
+        let inventory = &self.state()?.inventory;
+        if self.engine.is_silent(inventory).await {
+            let text = format!("the service does not answer there; its dependents wait, none is given up: {said}");
+            let error = Error::new(ErrorKind::Unavailable, SILENT, text);
+            self.silent = Some(error.with("region", &inventory.region).with("kind", inventory.kind.word()));
+        }
+        Ok(())
     }
 
     fn state(&self) -> Result<&page::State> {
@@ -395,7 +431,14 @@ impl Engine {
     }
 
     /// Which items are free again, and what follows. A poll frees none.
-    fn conclude_answer(&self, state: &page::State, answer: Answer, target: &Target) -> (Vec<u32>, Vec<PageFact>) {
+    fn conclude_answer(
+        &self,
+        state: &page::State,
+        answer: Answer,
+        target: &Target,
+        is_outage: bool,
+    ) -> (Vec<u32>, Vec<PageFact>) {
+        let failed = |item, error: &Error| Later { is_outage, ..self.later(state, item, Some(error)) };
         match answer {
             Answer::Begun(item, Ok(reply)) => {
                 let work_request = match reply.value {
@@ -429,9 +472,12 @@ impl Engine {
             }
             Answer::Listed(items, answer) => {
                 let conclude = |item: &u32| match &answer {
-                    Ok(listed) => conclude_listed(state, *item, listed, &self.later(state, *item, None)),
+                    Ok(listed) => {
+                        let later = Later { is_outage, ..self.later(state, *item, None) };
+                        conclude_listed(state, *item, listed, &later)
+                    }
                     Err(error) if error.kind() == ErrorKind::Throttled => Vec::new(),
-                    Err(error) => conclude_unlisted(state, *item, error, &self.later(state, *item, Some(error))),
+                    Err(error) => conclude_unlisted(state, *item, error, &failed(*item, error)),
                 };
                 let facts = items.iter().flat_map(conclude).collect();
                 (items, facts)
@@ -464,17 +510,14 @@ impl Engine {
                 (vec![item], Vec::new())
             }
             Answer::Sought(item, Err(error)) => {
-                let later = self.later(state, item, Some(&error));
-                (vec![item], conclude_unlisted(state, item, &error, &later))
+                (vec![item], conclude_unlisted(state, item, &error, &failed(item, &error)))
             }
             Answer::Found(item, Err(error)) | Answer::Looked(item, Err(error)) | Answer::Observed(item, Err(error)) => {
-                let later = self.later(state, item, Some(&error));
-                (vec![item], conclude_unread(state, item, &error, &later))
+                (vec![item], conclude_unread(state, item, &error, &failed(item, &error)))
             }
             Answer::Begun(item, Err(error)) => {
-                let later = self.later(state, item, Some(&error));
                 tracing::debug!(item, %error, "a dependent's effect failed");
-                (vec![item], conclude_failure(state, item, &error, &later))
+                (vec![item], conclude_failure(state, item, &error, &failed(item, &error)))
             }
             // A poll that failed is asked again at the pace of polls.
             Answer::Polled(_, Err(error)) => {
@@ -498,6 +541,7 @@ impl Engine {
             retry: self.not_before(error, tries),
             now: self.ports.clock.now(),
             absence_settle: self.settings.margins.absence_settle,
+            is_outage: false,
         }
     }
 }

@@ -52,6 +52,7 @@ impl Engine {
             attributions: self.attributions(state).await?,
             looked_at,
             key_regions,
+            scopes: last.and_then(|pass| pass.scopes.clone()),
             findings,
             chain_head: state.head.to_string(),
             is_test: state.opened.is_test,

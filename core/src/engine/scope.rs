@@ -29,7 +29,7 @@ impl Engine {
     pub(super) async fn regions_of(&self, key: &KeyId) -> Result<Option<BTreeSet<Region>>> {
         match self.ports.key_store.describe_key(key).await {
             Ok(reply) => self.regions_of_vault(&reply.value.vault).await,
-            Err(error) if is_out_of_reach(&error) || is_hidden(&error) => Ok(None),
+            Err(error) if error.is_out_of_reach() || is_hidden(&error) => Ok(None),
             Err(error) => Err(error),
         }
     }
@@ -46,7 +46,7 @@ impl Engine {
     async fn regions_of_vault(&self, vault: &VaultId) -> Result<Option<BTreeSet<Region>>> {
         match self.ports.key_store.describe_vault(vault).await {
             Ok(reply) => Ok(Some(regions_of(&reply.value))),
-            Err(error) if is_out_of_reach(&error) || is_hidden(&error) => Ok(None),
+            Err(error) if error.is_out_of_reach() || is_hidden(&error) => Ok(None),
             Err(error) => Err(error),
         }
     }
@@ -80,11 +80,11 @@ impl Engine {
         let mut unreached = None;
         if !scope.vaults.is_empty() {
             // A key may be in another compartment than its vault, so each that can be seen is asked for.
-            let compartments = self.ports.catalog.scopes().await?.value.compartments;
+            let compartments = self.scopes().await?.scopes.compartments;
             for vault in &scope.vaults {
                 match self.keys_of(vault, &compartments).await {
                     Ok(found) => keys.extend(found),
-                    Err(error) if is_out_of_reach(&error) => {
+                    Err(error) if error.is_out_of_reach() => {
                         tracing::error!(%vault, %error, "a vault cannot be reached; of its keys only those that the journal knows are shown");
                         keys.extend(self.known_keys_of(vault).await?.into_iter().map(|key| (key, String::new())));
                         unreached = Some(error);
@@ -157,11 +157,6 @@ fn is_below(
         at = above;
     }
     false
-}
-
-fn is_out_of_reach(error: &Error) -> bool {
-    let is_no_answer = matches!(error.kind(), ErrorKind::Exhausted | ErrorKind::Timeout | ErrorKind::Unavailable);
-    is_no_answer && error.status() != Some(429)
 }
 
 fn is_hidden(error: &Error) -> bool {

@@ -26,7 +26,7 @@ mod time;
 
 pub use attribution::{Attribution, AuditEvent, AuditShown, OursBy};
 pub use classes::NAMED_KINDS;
-pub use coverage::{Alone, LookedAt};
+pub use coverage::{Alone, LookedAt, RememberedScopes};
 pub use deletion::{Deletion, DeletionOf};
 pub use doctor::{
     ASSUMPTIONS, Check, CheckVerdict, Checkup, Forecast, Section, Source, Standing, THROW_AWAY_TAG, THROW_AWAY_VALUE,

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Attribution, Coverage, Dependent, EvidenceScope, ExceptionReport, Finding, Grade, KeyId, KeyVersionId, Kind,
-    KindReport, LookedAt, Outcome, Region, RotationId, Timestamp,
+    KindReport, LookedAt, Outcome, Region, RememberedScopes, RotationId, Timestamp,
 };
 
 /// How a completed rotation ended.
@@ -194,6 +194,9 @@ pub struct Report {
     /// The only regions where something can be under the key; elsewhere copies and the tag are looked for. Empty: anywhere.
     #[serde(default)]
     pub key_regions: Vec<Region>,
+    /// Identity did not answer the last pass: regions and compartments are those of an earlier look.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scopes: Option<RememberedScopes>,
     /// Rules not met.
     pub findings: Vec<Finding>,
     /// SHA-256 of the last fact of the rotation's own stream, hex.
@@ -210,6 +213,13 @@ impl Report {
             let counts = regions.entry(&row.region).or_default();
             let parts = [row.listed, row.denied, row.unreachable, row.left_out + row.unsupported];
             counts.iter_mut().zip(parts).for_each(|(sum, part)| *sum += u64::from(part));
+        }
+        if let Some(scopes) = &self.scopes {
+            writeln!(
+                f,
+                "  remembered  regions and compartments are those seen at {}, {} s before",
+                scopes.seen_at, scopes.age_s
+            )?;
         }
         for (region, [listed, denied, unreachable, others]) in regions {
             let is_elsewhere = !self.key_regions.is_empty() && !self.key_regions.contains(region);

@@ -121,14 +121,19 @@ pub fn apply(state: Option<State>, recorded: &Recorded, fact: &Fact) -> Result<S
             }
         }
         Fact::EffectFailed(failed) => {
-            let failure =
-                Failure { attempts: failed.attempt, not_before: failed.not_before, error: failed.error.clone() };
+            let failure = Failure {
+                attempts: failed.attempt,
+                not_before: failed.not_before,
+                error: failed.error.clone(),
+                is_outage: failed.is_outage,
+            };
             state.failures.insert(failed.effect.clone(), failure);
         }
         Fact::Paused(paused) => state.paused = Some(paused.clone()),
         Fact::Resumed {} => {
             state.is_resumed = true;
             state.resumed_after = state.passes.keys().next_back().copied();
+            state.resumed_at = Some(recorded.at);
             state.paused = None;
             state.failures.clear();
         }
@@ -220,6 +225,7 @@ fn open(recorded: &Recorded, opened: super::fact::Opened) -> State {
         again_from: 0,
         is_resumed: false,
         resumed_after: None,
+        resumed_at: None,
         failures: BTreeMap::new(),
         notices: BTreeMap::new(),
         counts: Counts::default(),
