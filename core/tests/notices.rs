@@ -1,4 +1,4 @@
-//! Two hundred rotations at once and a topic that takes sixty messages a minute: everybody is told, nothing is refused.
+//! Hundreds of rotations at once and a topic that takes sixty messages a minute: everybody is told, nothing is refused.
 //!
 //! Everything runs in memory and in virtual time; World's topic counts as OCI's does.
 
@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use keywheel::adapters::layers::{DigestPolicy, Digests};
-use keywheel::memory::WorldSettings;
+use keywheel::memory::{FaultPlan, Strikes, WorldSettings};
 use keywheel::model::{KeyId, Settings, TopicId};
 use keywheel::testkit::{Lab, executor};
 use keywheel::{Rotated, Rotator};
@@ -89,4 +89,26 @@ fn a_process_that_dies_between_two_digests_leaves_nobody_unannounced() {
         let key = format!("{}:accounted", summary.rotation);
         assert!(messages.iter().any(|message| message.body.contains(&key)), "{key} is announced");
     }
+}
+
+#[test]
+fn a_hundred_rotations_that_pause_at_once_are_a_few_digests_and_not_one_more_an_hour_later() {
+    let (lab, keys, topic) = crowd(100);
+    lab.world.faults(FaultPlan::new().status_before("replication", Strikes::Every, 409, "IncorrectState"));
+    let tick = || lab.run(rotator(&lab, &topic, 10).rotate_due()).expect("a read");
+    let results = tick();
+    assert!(results.iter().all(|(_, result)| matches!(result, Ok(Rotated::Paused { .. }))), "{results:?}");
+    assert_eq!((results.len(), refusals(&lab)), (keys.len() + 1, Vec::new()), "these, and the one that every lab has");
+    let messages = lab.world.messages(&topic);
+    assert!(messages.len() < 40, "{} messages", messages.len());
+    assert!(messages.iter().all(|message| message.body.len() < 64 << 10));
+    for summary in lab.run(rotator(&lab, &topic, 10).list()).expect("a read") {
+        let (key, do_next) =
+            (format!("{}:paused:1", summary.rotation), format!("keywheel resume {}", summary.rotation));
+        let told: Vec<_> = messages.iter().filter(|message| message.body.contains(&key)).collect();
+        assert!(matches!(told.as_slice(), [one] if one.body.contains(&do_next)), "{key}: {told:?}");
+    }
+    lab.clock.advance(Duration::from_secs(3600));
+    tick();
+    assert_eq!(lab.world.messages(&topic).len(), messages.len(), "nothing changed");
 }

@@ -87,7 +87,7 @@ impl Play {
             3 => self.current = self.versions.len() - 1,
             4 => self.versions.last_mut().expect("one at least").state = state_of(amount),
             5 => self.write(vec![Fact::Paused(Paused::new("a person", "resume"))]),
-            6 => self.write(vec![Fact::Resumed {}]),
+            6 => self.write(vec![Fact::Resumed { by_run: false }]),
             // A step whose process dies before it sends: the intent stays without an outcome.
             7 => {
                 let _ = self.step(amount);
@@ -164,7 +164,7 @@ impl Play {
                 assert!(self.dates.last().is_none_or(|last| intent.date >= *last + Duration::from_secs(1)));
                 self.dates.push(intent.date);
             }
-            let by_hand = matches!(fact, Fact::Paused(_) | Fact::Resumed {});
+            let by_hand = matches!(fact, Fact::Paused(_) | Fact::Resumed { .. });
             match apply(Some(self.state.clone()), &recorded, &fact) {
                 Ok(next) => self.state = next,
                 Err(violation) => assert!(by_hand, "{violation}"),

@@ -102,6 +102,7 @@ __all__ = [
     "ProtectionMode",
     "Region",
     "RekeyClass",
+    "RememberedScopes",
     "ReplicaState",
     "ReplicaStatus",
     "Report",
@@ -272,6 +273,8 @@ class FindingKind(StrEnum):
     """The owner accepted a risk: a promise of the key store that is missing, or a step that Oracle does not
     document.
     """
+    SCOPES_REMEMBERED = "scopes_remembered"
+    """Identity did not answer: regions and compartments are those of an earlier look."""
     SEARCH_ALONE = "search_alone"
     """Dependents were shown by Search, and no list shows them."""
     SHORTENED_MARGINS = "shortened_margins"
@@ -1097,6 +1100,10 @@ class Margins(Data):
     """
     audit_lag: timedelta = field(default_factory=lambda: timedelta())
     """How late an audit event may come before its absence is reported (undocumented). No decision rests on it."""
+    scopes_age_max: timedelta = field(default_factory=lambda: timedelta())
+    """How old regions and compartments may be that the journal remembers, for a version to be minted while identity
+    does not answer. What is in the compartments is listed anew all the same.
+    """
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -1196,6 +1203,16 @@ class Plan(Data):
 
 
 @dataclass(frozen=True, kw_only=True)
+class RememberedScopes(Data):
+    """Regions and compartments were not shown when a pass asked for them: it looked at those of an earlier look."""
+
+    seen_at: datetime
+    """When they were seen, by the runner's clock."""
+    age_s: int
+    """How long before the pass that was, in seconds."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class ReplicaStatus(Data):
     """One replica region's answer."""
 
@@ -1235,6 +1252,8 @@ class Report(Data):
     """Its dependents kind by kind, leg by leg."""
     looked_at: list[LookedAt] = field(default_factory=list)
     """All that the last pass looked at, by region and kind, counted."""
+    scopes: RememberedScopes | None = None
+    """Identity did not answer the last pass: regions and compartments are those of an earlier look."""
     verdict: Verdict | None = None
     """How it ended; `None` while it is open."""
 

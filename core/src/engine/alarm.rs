@@ -9,6 +9,7 @@ use super::book::Book;
 use super::{Done, Engine};
 use crate::model::{Deletion, DueKey, KeyId, LineHash, RotationSummary, StreamId};
 use crate::ports::{Notice, Severity};
+use crate::rotation::announced::NOBODY;
 use crate::rotation::deletion::{self, Alarm, AlarmIntended, AlarmTold, News, Scheduled};
 use crate::rotation::history::{KeyFact, KnownKey};
 use crate::{ErrorKind, Result};
@@ -17,8 +18,6 @@ use crate::{ErrorKind, Result};
 const NAMED_MAX: usize = 50;
 /// Display names are foreign text.
 const NAME_CHARS_MAX: usize = 100;
-/// Stands for "nobody": recorded so that the journal says that nobody was told.
-const NOBODY: &str = "nobody";
 
 /// One key of a notice.
 struct Changed<'r> {

@@ -52,7 +52,8 @@ impl Engine {
         if let Some(before) = state.opened.overtakes.clone().filter(|_| state.phase == Phase::Opened) {
             self.end_overtaken(&before, rid).await?;
         }
-        self.look_again(&mut main, held).await?;
+        // Boxed, as whatever is rare: every future above would carry its size.
+        Box::pin(self.look_again(&mut main, held)).await?;
         loop {
             if deadline.is_some_and(|deadline| self.ports.clock.now() >= deadline) {
                 return Ok(Driven::OutOfTime);
@@ -83,7 +84,7 @@ impl Engine {
         if state.is_terminal() || !state.paused.as_ref().is_some_and(|paused| paused.is_outage) {
             return Ok(());
         }
-        match self.record(main, held, vec![Fact::Resumed {}]).await {
+        match self.record(main, held, vec![Fact::Resumed { by_run: true }]).await {
             // Somebody paused or drives it meanwhile: what is on disk then decides.
             Err(error) if is_overtaken(&error) => {
                 self.renew(held).await?;

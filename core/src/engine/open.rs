@@ -263,7 +263,7 @@ impl Engine {
         if self.state(&main)?.is_terminal() {
             return Ok(());
         }
-        self.intervene(rid, |state| Ok(state.paused.is_some().then_some(Fact::Resumed {}))).await
+        self.intervene(rid, |state| Ok(state.paused.is_some().then_some(Fact::Resumed { by_run: false }))).await
     }
 
     /// Gives a rotation up, if no mint was intended yet. `due` does not start it again before `until`.

@@ -321,7 +321,7 @@ impl<'a> PageDriver<'a> {
                 _ => self.throttle.reset(),
             }
             if let Some(said) = answer.silence() {
-                self.listen(said).await?;
+                Box::pin(self.listen(said)).await?;
             }
             let is_poll = matches!(answer, Answer::Polled(..));
             self.is_listing &= !matches!(answer, Answer::Listed(..));

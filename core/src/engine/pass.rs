@@ -33,7 +33,7 @@ impl Engine {
         let key = self.state(main)?.opened.name.key.clone();
         let key_regions = self.key_regions(self.state(main)?).await?;
         let mut walk = Walk::new(self, &key, key_regions).await?;
-        self.keep_scopes().await;
+        Box::pin(self.keep_scopes()).await;
         if pass == 0 {
             stayed = self.inherited(main).await?;
         }

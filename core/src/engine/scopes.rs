@@ -29,7 +29,7 @@ impl Engine {
                 *self.scopes_seen() = Some((self.ports.clock.now(), reply.value.clone()));
                 Ok(Known { scopes: reply.value, remembered: None })
             }
-            Err(error) if error.is_out_of_reach() => self.remembered_scopes(error).await,
+            Err(error) if error.is_out_of_reach() => Box::pin(self.remembered_scopes(error)).await,
             Err(error) => Err(error),
         }
     }

@@ -22,6 +22,9 @@ impl Engine {
     }
 }
 
+/// A compartment, and a kind that is asked for in it.
+type Asked = (CompartmentId, Kind);
+
 /// What a pass heard, and did not hear, in the region that it looks at.
 #[derive(Debug, Default)]
 pub(super) struct Silence {
@@ -30,7 +33,7 @@ pub(super) struct Silence {
     /// Services that are not asked any more.
     given_up: BTreeSet<&'static str>,
     /// Places with a verdict.
-    judged: HashSet<(CompartmentId, Kind)>,
+    judged: HashSet<Asked>,
 }
 
 impl Silence {
@@ -68,7 +71,7 @@ impl Silence {
 
     /// Kinds that are still to be asked for, and the places of the others that nobody will be asked for. `None`: all that
     /// is left is asked for anyway.
-    pub(super) fn spared(&self, selector: &Selector) -> Option<(Vec<Kind>, Vec<(CompartmentId, Kind)>)> {
+    pub(super) fn spared(&self, selector: &Selector) -> Option<(Vec<Kind>, Vec<Asked>)> {
         let is_open =
             |compartment: &&Compartment, kind: &Kind| !self.judged.contains(&(compartment.id.clone(), kind.clone()));
         let open = |kind: &Kind| {

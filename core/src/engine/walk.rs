@@ -78,7 +78,7 @@ type Place = (Region, CompartmentId, Kind);
 impl<'a> Walk<'a> {
     /// A walk over everything in scope. `key_regions`: where resources can be under the key, if that is known.
     pub(super) async fn new(engine: &'a Engine, key: &KeyId, key_regions: Option<BTreeSet<Region>>) -> Result<Self> {
-        let Known { scopes, remembered } = engine.scopes().await?;
+        let Known { scopes, remembered } = Box::pin(engine.scopes()).await?;
         let scope = &engine.settings.scope;
         let compartments = engine.in_scope(scopes.compartments);
         let regions: VecDeque<Region> = scopes

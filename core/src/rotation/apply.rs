@@ -113,11 +113,15 @@ pub fn apply(state: Option<State>, recorded: &Recorded, fact: &Fact) -> Result<S
         }
         Fact::NoticeIntended(notice) => {
             let key = (notice.dedupe_key.clone(), notice.notifier.clone());
-            state.notices.insert(key, NoticeRef { notifier: notice.notifier.clone(), settled: false });
+            let (notifier, settled) = (notice.notifier.clone(), false);
+            let first = NoticeRef { notifier, settled, given_up_at: None, given_up: 0 };
+            state.notices.entry(key).or_insert(first).settled = false;
         }
         Fact::NoticeSent(sent) => {
             if let Some(notice) = state.notices.get_mut(&(sent.dedupe_key.clone(), sent.notifier.clone())) {
                 notice.settled = true;
+                notice.given_up_at = sent.accepted_as.is_none().then_some(recorded.at);
+                notice.given_up = notice.given_up.saturating_add(u32::from(sent.accepted_as.is_none()));
             }
         }
         Fact::EffectFailed(failed) => {
@@ -129,11 +133,18 @@ pub fn apply(state: Option<State>, recorded: &Recorded, fact: &Fact) -> Result<S
             };
             state.failures.insert(failed.effect.clone(), failure);
         }
-        Fact::Paused(paused) => state.paused = Some(paused.clone()),
-        Fact::Resumed {} => {
+        Fact::Paused(paused) => {
+            state.paused = Some(paused.clone());
+            // An outage that a run has looked at again and that goes on is the pause that it was.
+            let goes_on = paused.is_outage && state.is_looking_again;
+            state.pauses = state.pauses.saturating_add(u32::from(!goes_on));
+            state.last_pause = Some((recorded.at, paused.clone()));
+        }
+        Fact::Resumed { by_run } => {
             state.is_resumed = true;
+            state.is_looking_again = *by_run;
             state.resumed_after = state.passes.keys().next_back().copied();
-            state.resumed_at = Some(recorded.at);
+            state.resumed_at = state.resumed_at.max(Some(recorded.at).filter(|_| !by_run));
             state.paused = None;
             state.failures.clear();
         }
@@ -217,6 +228,8 @@ fn open(recorded: &Recorded, opened: super::fact::Opened) -> State {
         checked: None,
         legs: Vec::new(),
         paused: None,
+        pauses: 0,
+        last_pause: None,
         pages: BTreeMap::new(),
         pass_open: None,
         passes: BTreeMap::new(),
@@ -226,6 +239,7 @@ fn open(recorded: &Recorded, opened: super::fact::Opened) -> State {
         is_resumed: false,
         resumed_after: None,
         resumed_at: None,
+        is_looking_again: false,
         failures: BTreeMap::new(),
         notices: BTreeMap::new(),
         counts: Counts::default(),

@@ -3,6 +3,7 @@
 //! Looks at facts and settings only. That an intent without outcome is *in doubt*, and is settled rather
 //! than sent again, is the first half of rule R7; `mint` holds the second.
 
+use super::announced;
 use super::effect::Effect;
 use super::fact::{Accounted, Completed, Fact, Paused};
 use super::legs::{too_old, unseen_at};
@@ -59,7 +60,10 @@ pub fn decide(state: &State, settings: &Settings, now: Timestamp) -> Decision {
         Phase::Opened | Phase::Checked | Phase::Accounted => {}
     }
     if let Some(paused) = &state.paused {
-        return Decision::Rest(Rest::Paused(paused.clone()));
+        return match announced::untold_pause(state, now) {
+            Some(dedupe_key) => Decision::Perform(Effect::Notify { dedupe_key }),
+            None => Decision::Rest(Rest::Paused(paused.clone())),
+        };
     }
     let decision = match state.phase {
         Phase::Opened if !state.passes.contains_key(&0) => Decision::Perform(Effect::Pass { pass: 0 }),
@@ -214,7 +218,7 @@ fn decide_accounts(state: &State) -> Decision {
 
 /// The books are closed: tell people, then end.
 fn decide_end(state: &State) -> Decision {
-    let dedupe_key = format!("{}:accounted", state.rid);
+    let dedupe_key = announced::end_key(state);
     let mut of_this_end = state.notices.iter().filter(|((key, _), _)| *key == dedupe_key).peekable();
     let is_told = of_this_end.peek().is_some() && of_this_end.all(|(_, notice)| notice.settled);
     if !is_told {

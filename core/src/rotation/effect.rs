@@ -29,7 +29,7 @@ pub enum Effect {
         /// Leg, from 1.
         leg: u32,
     },
-    /// Tell the notifiers how it ended.
+    /// Tell the notifiers that it paused, or how it ended.
     Notify {
         /// The notice's identity.
         dedupe_key: String,

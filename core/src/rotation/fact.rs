@@ -104,7 +104,11 @@ pub enum Fact {
         by: RotationId,
     },
     /// Somebody let it go on.
-    Resumed {},
+    Resumed {
+        /// A run that looks again after an outage, and no person.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        by_run: bool,
+    },
     /// Given up before the pivot; `due` does not start it again before `until`.
     Cancelled {
         /// Until when, if at all.

@@ -4,6 +4,7 @@
 //! frozen, it must read every journal ever written; `decide` and `conclude` are free to improve.
 //! Rules R1 to R10 are those of the design; `core/docs/state-machine.md` walks through them.
 
+pub mod announced;
 mod apply;
 pub mod attribution;
 mod classes;

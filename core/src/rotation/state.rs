@@ -188,6 +188,10 @@ pub struct NoticeRef {
     pub notifier: String,
     /// Whether it was accepted or given up.
     pub settled: bool,
+    /// When it was given up last, by the runner's clock; `None`: it was accepted, or is on its way for the first time.
+    pub given_up_at: Option<Timestamp>,
+    /// How often it was given up.
+    pub given_up: u32,
 }
 
 /// A rotation.
@@ -207,6 +211,10 @@ pub struct State {
     pub legs: Vec<Leg>,
     /// Why it rests.
     pub paused: Option<Paused>,
+    /// How often it was paused; tells the notices of its pauses apart.
+    pub pauses: u32,
+    /// Why it paused last, and when by the runner's clock; stays when somebody resumes.
+    pub last_pause: Option<(Timestamp, Paused)>,
     /// Its pages by number.
     pub pages: BTreeMap<u32, PageRef>,
     /// A pass that began and has not ended.
@@ -223,8 +231,10 @@ pub struct State {
     pub is_resumed: bool,
     /// The last pass that had ended when somebody resumed last.
     pub resumed_after: Option<u32>,
-    /// When somebody resumed last, by the runner's clock.
+    /// When a person resumed last, by the runner's clock.
     pub resumed_at: Option<Timestamp>,
+    /// It was a run that ended its last pause, to look again after an outage.
+    pub is_looking_again: bool,
     /// Failed tries by effect.
     pub failures: BTreeMap<String, Failure>,
     /// Notices by dedupe key and notifier.

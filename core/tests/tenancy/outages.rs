@@ -1,7 +1,9 @@
 //! Regions that do not answer: replicas that stay away, a key's own region, the home region, and how often one is asked.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use keywheel::memory::RecordingNotifier;
 use keywheel::model::{
     CoverageState, DueState, FindingKind, KeyId, KeyVersionId, Kind, LookedAt, Outcome, Region, Report, ResourceId,
     RotationId, Verdict,
@@ -32,6 +34,7 @@ struct Far {
     lab: Lab,
     key: KeyId,
     superseded: KeyVersionId,
+    notifier: Arc<RecordingNotifier>,
     buckets: Vec<ResourceId>,
 }
 
@@ -52,7 +55,13 @@ impl Far {
         lab.settings.budgets.in_flight = 2;
         lab.clock.advance(Duration::from_secs(60));
         let superseded = lab.world.current_version(&key);
-        Self { lab, key, superseded, buckets }
+        Self { lab, key, superseded, notifier: RecordingNotifier::new(), buckets }
+    }
+
+    /// A rotator that tells people.
+    fn telling(&self) -> Rotator {
+        let ports = self.lab.ports().notifier(Arc::clone(&self.notifier) as _);
+        Rotator::with_ports(self.lab.settings.clone(), ports)
     }
 
     /// Buckets whose data hangs on another version than at the start.
@@ -70,7 +79,7 @@ impl Far {
 
     /// Takes up all that is due; the far region goes down as soon as this is so.
     fn rotate_due_until_down(&self, is_so: impl Fn() -> bool) -> (Result<Rotated>, Result<Rotated>) {
-        let rotator = self.lab.rotator();
+        let rotator = self.telling();
         let mut run = Box::pin(rotator.rotate_due());
         let early = executor::run_until(&self.lab.clock, run.as_mut(), is_so);
         assert!(early.is_none(), "it goes down half-way: {early:?}");
@@ -163,10 +172,16 @@ fn a_region_that_goes_down_half_way_through_its_dependents_blocks_none_of_them()
 }
 
 #[test]
-fn a_person_who_pauses_what_rests_for_an_outage_is_not_overruled_when_the_region_is_back() {
+fn an_outage_is_told_once_and_a_person_who_pauses_it_is_not_overruled_when_the_region_is_back() {
     let far = Far::with_buckets(4);
     let (_, late) = far.rotate_due_until_down(|| far.lab.world.versions(&far.key).len() == 2);
     let (rotation, ..) = paused(&late);
+    for _ in 0..3 {
+        paused(&far.lab.run(far.telling().rotate(&far.key)));
+    }
+    let told = far.notifier.notices().into_iter().filter(|notice| notice.rotation.as_ref() == Some(&rotation));
+    let told: Vec<_> = told.map(|notice| notice.title).collect();
+    assert!(told.len() == 1 && told[0].contains("does not answer"), "an outage is told once: {told:?}");
     far.lab.run(far.lab.rotator().pause(&rotation, "the auditors are here")).expect("it is open");
     far.lab.world.region_up(&region(FAR));
     let (_, why, _) = paused(&far.lab.run(far.lab.rotator().rotate(&far.key)));

@@ -103,7 +103,14 @@ impl Client {
         let retrier = Retrier::new(settings.clock, settings.random, settings.retry);
         let transport = Transport::new(settings.endpoints, credentials, retrier, pacer, settings.timeouts);
         let seen_buckets = SeenBuckets::new(settings.listed_etags);
-        Arc::new(Self { transport, tenancy, region, namespace: Mutex::default(), subscribed: Mutex::default(), seen_buckets })
+        Arc::new(Self {
+            transport,
+            tenancy,
+            region,
+            namespace: Mutex::default(),
+            subscribed: Mutex::default(),
+            seen_buckets,
+        })
     }
 
     /// The region of calls that name none.

@@ -32,7 +32,7 @@ enum Wish {
     Rotate,
 }
 
-/// Runs lives until the rotation has ended after everything was mended.
+/// Runs lives until nothing is due any more after everything was mended.
 pub(super) async fn live(stage: Rc<Stage>, role: Role) {
     let dice = stage.dice(100 + role.number as u64);
     stage.sleep(role.start).await;
@@ -59,8 +59,10 @@ pub(super) async fn live(stage: Rc<Stage>, role: Role) {
             None => dice.secs(0, 120),
             // Nobody can say yet: the current version is not listed, the key is disabled.
             Some(Ok(Rotated::NotDue { due, .. })) if due.state == DueState::Blocked => dice.secs(60, 900),
-            Some(Ok(Rotated::Completed(_) | Rotated::NotDue { .. })) if was_healed => return,
+            Some(Ok(Rotated::NotDue { .. })) if was_healed => return,
             Some(Ok(_)) if role.is_duplicate => return,
+            // The scheduler's last tick comes after the end: what a stranger minted meanwhile shows only then.
+            Some(Ok(Rotated::Completed(_))) if was_healed => dice.secs(1, 60),
             // The scheduler's next tick; the last one comes after everything was mended.
             Some(Ok(Rotated::Completed(_) | Rotated::NotDue { .. })) => {
                 let left = stage.heals_at.duration_since(stage.clock.now()).unsigned_abs();
