@@ -13,6 +13,7 @@ mod book;
 mod claim;
 mod doctor;
 mod drive;
+mod keeping;
 mod kinds;
 mod learn;
 mod lineage;
@@ -36,7 +37,7 @@ mod turns;
 mod view;
 mod walk;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_broadcast::{InactiveReceiver, Sender};
@@ -48,7 +49,7 @@ pub use tick::TICK_KEPT_EVERY;
 pub use turns::{Turn, Turns};
 pub use view::Walked;
 
-use crate::model::{KeyId, RunnerId, Settings};
+use crate::model::{KeyId, RunnerId, Settings, Timestamp};
 use crate::ports::Ports;
 use crate::rotation::registry::Registry;
 use crate::{Error, Result};
@@ -65,6 +66,8 @@ pub struct Engine {
     lineages: lineage::Lineages,
     /// Keys that were in scope when that was last asked.
     keys_seen: Mutex<Option<BTreeSet<KeyId>>>,
+    /// Sinks that were asked what keeps their entries, and when.
+    keeping_asked: Mutex<BTreeMap<String, Timestamp>>,
     progress: Sender<Progress>,
     // Keeps the channel open while nobody listens.
     _listener: InactiveReceiver<Progress>,
@@ -92,6 +95,7 @@ impl Engine {
             registry,
             lineages,
             keys_seen,
+            keeping_asked: Mutex::default(),
             progress,
             _listener: listener,
         })
@@ -121,6 +125,11 @@ impl Engine {
 
     fn keys_seen(&self) -> std::sync::MutexGuard<'_, Option<BTreeSet<KeyId>>> {
         self.keys_seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn keeping_asked(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Timestamp>> {
+        // Each entry is written whole.
+        self.keeping_asked.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn nonce(&self) -> [u8; 16] {

@@ -1,11 +1,11 @@
-//! Bookkeeping beside rotations, stream `meta`: how far each audit sink has been fed, how fast services may be asked, and
-//! when the last run over all keys ended.
+//! Bookkeeping beside rotations, stream `meta`: how far each audit sink has been fed and what keeps its entries, how fast
+//! services may be asked, and when the last run over all keys ended.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{LearnedRate, Region, StreamId, Tick};
+use crate::model::{Keeping, KeepingSeen, LearnedRate, Region, StreamId, Tick, Timestamp};
 
 /// A fact of the meta stream.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,6 +34,17 @@ pub enum MetaFact {
         /// The first line it has not.
         next_seq: u64,
     },
+    /// A sink's far end said what keeps its entries.
+    SinkKeeping {
+        /// The sink's name.
+        sink: String,
+        /// What it said.
+        keeping: Keeping,
+        /// When, by its own clock where it says one.
+        seen_at: Timestamp,
+        /// When it was asked, by the runner's clock.
+        asked_at: Timestamp,
+    },
     /// A run over all keys ended.
     Ticked(Tick),
 }
@@ -44,6 +55,7 @@ pub struct Cursors {
     next: BTreeMap<(String, StreamId), u64>,
     forks: BTreeMap<(String, StreamId), Forked>,
     rates: BTreeMap<(String, Region), u32>,
+    keeping: BTreeMap<String, (KeepingSeen, Timestamp)>,
     last_tick: Option<Tick>,
 }
 
@@ -68,6 +80,12 @@ impl Cursors {
             }
             MetaFact::SinkForked { sink, stream, seq, why } => {
                 self.forks.insert((sink.clone(), stream.clone()), Forked { seq: *seq, why: why.clone() });
+            }
+            MetaFact::SinkKeeping { sink, keeping, seen_at, asked_at } => {
+                let before = self.keeping.get(sink).filter(|(seen, _)| seen.keeping == *keeping);
+                let same_since = before.map_or(*seen_at, |(seen, _)| seen.same_since);
+                let seen = KeepingSeen { keeping: keeping.clone(), seen_at: *seen_at, same_since };
+                self.keeping.insert(sink.clone(), (seen, *asked_at));
             }
             MetaFact::Ticked(tick) => self.last_tick = Some(*tick),
         }
@@ -94,6 +112,23 @@ impl Cursors {
     #[must_use]
     pub fn next(&self, sink: &str, stream: &StreamId) -> u64 {
         self.next.get(&(sink.to_owned(), stream.clone())).copied().unwrap_or(0)
+    }
+
+    /// What a sink's far end said last of what keeps its entries.
+    #[must_use]
+    pub fn keeping(&self, sink: &str) -> Option<&KeepingSeen> {
+        self.keeping.get(sink).map(|(seen, _)| seen)
+    }
+
+    /// When it was asked that last, by the clock of whoever asked.
+    #[must_use]
+    pub fn keeping_asked(&self, sink: &str) -> Option<Timestamp> {
+        self.keeping.get(sink).map(|(_, asked_at)| *asked_at)
+    }
+
+    /// Sinks that took something of a stream.
+    pub fn sinks_of<'s>(&'s self, stream: &'s StreamId) -> impl Iterator<Item = &'s str> {
+        self.next.keys().filter(move |(_, taken)| taken == stream).map(|(sink, _)| sink.as_str())
     }
 
     /// Whether a sink holds another history of a stream.
