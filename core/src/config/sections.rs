@@ -172,6 +172,12 @@ fn scope(mut table: Table<'_>, endpoints: &BTreeMap<Region, String>, found: &mut
     let scope = Scope {
         keys: table.list("keys", KeyId::from_str, "write the OCIDs of keys", found),
         vaults: table.list("vaults", VaultId::from_str, "write the OCIDs of vaults", found),
+        key_compartments: table.list(
+            "key_compartments",
+            CompartmentId::from_str,
+            "write the OCIDs of the compartments that hold vaults and keys",
+            found,
+        ),
         regions: table.list("regions", Region::from_str, "write region identifiers", found),
         compartments: table.list("compartments", CompartmentId::from_str, "write the OCIDs of compartments", found),
         compartment_trees: table.list(

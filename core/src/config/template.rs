@@ -102,6 +102,7 @@ impl Template {
             let _ = writeln!(text, "  {},", quoted(key.as_str()));
         }
         text.push_str("]\nvaults = []         # or whole vaults: every AES key in them\n");
+        text.push_str("# key_compartments = [\"ocid1.compartment...\"]   # where keys of these vaults are; left out: everywhere\n");
         text.push_str("regions = []        # empty: every region the tenancy subscribes to\n");
         text.push_str("compartments = []   # empty: every compartment that can be seen\n");
         text.push_str(

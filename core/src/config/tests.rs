@@ -310,6 +310,17 @@ fn compartments_are_named_one_by_one_or_as_trees() {
 }
 
 #[test]
+fn where_keys_are_is_said_apart_from_what_they_protect() {
+    let scope = parse("[scope]\nkey_compartments = [\"ocid1.compartment.oc1..k\"]\n")
+        .expect("it may stand alone")
+        .settings
+        .scope;
+    assert_eq!((scope.key_compartments.len(), scope.compartments.len()), (1, 0));
+    let found = problems("[scope]\nkey_compartments = [\"ocid1.key.oc1.iad.x.y\"]\n");
+    assert!(found[0].starts_with("line 2: scope.key_compartments[0]"), "{found:?}");
+}
+
+#[test]
 fn metrics_need_a_place_and_a_namespace_that_monitoring_takes() {
     let place = "compartment = \"ocid1.compartment.oc1..a\"\nregion = \"us-ashburn-1\"\n";
     let config = parse(&format!("[metrics]\n{place}")).expect("the namespace has a default");

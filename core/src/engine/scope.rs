@@ -80,10 +80,23 @@ impl Engine {
         let mut unreached = None;
         if !scope.vaults.is_empty() {
             // A key may be in another compartment than its vault, so each that can be seen is asked for.
-            let compartments = self.ports.catalog.scopes().await?.value.compartments;
+            let (is_named, compartments) = match scope.key_compartments.is_empty() {
+                true => {
+                    let seen = self.ports.catalog.scopes().await?.value.compartments;
+                    (false, seen.into_iter().map(|one| one.id).collect())
+                }
+                false => (true, scope.key_compartments.clone()),
+            };
             for vault in &scope.vaults {
                 match self.keys_of(vault, &compartments).await {
-                    Ok(found) => keys.extend(found),
+                    // A compartment we may not look into holds no key that we could rotate; one that somebody names does.
+                    Ok((found, Some(hidden))) if is_named => {
+                        tracing::error!(%vault, error = %hidden, "keys cannot be listed in a compartment of scope.key_compartments; of those there only what the journal knows is shown");
+                        keys.extend(found);
+                        keys.extend(self.known_keys_of(vault).await?.into_iter().map(|key| (key, String::new())));
+                        unreached = Some(hidden);
+                    }
+                    Ok((found, _)) => keys.extend(found),
                     Err(error) if is_out_of_reach(&error) => {
                         tracing::error!(%vault, %error, "a vault cannot be reached; of its keys only those that the journal knows are shown");
                         keys.extend(self.known_keys_of(vault).await?.into_iter().map(|key| (key, String::new())));
@@ -107,15 +120,22 @@ impl Engine {
         Ok(keys.into_iter().collect())
     }
 
-    async fn keys_of(&self, vault: &VaultId, compartments: &[Compartment]) -> Result<Vec<(KeyId, String)>> {
-        let mut keys = Vec::new();
+    /// AES keys of a vault in these compartments, and why one of them could not be listed.
+    async fn keys_of(
+        &self,
+        vault: &VaultId,
+        compartments: &BTreeSet<CompartmentId>,
+    ) -> Result<(Vec<(KeyId, String)>, Option<Error>)> {
+        let (mut keys, mut hidden) = (Vec::new(), None);
         for compartment in compartments {
             let mut cursor = None;
             loop {
-                let Page { items, next } = match self.ports.key_store.list_keys(vault, &compartment.id, cursor).await {
+                let Page { items, next } = match self.ports.key_store.list_keys(vault, compartment, cursor).await {
                     Ok(reply) => reply.value,
-                    // A compartment we may not look into holds no key that we could rotate.
-                    Err(error) if is_hidden(&error) => break,
+                    Err(error) if is_hidden(&error) => {
+                        hidden = Some(error.with("compartment", compartment));
+                        break;
+                    }
                     Err(error) => return Err(error),
                 };
                 let aes = items.into_iter().filter(|key| key.algorithm == "AES");
@@ -124,7 +144,7 @@ impl Engine {
                 cursor = Some(more);
             }
         }
-        Ok(keys)
+        Ok((keys, hidden))
     }
 
     async fn known_keys_of(&self, vault: &VaultId) -> Result<BTreeSet<KeyId>> {

@@ -118,7 +118,7 @@ impl State {
         self.check_namespace(&at.namespace)?;
         let not_found = || No::new(404, "BucketNotFound", format!("no bucket {} is visible", at.name));
         let id = self.buckets.named.get(&(at.region.clone(), at.name.clone())).ok_or_else(not_found)?;
-        let is_visible = self.may_see(ctx, &self.buckets.by_id[id].info.compartment);
+        let is_visible = self.may_see_bucket(ctx, &self.buckets.by_id[id].info.compartment, &at.name);
         if is_visible { Ok(id.clone()) } else { Err(not_found()) }
     }
 

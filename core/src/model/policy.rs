@@ -370,6 +370,10 @@ pub struct Scope {
     /// Vaults whose AES keys are managed.
     #[serde(default)]
     pub vaults: BTreeSet<VaultId>,
+    /// Compartments that hold vaults and keys, without what lies below them; empty: every one that can be seen is asked
+    /// for keys of the vaults named.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub key_compartments: BTreeSet<CompartmentId>,
     /// Regions to search for dependents; empty: all the tenancy subscribes to.
     #[serde(default)]
     pub regions: BTreeSet<Region>,

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use keywheel::Rotated;
-use keywheel::memory::Caller;
-use keywheel::model::{Alone, CompartmentId, CoverageState, FindingKind, Kind, Report, TagSelector, Verdict};
+use keywheel::memory::{Caller, WorldSettings};
+use keywheel::model::{Alone, CompartmentId, CoverageState, FindingKind, Kind, Report, Settings, TagSelector, Verdict};
 use keywheel::testkit::{HOME, Lab};
 
 use super::build::region;
@@ -51,6 +51,36 @@ fn a_compartment_that_is_named_and_cannot_be_seen_is_a_hole_and_not_silence() {
     let report = completed(lab.run(lab.rotator().rotate(&lab.key)));
     let holes = report.coverage.iter().filter(|hole| hole.compartment.as_ref() == Some(&nowhere));
     assert_eq!(holes.map(|hole| &hole.state).collect::<Vec<_>>(), [&CoverageState::Denied; 2], "in both regions");
+}
+
+#[test]
+fn keys_are_looked_for_where_they_are_said_to_be_and_a_refusal_there_is_no_silence() {
+    let unhurried = WorldSettings { kms_per_second: None, ..WorldSettings::lab() };
+    let mut lab = Lab::build(1, Settings::lab(), unhurried);
+    let described = lab.run(lab.rotator().ports().key_store.describe_key(&lab.key)).expect("a read");
+    let (keys, beside) = (described.value.compartment, lab.compartments[1].clone());
+    let created = lab.world.now() - Duration::from_secs(86_400);
+    let elsewhere = lab.world.add_key(&lab.vault, &beside, "elsewhere", created).done();
+    let (here, vault) = (lab.key.clone(), lab.vault.clone());
+    lab.settings.scope.keys.clear();
+    lab.settings.scope.vaults = [vault].into();
+    let seen = |lab: &Lab| -> keywheel::Result<BTreeSet<_>> {
+        Ok(lab.run(lab.rotator().due())?.into_iter().map(|row| row.key).collect())
+    };
+    assert_eq!(seen(&lab).expect("a read"), [here.clone(), elsewhere].into(), "said nowhere: everywhere");
+    lab.settings.scope.key_compartments = [keys.clone()].into();
+    drop(lab.world.take_log());
+    assert_eq!(seen(&lab).expect("a read"), [here.clone()].into());
+    let asked: BTreeSet<_> =
+        lab.world.take_log().into_iter().filter(|one| one.operation == "list_keys").map(|one| one.subject).collect();
+    assert_eq!(asked, [keys.to_string()].into());
+
+    lab.settings.scope.key_compartments.insert(beside.clone());
+    lab.world.deny_compartment(&Caller::keywheel(), &beside);
+    assert_eq!(seen(&lab).expect("a read"), [here].into(), "the others are shown");
+    lab.settings.scope.key_compartments = [beside.clone()].into();
+    let error = seen(&lab).expect_err("nothing else is in scope");
+    assert!(error.to_string().contains(beside.as_str()), "{error}");
 }
 
 #[test]

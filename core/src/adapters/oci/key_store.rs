@@ -157,6 +157,8 @@ impl KeyStore for VaultKeyStore {
             .raw(mint.body.clone());
         let answer = self.client.send(&call).await?;
         let key: wire::Key = answer.json()?;
+        // Search will not know it for a while, and looking for it would mean asking every vault.
+        self.locator.remember_key(&key.id, &place);
         Ok(answer.reply(key.into_model(&place.region)))
     }
 

@@ -102,6 +102,11 @@ impl Locator {
         Ok(place)
     }
 
+    /// Remembers where a key is that its vault has just made.
+    pub(crate) fn remember_key(&self, key: &KeyId, place: &Place) {
+        remember(&self.keys, key, place.clone());
+    }
+
     /// Forgets where a key was, after its endpoint said that it does not know it.
     pub(crate) fn forget_key(&self, key: &KeyId) -> bool {
         let place = remembered(&self.keys, key);

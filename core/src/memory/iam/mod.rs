@@ -16,6 +16,13 @@ use crate::model::{CompartmentId, KeyId};
 use permissions::{KEY_ASSOCIATE, VAULT_CREATE_KEY, needed, to_find};
 use statement::Statement;
 
+/// What a call is about, as far as conditions ask.
+#[derive(Debug, Clone, Copy, Default)]
+struct Target<'a> {
+    key: Option<&'a KeyId>,
+    bucket: Option<&'a str>,
+}
+
 /// Who is held to policies, and what policies call them (`dynamic-group keyrotator`), in lower case.
 #[derive(Debug, Default)]
 pub(super) struct Restricted(BTreeMap<Arc<str>, String>);
@@ -34,6 +41,13 @@ impl State {
         self.has_all(ctx, needed(ctx.operation.name), compartment)
     }
 
+    /// The same for a call about a bucket or what is in it, which conditions may name.
+    pub(super) fn may_see_bucket(&self, ctx: &Ctx, compartment: &CompartmentId, bucket: &str) -> bool {
+        let target = Target { key: None, bucket: Some(bucket) };
+        self.is_open(ctx, compartment)
+            && needed(ctx.operation.name).iter().all(|permission| self.has(ctx, permission, compartment, target))
+    }
+
     /// The same for a vault that a call goes through: a call about keys needs nothing of the vault, unless it makes one.
     pub(super) fn is_allowed_in_vault(&self, ctx: &Ctx, compartment: &CompartmentId) -> bool {
         match ctx.operation.name {
@@ -50,7 +64,7 @@ impl State {
 
     /// Whether the principal may give this key to a resource.
     pub(super) fn may_associate(&self, ctx: &Ctx, key: &KeyId, compartment: &CompartmentId) -> bool {
-        self.has(ctx, KEY_ASSOCIATE, compartment, Some(key))
+        self.has(ctx, KEY_ASSOCIATE, compartment, Target { key: Some(key), bucket: None })
     }
 
     /// Calls about the tenancy itself, which name no compartment.
@@ -64,16 +78,18 @@ impl State {
             return true;
         }
         let key = KeyId::parse(&*ctx.subject).ok();
-        permissions.iter().all(|permission| self.has(ctx, permission, compartment, key.as_ref()))
+        let target = Target { key: key.as_ref(), bucket: None };
+        permissions.iter().all(|permission| self.has(ctx, permission, compartment, target))
     }
 
-    fn has(&self, ctx: &Ctx, permission: &str, compartment: &CompartmentId, key: Option<&KeyId>) -> bool {
+    fn has(&self, ctx: &Ctx, permission: &str, compartment: &CompartmentId, target: Target<'_>) -> bool {
         let Some(subject) = self.restricted.0.get(&ctx.call.caller.principal) else { return true };
         let operation = ctx.operation.name.replace('_', "");
         let value = |variable: &str| match variable {
             "request.operation" => Some(operation.as_str()),
-            "target.key.id" => key.map(KeyId::as_str),
-            "target.vault.id" => Some(self.kms.keys.get(key?)?.vault.as_str()),
+            "target.bucket.name" => target.bucket,
+            "target.key.id" => target.key.map(KeyId::as_str),
+            "target.vault.id" => Some(self.kms.keys.get(target.key?)?.vault.as_str()),
             // A condition that World does not know is one that does not hold.
             _ => None,
         };

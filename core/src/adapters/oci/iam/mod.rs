@@ -72,7 +72,8 @@ pub struct IamWants<'a> {
     pub reads_audit_events: bool,
     /// Who calls.
     pub subject: IamSubject,
-    /// The compartment of vaults and keys; `None`: statements about them hold in the whole tenancy.
+    /// The compartment of vaults and keys; `None`: those that the scope names, and if it names none, statements about them
+    /// hold in the whole tenancy.
     pub keys_in: Option<&'a CompartmentId>,
 }
 
@@ -135,9 +136,14 @@ fn place_of(compartment: Option<&CompartmentId>) -> String {
 
 fn places(wants: &IamWants<'_>, about: About) -> Vec<String> {
     match about {
-        About::Tenancy | About::Policies | About::Topic | About::TrailBucket | About::TrailLog => vec![place_of(None)],
+        About::BackupPolicies
+        | About::Tenancy
+        | About::Policies
+        | About::Topic
+        | About::TrailBucket
+        | About::TrailLog => vec![place_of(None)],
         About::Metrics => vec![place_of(wants.metrics)],
-        _ if about.is_about_keys() => vec![place_of(wants.keys_in)],
+        _ if about.is_about_keys() => places_of_keys(wants),
         _ => {
             // A statement about a compartment holds in everything below it.
             let scope = &wants.settings.scope;
@@ -147,6 +153,15 @@ fn places(wants: &IamWants<'_>, about: About) -> Vec<String> {
                 false => named.into_iter().map(|id| place_of(Some(id))).collect(),
             }
         }
+    }
+}
+
+/// Where vaults and keys are: as somebody says now, else as the config says.
+fn places_of_keys(wants: &IamWants<'_>) -> Vec<String> {
+    let named = &wants.settings.scope.key_compartments;
+    match wants.keys_in {
+        None if !named.is_empty() => named.iter().map(|id| place_of(Some(id))).collect(),
+        one => vec![place_of(one)],
     }
 }
 
@@ -239,16 +254,16 @@ fn may_have_successor(settings: &Settings) -> bool {
 /// Grants to services: without them what keywheel asks for cannot use the new material.
 fn services(wants: &IamWants<'_>, statements: &mut Vec<IamStatement>) {
     let scope = &wants.settings.scope;
-    let place = place_of(wants.keys_in);
+    let places = places_of_keys(wants);
     let any = |kinds: &[Kind]| kinds.iter().any(|kind| scope.wants(kind));
     let mut grant = |service: String, reason: &str| {
-        statements.push(IamStatement {
+        statements.extend(places.iter().map(|place| IamStatement {
             text: format!("Allow service {service} to use keys in {place}"),
             reason: reason.to_owned(),
             operations: Vec::new(),
             standing: Standing::Documented,
             source: GRANTS.to_owned(),
-        });
+        }));
     };
     if any(&[Kind::BlockVolume, Kind::BlockVolumeBackup, Kind::BootVolume, Kind::BootVolumeBackup]) {
         grant("blockstorage".to_owned(), "volumes and backups take the successor key");
@@ -275,9 +290,18 @@ fn notes(wants: &IamWants<'_>) -> Vec<String> {
                 .to_owned(),
         );
     }
-    if wants.keys_in.is_none() {
+    if wants.keys_in.is_none() && scope.key_compartments.is_empty() {
         notes.push(
-            "statements about keys hold in the whole tenancy; name the keys' compartment with --keys-in".to_owned(),
+            "statements about keys hold in the whole tenancy; name the keys' compartment in scope.key_compartments, or with \
+             --keys-in"
+                .to_owned(),
+        );
+    }
+    if wants.keys_in.is_some_and(|named| !scope.key_compartments.contains(named)) {
+        notes.push(
+            "the config does not name this compartment in scope.key_compartments: keywheel will look for keys in every \
+             compartment that it sees, and be refused in the others"
+                .to_owned(),
         );
     }
     if scope.vaults.is_empty() && !scope.keys.is_empty() && may_have_successor(wants.settings) {

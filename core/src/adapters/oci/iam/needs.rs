@@ -8,6 +8,7 @@ use crate::model::{Kind, RekeyClass};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum About {
     AuditEvents,
+    BackupAssignments,
     BackupPolicies,
     Backups,
     BlockKey,
@@ -72,7 +73,8 @@ impl About {
                 "the permission of ListRetentionRules is not in Oracle's table; reading the bucket is expected; \
                  that target.bucket.name narrows all of these calls was not tried",
             ),
-            Self::BackupPolicies
+            Self::BackupAssignments
+            | Self::BackupPolicies
             | Self::Clusters
             | Self::Configurations
             | Self::Pools
@@ -179,13 +181,15 @@ pub(super) fn needs(wants: &IamWants<'_>) -> Vec<Need> {
     need(has(&[Kind::BlockVolumeReplica]), A::Replicas, look, &[O::ListBlockVolumeReplicas, O::GetBlockVolumeReplica]);
     need(has(&[Kind::BootVolumeReplica]), A::Replicas, look, &[O::ListBootVolumeReplicas, O::GetBootVolumeReplica]);
 
-    let look = "find backup policies that copy to another region, and the key that they name there";
+    // A volume may be assigned a policy of any compartment.
+    let look = "see which backup policies copy to another region, so that not every volume is asked for its assignment";
     need(policies, A::BackupPolicies, look, &[O::ListVolumeBackupPolicies, O::GetVolumeBackupPolicy]);
     let assignments =
         [O::GetVolumeBackupPolicyAssetAssignment, O::GetVolumeBackupPolicyAssignment, O::ListVolumeGroups];
-    need(policies, A::BackupPolicies, look, &assignments);
+    let look = "find volumes with a backup policy that copies to another region, and the key that it is assigned with";
+    need(policies, A::BackupAssignments, look, &assignments);
     let assets = [O::ListVolumes, O::ListBootVolumes];
-    need(policies && !volumes && !boot_volumes, A::BackupPolicies, look, &assets);
+    need(policies && !volumes && !boot_volumes, A::BackupAssignments, look, &assets);
 
     let look = "find clusters and read which key their secrets are under";
     need(has(&[Kind::Cluster]), A::Clusters, look, &[O::ListClusters, O::GetCluster]);

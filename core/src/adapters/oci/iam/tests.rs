@@ -104,6 +104,27 @@ fn compartments_in_scope_have_statements_of_their_own() {
 }
 
 #[test]
+fn where_keys_are_is_taken_from_the_config_unless_somebody_says_it_now() {
+    let mut settings = everything();
+    let [one, two] = ["ocid1.compartment.oc1..k1", "ocid1.compartment.oc1..k2"]
+        .map(|id| CompartmentId::parse(id).expect("a compartment"));
+    let told = |settings: &Settings, keys_in| {
+        let list = iam_policy(&IamWants { keys_in, ..wants(settings) });
+        let about = list.statements.iter().filter(|one| one.text.contains("KEY_ROTATE"));
+        let places: Vec<_> = about.map(|one| one.text.split(" in ").nth(1).expect("a place").to_owned()).collect();
+        (places, list.notes.iter().any(|note| note.contains("scope.key_compartments")))
+    };
+    let place = |id: &CompartmentId| format!("compartment id {id}");
+    assert_eq!(told(&settings, None), (vec!["tenancy".to_owned()], true));
+    assert_eq!(told(&settings, Some(&one)), (vec![place(&one)], true), "keywheel would look elsewhere too");
+    settings.scope.key_compartments = [one.clone(), two.clone()].into();
+    assert_eq!(told(&settings, None), (vec![place(&one), place(&two)], false));
+    assert_eq!(told(&settings, Some(&one)), (vec![place(&one)], false));
+    let blocks = printed(&settings).into_iter().filter(|text| text.contains("service blockstorage"));
+    assert_eq!(blocks.count(), 2, "a grant for each");
+}
+
+#[test]
 fn a_subject_cannot_smuggle_a_statement_in() {
     for good in ["any-user", "group Admins", "dynamic-group 'Default'/'keyrotator'", "group id ocid1.group.oc1..a"] {
         assert_eq!(IamSubject::parse(good).expect("a subject").as_str(), good);
