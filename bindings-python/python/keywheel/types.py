@@ -17,6 +17,7 @@ __all__ = [
     "Actor",
     "Alone",
     "Attribution",
+    "AuditCopy",
     "AuditEntry",
     "AuditShown",
     "AuditShownAmbiguous",
@@ -56,6 +57,9 @@ __all__ = [
     "FindingKind",
     "FoundBy",
     "Grade",
+    "Keeping",
+    "KeepingPromise",
+    "KeepingSeen",
     "Key",
     "KeyHint",
     "KeyHintKey",
@@ -309,6 +313,19 @@ class Grade(StrEnum):
     """Our accepted change was seen completed after the new version was in use."""
     VERSION_SEEN = "version-seen"
     """The version was read back, or the key while that key has one version."""
+
+
+class KeepingPromise(StrEnum):
+    """Whether anybody could change or remove what a sink holds."""
+
+    CANNOT_SAY = "cannot_say"
+    """Nobody there can be asked."""
+    LOCKED = "locked"
+    """Not for a time, and nobody can shorten it."""
+    NOTHING = "nothing"
+    """Whoever may write there can."""
+    REMOVABLE = "removable"
+    """Not while a rule is there, and somebody may remove the rule."""
 
 
 class KeyHint(StrEnum):
@@ -591,6 +608,20 @@ class Attribution(Data):
 
 
 @dataclass(frozen=True, kw_only=True)
+class AuditCopy(Data):
+    """A copy of a rotation's trail."""
+
+    sink: str
+    """The sink's name."""
+    facts: int
+    """Facts of the rotation, its pages' too."""
+    taken: int
+    """How many of them the sink said it has."""
+    keeping: KeepingSeen | None = None
+    """What keeps them; `None`: nobody has asked yet."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class AuditEntry(Data):
     """One fact, as it goes to a sink."""
 
@@ -862,6 +893,28 @@ class Finding(Data):
     """About what: an OCID, a region, a compartment."""
     text: str
     """What is so, and what to do."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Keeping(Data):
+    """Whether anybody could change or remove what a sink holds, as its far end says."""
+
+    promise: KeepingPromise
+    """In one word."""
+    text: list[str]
+    """Rule by rule, one sentence each."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class KeepingSeen(Data):
+    """What keeps a copy, and when that was seen."""
+
+    keeping: Keeping
+    """What the far end said."""
+    seen_at: datetime
+    """When it said so last, by its own clock where it says one."""
+    same_since: datetime
+    """Each look since then said the same; of the time before, and between two looks, nothing is known."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -1240,6 +1293,8 @@ class Report(Data):
     """A rehearsal on loopback endpoints: proves nothing about a tenancy."""
     attributions: list[Attribution] = field(default_factory=list)
     """Who made the versions that came while it ran, as far as Oracle's audit log shows it."""
+    audit_copies: list[AuditCopy] = field(default_factory=list)
+    """Copies of the trail in audit sinks, and what keeps them, as far as it was seen."""
     exceptions: list[ExceptionReport] = field(default_factory=list)
     """Dependents without a good end, by name, with what to do."""
     exceptions_unnamed: int = field(default_factory=lambda: int())

@@ -13,6 +13,7 @@ mod book;
 mod claim;
 mod doctor;
 mod drive;
+mod keeping;
 mod kinds;
 mod learn;
 mod lineage;
@@ -38,7 +39,7 @@ mod turns;
 mod view;
 mod walk;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_broadcast::{InactiveReceiver, Sender};
@@ -69,6 +70,8 @@ pub struct Engine {
     keys_seen: Mutex<Option<BTreeSet<KeyId>>>,
     /// Regions and compartments as they were seen last, until they are written down.
     scopes_seen: Mutex<Option<(Timestamp, Scopes)>>,
+    /// Sinks that were asked what keeps their entries, and when.
+    keeping_asked: Mutex<BTreeMap<String, Timestamp>>,
     progress: Sender<Progress>,
     // Keeps the channel open while nobody listens.
     _listener: InactiveReceiver<Progress>,
@@ -97,6 +100,7 @@ impl Engine {
             lineages,
             keys_seen,
             scopes_seen: Mutex::default(),
+            keeping_asked: Mutex::default(),
             progress,
             _listener: listener,
         })
@@ -130,6 +134,11 @@ impl Engine {
 
     fn scopes_seen(&self) -> std::sync::MutexGuard<'_, Option<(Timestamp, Scopes)>> {
         self.scopes_seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn keeping_asked(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Timestamp>> {
+        // Each entry is written whole.
+        self.keeping_asked.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn nonce(&self) -> [u8; 16] {

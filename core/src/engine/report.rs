@@ -50,6 +50,7 @@ impl Engine {
             exceptions_unnamed,
             coverage,
             attributions: self.attributions(state).await?,
+            audit_copies: self.audit_copies(&main).await?,
             looked_at,
             key_regions,
             scopes: last.and_then(|pass| pass.scopes.clone()),

@@ -4,6 +4,7 @@
 //! and is trusted after that. Behaviour beyond reading oneself belongs elsewhere.
 
 mod attribution;
+mod audit_copy;
 mod classes;
 mod coverage;
 mod deletion;
@@ -25,6 +26,7 @@ mod resource;
 mod time;
 
 pub use attribution::{Attribution, AuditEvent, AuditShown, OursBy};
+pub use audit_copy::{AuditCopy, Keeping, KeepingPromise, KeepingSeen};
 pub use classes::NAMED_KINDS;
 pub use coverage::{Alone, LookedAt, RememberedScopes};
 pub use deletion::{Deletion, DeletionOf};

@@ -8,8 +8,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Attribution, Coverage, Dependent, EvidenceScope, ExceptionReport, Finding, Grade, KeyId, KeyVersionId, Kind,
-    KindReport, LookedAt, Outcome, Region, RememberedScopes, RotationId, Timestamp,
+    Attribution, AuditCopy, Coverage, Dependent, EvidenceScope, ExceptionReport, Finding, Grade, KeyId, KeyVersionId,
+    Kind, KindReport, LookedAt, Outcome, Region, RememberedScopes, RotationId, Timestamp,
 };
 
 /// How a completed rotation ended.
@@ -188,6 +188,9 @@ pub struct Report {
     /// Who made the versions that came while it ran, as far as Oracle's audit log shows it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub attributions: Vec<Attribution>,
+    /// Copies of the trail in audit sinks, and what keeps them, as far as it was seen.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub audit_copies: Vec<AuditCopy>,
     /// All that the last pass looked at, by region and kind, counted.
     #[serde(default)]
     pub looked_at: Vec<LookedAt>,
@@ -263,6 +266,9 @@ impl fmt::Display for Report {
         }
         for attribution in &self.attributions {
             writeln!(f, "  audit log   {attribution}")?;
+        }
+        for copy in &self.audit_copies {
+            writeln!(f, "  audit copy  {copy}")?;
         }
         for finding in &self.findings {
             writeln!(f, "  finding     {}: {}", finding.subject, finding.text)?;

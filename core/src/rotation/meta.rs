@@ -1,11 +1,11 @@
-//! Bookkeeping beside rotations, stream `meta`: how far each audit sink has been fed, how fast services may be asked, and
-//! when the last run over all keys ended.
+//! Bookkeeping beside rotations, stream `meta`: how far each audit sink has been fed and what keeps its entries, how fast
+//! services may be asked, and when the last run over all keys ended.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Compartment, CompartmentId, LearnedRate, Region, StreamId, Tick, Timestamp};
+use crate::model::{Compartment, CompartmentId, Keeping, KeepingSeen, LearnedRate, Region, StreamId, Tick, Timestamp};
 
 /// A fact of the meta stream.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,6 +41,17 @@ pub enum MetaFact {
     },
     /// Regions and compartments were seen, and are others than before.
     ScopesSeen(ScopesSeen),
+    /// A sink's far end said what keeps its entries.
+    SinkKeeping {
+        /// The sink's name.
+        sink: String,
+        /// What it said.
+        keeping: Keeping,
+        /// When, by its own clock where it says one.
+        seen_at: Timestamp,
+        /// When it was asked, by the runner's clock.
+        asked_at: Timestamp,
+    },
     /// A run over all keys ended.
     Ticked(Tick),
 }
@@ -86,6 +97,7 @@ pub struct Cursors {
     next: BTreeMap<(String, StreamId), u64>,
     forks: BTreeMap<(String, StreamId), Forked>,
     rates: BTreeMap<(String, Region), u32>,
+    keeping: BTreeMap<String, (KeepingSeen, Timestamp)>,
     last_tick: Option<Tick>,
     scopes: Option<ScopesSeen>,
 }
@@ -118,6 +130,12 @@ impl Cursors {
                 }
             }
             MetaFact::ScopesSeen(seen) => self.scopes = Some(seen.clone()),
+            MetaFact::SinkKeeping { sink, keeping, seen_at, asked_at } => {
+                let before = self.keeping.get(sink).filter(|(seen, _)| seen.keeping == *keeping);
+                let same_since = before.map_or(*seen_at, |(seen, _)| seen.same_since);
+                let seen = KeepingSeen { keeping: keeping.clone(), seen_at: *seen_at, same_since };
+                self.keeping.insert(sink.clone(), (seen, *asked_at));
+            }
             MetaFact::Ticked(tick) => self.last_tick = Some(*tick),
         }
     }
@@ -149,6 +167,23 @@ impl Cursors {
     #[must_use]
     pub fn next(&self, sink: &str, stream: &StreamId) -> u64 {
         self.next.get(&(sink.to_owned(), stream.clone())).copied().unwrap_or(0)
+    }
+
+    /// What a sink's far end said last of what keeps its entries.
+    #[must_use]
+    pub fn keeping(&self, sink: &str) -> Option<&KeepingSeen> {
+        self.keeping.get(sink).map(|(seen, _)| seen)
+    }
+
+    /// When it was asked that last, by the clock of whoever asked.
+    #[must_use]
+    pub fn keeping_asked(&self, sink: &str) -> Option<Timestamp> {
+        self.keeping.get(sink).map(|(_, asked_at)| *asked_at)
+    }
+
+    /// Sinks that took something of a stream.
+    pub fn sinks_of<'s>(&'s self, stream: &'s StreamId) -> impl Iterator<Item = &'s str> {
+        self.next.keys().filter(move |(_, taken)| taken == stream).map(|(sink, _)| sink.as_str())
     }
 
     /// Whether a sink holds another history of a stream.
