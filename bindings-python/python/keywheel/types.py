@@ -21,7 +21,9 @@ __all__ = [
     "AuditEntry",
     "AuditShown",
     "AuditShownAmbiguous",
+    "AuditShownNotAsked",
     "AuditShownOurs",
+    "AuditShownPresumed",
     "AuditShownSomebody",
     "AuditShownUnknown",
     "AuditShownUnseen",
@@ -769,6 +771,8 @@ class Deletion(Data):
     """Its OCID."""
     at: datetime | None = None
     """When the material is gone for good, where OCI says it. It is unusable already (oci-api §2.3)."""
+    by: AuditShown | None = None
+    """Who scheduled it, as far as people were told what Oracle's audit log shows; `None`: it was not asked."""
     holders_max: int | None = None
     """Dependents that this journal does not know to be off it, at most; `None`: it knows of no rotation that tells."""
     is_current: bool = field(default_factory=lambda: bool())
@@ -1574,6 +1578,16 @@ class AuditShownAmbiguous(Data):
 
 
 @dataclass(frozen=True, kw_only=True)
+class AuditShownNotAsked(Data):
+    """The log could not be asked."""
+
+    who: ClassVar[Literal["not_asked"]] = "not_asked"
+    _tag: ClassVar[str] = "who"
+    why: str
+    """Why."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class AuditShownOurs(Data):
     """A request of ours."""
 
@@ -1581,6 +1595,20 @@ class AuditShownOurs(Data):
     _tag: ClassVar[str] = "who"
     by: OursBy
     """What shows it."""
+    at: datetime
+    """When, by the log."""
+    principal: str | None = None
+    """OCID of whom it was signed by."""
+    request_id: RequestId | None = None
+    """Its `opc-request-id`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AuditShownPresumed(Data):
+    """One request can have been it, and it does not name what it was about."""
+
+    who: ClassVar[Literal["presumed"]] = "presumed"
+    _tag: ClassVar[str] = "who"
     at: datetime
     """When, by the log."""
     principal: str | None = None
@@ -1900,7 +1928,7 @@ class WhenNow(Data):
 Actor: TypeAlias = str
 """Who asked for something: an id, never a person's name."""
 
-AuditShown: TypeAlias = AuditShownAmbiguous | AuditShownOurs | AuditShownSomebody | AuditShownUnknown | AuditShownUnseen
+AuditShown: TypeAlias = AuditShownAmbiguous | AuditShownNotAsked | AuditShownOurs | AuditShownPresumed | AuditShownSomebody | AuditShownUnknown | AuditShownUnseen
 """What the audit log says."""
 
 CompartmentId: TypeAlias = str

@@ -273,7 +273,7 @@ stderr = true                 # also on standard error
 # compartment = \"ocid1.compartment…\"
 # region = \"us-ashburn-1\"
 
-# Ask Oracle's audit log who made each new version (AUDIT_EVENT_READ); reports say what it shows.
+# Ask Oracle's audit log who made each new version and who scheduled a deletion (AUDIT_EVENT_READ); reports and the alarm say what it shows.
 # [attribution]
 # audit_events = true
 

@@ -5,6 +5,7 @@
 
 mod absence;
 mod alarm;
+mod alarm_by;
 mod announce;
 mod attribute;
 mod audit;
