@@ -42,7 +42,7 @@ fn volumes_are_read_once_for_their_etags_and_read_back_by_listing_their_compartm
 }
 
 #[test]
-fn what_a_listing_still_shows_under_the_old_key_is_read_by_itself_until_it_is_given_up() {
+fn what_a_listing_still_shows_under_the_predecessor_is_read_by_itself_until_it_is_given_up() {
     let lab = lab();
     // The third change is accepted and does nothing.
     lab.world.faults(FaultPlan::new().silent_no_op_on("update_volume_kms_key", 3));

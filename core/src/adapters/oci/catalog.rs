@@ -17,7 +17,7 @@ use super::locate::is_hidden;
 use super::operation::Operation;
 use super::seen_buckets::Again;
 use super::{backup_policies, blocks, holders, policies, search, wire};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 use crate::model::{
     Compartment, CompartmentId, Coverage, CoverageState, Dependent, FoundBy, KeyId, Kind, NamespaceName, PoliciesRead,
     Region, ResourceId, TagSelector,
@@ -131,7 +131,7 @@ impl Catalog {
             Ok(buckets) => buckets,
             Err(error) => return pass.verdict(error, Some((&kind, &compartment)), next),
         };
-        let namespace = self.client.namespace().await?;
+        let namespace = self.client.namespace(pass.region).await?;
         let hidden = hidden || buckets.hidden;
         let more = buckets.answer.witnesses.next_page.clone();
         let coverage = match &more {
@@ -238,7 +238,12 @@ impl Catalog {
             Some(page) => page,
             None => match self.may_copy(pass).await {
                 Ok(true) => backup_policies::first_page(),
-                Ok(false) => return Ok(Reply::bare(pass.all_listed(&kind, compartment))),
+                Ok(false) => return Ok(Reply::bare(pass.rest_of(&kind, compartment, &CoverageState::Listed))),
+                // What does not answer may be identity, far from here: it says nothing of this region's other kinds.
+                Err(error) if error.is_out_of_reach() => {
+                    tracing::warn!(region = %pass.region, %error, "whether a backup policy copies could not be read");
+                    return Ok(Reply::bare(pass.rest_of(&kind, compartment, &CoverageState::Unreachable)));
+                }
                 Err(error) => return pass.verdict(error, place, next),
             },
         };
@@ -294,7 +299,7 @@ impl Catalog {
         page: Option<&str>,
     ) -> Result<(Answer, Vec<wire::Bucket>)> {
         let call = Call::new(Operation::ListBuckets, region)
-            .param("namespaceName", &self.client.namespace().await?)
+            .param("namespaceName", &self.client.namespace(region).await?)
             .query("compartmentId", compartment)
             .query("fields", "tags")
             .query("limit", &BUCKETS_PER_PAGE)
@@ -314,7 +319,7 @@ impl Catalog {
             None => {}
         }
         let call = Call::new(Operation::GetBucket, region)
-            .param("namespaceName", &self.client.namespace().await?)
+            .param("namespaceName", &self.client.namespace(region).await?)
             .param("bucketName", &summary.name);
         match self.client.send(&call).await {
             Ok(answer) => {
@@ -335,7 +340,7 @@ impl Catalog {
             Ok(found) => found,
             Err(error) => return pass.verdict(error, None, None),
         };
-        let namespace = self.client.namespace().await?;
+        let namespace = self.client.namespace(pass.region).await?;
         let candidates =
             found.into_iter().filter_map(|one| searched(one, pass.selector, tag, pass.region, &namespace)).collect();
         let next = answer.witnesses.next_page.clone();
@@ -364,13 +369,13 @@ impl Pass<'_> {
         }
     }
 
-    /// The kind is done in this compartment and in all that follow.
-    fn all_listed(&self, kind: &Kind, compartment: CompartmentId) -> CatalogPage {
+    /// The same verdict on the kind in this compartment and in all that follow.
+    fn rest_of(&self, kind: &Kind, compartment: CompartmentId, state: &CoverageState) -> CatalogPage {
         let mut coverage = Vec::new();
         let mut at = Some(compartment);
         let mut next = None;
         while let Some(done) = at.take() {
-            coverage.push(self.coverage(Some((kind, &done)), CoverageState::Listed));
+            coverage.push(self.coverage(Some((kind, &done)), state.clone()));
             match Step::after(self.selector, Some((kind, &done))) {
                 Some(Step::List { kind: same, compartment, .. }) if same == *kind => at = Some(compartment),
                 other => next = other.map(|step| step.cursor()),
@@ -386,9 +391,7 @@ impl Pass<'_> {
         place: Option<(&Kind, &CompartmentId)>,
         mut next: Option<Cursor>,
     ) -> Result<Reply<CatalogPage>> {
-        let unreachable = matches!(error.kind(), ErrorKind::Exhausted | ErrorKind::Unavailable | ErrorKind::Timeout)
-            && error.status() != Some(429);
-        let state = match (is_hidden(&error), unreachable) {
+        let state = match (is_hidden(&error), error.is_out_of_reach()) {
             (true, _) => CoverageState::Denied,
             (_, true) => CoverageState::Unreachable,
             _ => return Err(error),

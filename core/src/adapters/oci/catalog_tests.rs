@@ -1,6 +1,6 @@
 //! A pass over a region, as a far end with two compartments shows it.
 
-use super::super::loopback::{FarEnd, Said, Seen, ashburn, not_found, ok, ok_with, refused};
+use super::super::loopback::{FarEnd, Said, Seen, ashburn, not_found, ok, ok_with, phoenix, refused};
 use super::*;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -309,4 +309,44 @@ fn a_place_named_twice_is_looked_at_once_and_the_pass_ends() {
         seen.push(at);
     }
     assert_eq!(seen.len(), 3, "two compartments and Search: {seen:?}");
+}
+
+/// A client at home in a region that answers nothing but 503, with this other region.
+fn away_from_home(home: &FarEnd, other: &FarEnd) -> Arc<Client> {
+    home.client_with(|settings| {
+        settings.endpoints = settings.endpoints.clone().with_override(phoenix(), &other.base).expect("loopback");
+    })
+}
+
+#[tokio::test]
+async fn a_home_region_that_is_down_does_not_keep_the_buckets_of_another_from_being_listed() {
+    let home = FarEnd::start(|_, _| refused(503, "ServiceUnavailable")).await;
+    let other = FarEnd::start(|seen, _| far(seen)).await;
+    let catalog = Catalog::new(away_from_home(&home, &other));
+    let mut selector = selector(None);
+    // Whether a backup policy copies is known only with every compartment, and those are shown at home.
+    selector.kinds.insert(0, Kind::BackupPolicyAssignment);
+    let page = catalog.dependents(&selector, &phoenix(), None).await.expect("a page").value;
+    let unreachable = [Some("one"), Some("two")].map(|place| (place, CoverageState::Unreachable));
+    assert_eq!(states(&page.coverage), unreachable);
+    let page = catalog.dependents(&selector, &phoenix(), page.next).await.expect("a page").value;
+    assert_eq!(page.candidates.len(), 1, "the first page of buckets");
+    assert_eq!(home.count("GET /n"), 0, "every region knows the namespace");
+}
+
+#[tokio::test]
+async fn without_subscriptions_the_regions_are_asked_that_are_known_otherwise() {
+    let home = FarEnd::start(|_, before| match before {
+        0 => ok(r#"[{"regionName":"us-ashburn-1"},{"regionName":"eu-frankfurt-1"}]"#),
+        _ => refused(503, "ServiceUnavailable"),
+    })
+    .await;
+    let client = home.client();
+    let frankfurt = Region::parse("eu-frankfurt-1").expect("a region");
+    let (here, away) = ("ocid1.key.oc1.iad.v.k", "ocid1.key.oc1.phx.v.k");
+    assert_eq!(client.regions_for(here).await.expect("answered"), [ashburn(), frankfurt.clone()]);
+    assert_eq!(client.regions_for(away).await.expect("known"), [ashburn(), frankfurt, phoenix()]);
+    let fresh = home.client();
+    assert_eq!(fresh.regions_for(away).await.expect("the OCID names one"), [ashburn(), phoenix()]);
+    assert!(fresh.regions_for(here).await.expect_err("nothing else is known").is_out_of_reach());
 }
