@@ -277,6 +277,23 @@ fn an_alarm_that_was_not_taken_is_sent_again_under_its_key_and_not_to_those_who_
     assert_eq!(heard[0].body, heard[2].body);
 }
 
+#[test]
+fn whoever_missed_the_alarm_does_not_get_its_answer_as_an_afterthought() {
+    let (lab, rotator, _) = watched(true);
+    let broken = Arc::new(Broken::default());
+    let ports = Ports { audit_log: Some(lab.world.audit_log()), ..lab.ports() }.notifier(Arc::clone(&broken) as _);
+    let rotator = Rotator::with_ports(rotator.settings().clone(), ports);
+    lab.world.others_schedule_deletion(&lab.key, &lab.superseded);
+    lab.run(rotator.rotate_due()).expect("a read");
+    *broken.is_mended.lock().expect("no panic in here") = true;
+    lab.clock.advance(Duration::from_secs(700));
+    lab.run(rotator.rotate_due()).expect("a read");
+    let heard = broken.heard.lock().expect("no panic in here");
+    let [_, answer] = heard.as_slice() else { panic!("{heard:?}") };
+    assert_eq!(answer.severity, Severity::Critical, "it is the first that is heard of it");
+    assert!(answer.body.contains("scheduled by somebody-else"), "{}", answer.body);
+}
+
 /// A lab whose rotator may ask the audit log, which shows events after ten minutes.
 fn audited(lab: &Lab) -> Rotator {
     lab.world.configure(|settings| settings.audit_lag = Duration::from_secs(600));
@@ -360,6 +377,128 @@ fn an_audit_log_that_refuses_costs_a_rotation_nothing_and_says_nothing() {
     let rotation = lab.run(rotator.history(None)).expect("a read")[0].rotation.clone();
     let report = lab.run(rotator.status(&rotation)).expect("a read");
     assert!(matches!(&report.attributions[..], [Attribution { shown: AuditShown::Unknown { .. }, .. }]), "{report:?}");
+}
+
+/// Ticks once, asking the audit log too, and returns what people were told beside rotations.
+fn audited_tick(lab: &Lab, rotator: &Rotator, notifier: &RecordingNotifier) -> Vec<Notice> {
+    let before = notifier.notices().len();
+    lab.run(rotator.rotate_due()).expect("a read");
+    notifier.notices().into_iter().skip(before).filter(|notice| notice.rotation.is_none()).collect()
+}
+
+/// A lab whose key was rotated, a rotator that asks the audit log, and whom it tells.
+fn watched(names_versions: bool) -> (Lab, Rotator, Arc<RecordingNotifier>) {
+    let lab = Lab::with_buckets(1);
+    lab.world.configure(|settings| settings.audit_names_versions = names_versions);
+    let notifier = RecordingNotifier::new();
+    let settings = audited(&lab).settings().clone();
+    let ports = Ports { audit_log: Some(lab.world.audit_log()), ..lab.ports() };
+    let rotator = Rotator::with_ports(settings, ports.notifier(Arc::clone(&notifier) as _));
+    assert_eq!(audited_tick(&lab, &rotator, &notifier), []);
+    lab.clock.advance(DAY);
+    (lab, rotator, notifier)
+}
+
+#[test]
+fn the_alarm_says_that_it_does_not_know_who_and_tells_it_once_when_the_event_has_come() {
+    let (lab, rotator, notifier) = watched(true);
+    lab.world.others_schedule_deletion(&lab.key, &lab.superseded);
+    let told = audited_tick(&lab, &rotator, &notifier);
+    let [alarm] = told.as_slice() else { panic!("it waits for no event: {told:?}") };
+    assert_eq!(alarm.severity, Severity::Critical);
+    assert!(alarm.body.contains("is not known yet: audit events arrive late"), "{}", alarm.body);
+    let shown = || lab.run(rotator.due()).expect("a read").remove(0).deletions.remove(0).by;
+    let Some(AuditShown::Unknown { until }) = shown() else { panic!("{:?}", shown()) };
+    assert!(alarm.body.contains(&until.to_string()), "the bound is the journal's: {}", alarm.body);
+    assert_eq!(audited_tick(&lab, &rotator, &notifier), [], "still nothing");
+
+    lab.clock.advance(Duration::from_secs(700));
+    let told = audited_tick(&lab, &rotator, &notifier);
+    let [answer] = told.as_slice() else { panic!("it is told: {told:?}") };
+    assert!(answer.body.contains("scheduled by somebody-else on 2026-11-23T"), "{}", answer.body);
+    assert!(!answer.body.contains("presumably") && answer.body.contains(lab.superseded.as_str()), "{}", answer.body);
+    assert_ne!(answer.dedupe_key, alarm.dedupe_key);
+    assert!(matches!(shown(), Some(AuditShown::Somebody { principal: Some(who), .. }) if who == "somebody-else"));
+    lab.clock.advance(DAY);
+    assert_eq!(audited_tick(&lab, &rotator, &notifier), [], "once");
+}
+
+#[test]
+fn an_event_that_names_the_key_and_no_version_is_presumed_for_ever() {
+    let (lab, rotator, notifier) = watched(false);
+    lab.world.others_schedule_deletion(&lab.key, &lab.superseded);
+    lab.clock.advance(Duration::from_secs(700));
+    let told = audited_tick(&lab, &rotator, &notifier);
+    let [alarm] = told.as_slice() else { panic!("the event is there already: {told:?}") };
+    assert!(alarm.body.contains("presumably scheduled by somebody-else"), "{}", alarm.body);
+    lab.clock.advance(DAY);
+    assert_eq!(audited_tick(&lab, &rotator, &notifier), [], "that nothing else came is no news, and no proof");
+    let row = lab.run(rotator.due()).expect("a read").remove(0);
+    assert!(matches!(row.deletions[0].by, Some(AuditShown::Presumed { .. })), "{row:?}");
+}
+
+#[test]
+fn keys_and_vaults_have_their_names_too_and_who_cancelled_is_not_who_scheduled() {
+    let (lab, rotator, notifier) = watched(true);
+    lab.world.others_set_vault_state(&lab.vault, VaultState::PendingDeletion);
+    lab.clock.advance(Duration::from_secs(700));
+    let told = audited_tick(&lab, &rotator, &notifier);
+    assert!(
+        matches!(told.as_slice(), [vault] if vault.body.contains("scheduled by somebody-else") && vault.body.contains(lab.vault.as_str())),
+        "{told:?}"
+    );
+    lab.world.others_set_vault_state(&lab.vault, VaultState::Active);
+    let told = audited_tick(&lab, &rotator, &notifier);
+    assert!(matches!(told.as_slice(), [ended] if !ended.body.contains("scheduled by")), "{told:?}");
+
+    lab.world.others_set_key_state(&lab.key, KeyState::PendingDeletion);
+    lab.world.others_set_key_state(&lab.key, KeyState::Enabled);
+    lab.clock.advance(Duration::from_secs(60));
+    lab.world.others_set_key_state(&lab.key, KeyState::PendingDeletion);
+    let again = lab.clock.now();
+    lab.clock.advance(Duration::from_secs(700));
+    let told = audited_tick(&lab, &rotator, &notifier);
+    let second = format!("scheduled by somebody-else on {again}");
+    assert!(matches!(told.as_slice(), [key] if key.body.contains(&second)), "{second}: {told:?}");
+}
+
+#[test]
+fn an_event_that_never_comes_is_said_once_and_a_log_that_refuses_at_once() {
+    let (lab, rotator, notifier) = watched(true);
+    lab.world.configure(|settings| settings.audit_lag = DAY * 40);
+    lab.world.others_schedule_deletion(&lab.key, &lab.superseded);
+    assert_eq!(audited_tick(&lab, &rotator, &notifier).len(), 1);
+    lab.clock.advance(Duration::from_secs(901));
+    let told = audited_tick(&lab, &rotator, &notifier);
+    assert!(matches!(told.as_slice(), [one] if one.body.contains("which proves nothing")), "{told:?}");
+    lab.clock.advance(DAY);
+    assert_eq!(audited_tick(&lab, &rotator, &notifier), []);
+
+    let (lab, rotator, notifier) = watched(true);
+    lab.world.deny_operation(&keywheel::memory::Caller::keywheel(), "list_events");
+    lab.world.others_schedule_deletion(&lab.key, &lab.superseded);
+    let told = audited_tick(&lab, &rotator, &notifier);
+    assert!(
+        matches!(told.as_slice(), [one] if one.severity == Severity::Critical && one.body.contains("could not be asked")),
+        "the alarm itself is raised all the same: {told:?}"
+    );
+    lab.clock.advance(DAY);
+    assert_eq!(audited_tick(&lab, &rotator, &notifier), []);
+}
+
+#[test]
+fn without_an_audit_log_to_ask_an_alarm_speaks_of_nobody() {
+    let lab = Lab::with_buckets(1);
+    let notifier = RecordingNotifier::new();
+    tick(&lab, &notifier);
+    lab.world.others_schedule_deletion(&lab.key, &lab.superseded);
+    let told = tick(&lab, &notifier);
+    assert!(matches!(told.as_slice(), [alarm] if !alarm.body.contains("who scheduled")), "{told:?}");
+    lab.clock.advance(DAY);
+    let (asking, heard) = (audited(&lab), RecordingNotifier::new());
+    let ports = Ports { audit_log: asking.ports().audit_log.clone(), ..lab.ports() }.notifier(Arc::clone(&heard) as _);
+    let asking = Rotator::with_ports(asking.settings().clone(), ports);
+    assert_eq!(audited_tick(&lab, &asking, &heard), [], "what was told before there was a log is not asked about");
 }
 
 #[test]

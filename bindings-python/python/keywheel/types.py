@@ -17,10 +17,13 @@ __all__ = [
     "Actor",
     "Alone",
     "Attribution",
+    "AuditCopy",
     "AuditEntry",
     "AuditShown",
     "AuditShownAmbiguous",
+    "AuditShownNotAsked",
     "AuditShownOurs",
+    "AuditShownPresumed",
     "AuditShownSomebody",
     "AuditShownUnknown",
     "AuditShownUnseen",
@@ -56,6 +59,9 @@ __all__ = [
     "FindingKind",
     "FoundBy",
     "Grade",
+    "Keeping",
+    "KeepingPromise",
+    "KeepingSeen",
     "Key",
     "KeyHint",
     "KeyHintKey",
@@ -102,6 +108,7 @@ __all__ = [
     "ProtectionMode",
     "Region",
     "RekeyClass",
+    "RememberedScopes",
     "ReplicaState",
     "ReplicaStatus",
     "Report",
@@ -278,6 +285,8 @@ class FindingKind(StrEnum):
     """The owner accepted a risk: a promise of the key store that is missing, or a step that Oracle does not
     document.
     """
+    SCOPES_REMEMBERED = "scopes_remembered"
+    """Identity did not answer: regions and compartments are those of an earlier look."""
     SEARCH_ALONE = "search_alone"
     """Dependents were shown by Search, and no list shows them."""
     SHORTENED_MARGINS = "shortened_margins"
@@ -312,6 +321,19 @@ class Grade(StrEnum):
     """Our accepted change was seen completed after the new version was in use."""
     VERSION_SEEN = "version-seen"
     """The version was read back, or the key while that key has one version."""
+
+
+class KeepingPromise(StrEnum):
+    """Whether anybody could change or remove what a sink holds."""
+
+    CANNOT_SAY = "cannot_say"
+    """Nobody there can be asked."""
+    LOCKED = "locked"
+    """Not for a time, and nobody can shorten it."""
+    NOTHING = "nothing"
+    """Whoever may write there can."""
+    REMOVABLE = "removable"
+    """Not while a rule is there, and somebody may remove the rule."""
 
 
 class KeyHint(StrEnum):
@@ -594,6 +616,20 @@ class Attribution(Data):
 
 
 @dataclass(frozen=True, kw_only=True)
+class AuditCopy(Data):
+    """A copy of a rotation's trail."""
+
+    sink: str
+    """The sink's name."""
+    facts: int
+    """Facts of the rotation, its pages' too."""
+    taken: int
+    """How many of them the sink said it has."""
+    keeping: KeepingSeen | None = None
+    """What keeps them; `None`: nobody has asked yet."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class AuditEntry(Data):
     """One fact, as it goes to a sink."""
 
@@ -741,6 +777,8 @@ class Deletion(Data):
     """Its OCID."""
     at: datetime | None = None
     """When the material is gone for good, where OCI says it. It is unusable already (oci-api §2.3)."""
+    by: AuditShown | None = None
+    """Who scheduled it, as far as people were told what Oracle's audit log shows; `None`: it was not asked."""
     holders_max: int | None = None
     """Dependents that this journal does not know to be off it, at most; `None`: it knows of no rotation that tells."""
     is_current: bool = field(default_factory=lambda: bool())
@@ -865,6 +903,28 @@ class Finding(Data):
     """About what: an OCID, a region, a compartment."""
     text: str
     """What is so, and what to do."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Keeping(Data):
+    """Whether anybody could change or remove what a sink holds, as its far end says."""
+
+    promise: KeepingPromise
+    """In one word."""
+    text: list[str]
+    """Rule by rule, one sentence each."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class KeepingSeen(Data):
+    """What keeps a copy, and when that was seen."""
+
+    keeping: Keeping
+    """What the far end said."""
+    seen_at: datetime
+    """When it said so last, by its own clock where it says one."""
+    same_since: datetime
+    """Each look since then said the same; of the time before, and between two looks, nothing is known."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -1035,6 +1095,11 @@ class KindSpec(Data):
     """What the evidence speaks of."""
     permissions: list[str]
     """OCI permissions the steps and reads need."""
+    listing_names_key: bool = False
+    """Whether the catalog's listing names each resource's key (`KeyHint.Key`): then many are read back with one
+    call. What the listing does not show under its new key is read by itself, so a wrong word here costs calls and
+    decides nothing.
+    """
     remedy: str | None = None
     """What a person does about a kind that is found and read but has no steps."""
     steps_undocumented: list[StepKind] = field(default_factory=list)
@@ -1103,6 +1168,10 @@ class Margins(Data):
     """
     audit_lag: timedelta = field(default_factory=lambda: timedelta())
     """How late an audit event may come before its absence is reported (undocumented). No decision rests on it."""
+    scopes_age_max: timedelta = field(default_factory=lambda: timedelta())
+    """How old regions and compartments may be that the journal remembers, for a version to be minted while identity
+    does not answer. What is in the compartments is listed anew all the same.
+    """
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -1202,6 +1271,16 @@ class Plan(Data):
 
 
 @dataclass(frozen=True, kw_only=True)
+class RememberedScopes(Data):
+    """Regions and compartments were not shown when a pass asked for them: it looked at those of an earlier look."""
+
+    seen_at: datetime
+    """When they were seen, by the runner's clock."""
+    age_s: int
+    """How long before the pass that was, in seconds."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class ReplicaStatus(Data):
     """One replica region's answer."""
 
@@ -1229,6 +1308,8 @@ class Report(Data):
     """A rehearsal on loopback endpoints: proves nothing about a tenancy."""
     attributions: list[Attribution] = field(default_factory=list)
     """Who made the versions that came while it ran, as far as Oracle's audit log shows it."""
+    audit_copies: list[AuditCopy] = field(default_factory=list)
+    """Copies of the trail in audit sinks, and what keeps them, as far as it was seen."""
     exceptions: list[ExceptionReport] = field(default_factory=list)
     """Dependents without a good end, by name, with what to do."""
     exceptions_unnamed: int = field(default_factory=lambda: int())
@@ -1241,6 +1322,8 @@ class Report(Data):
     """Its dependents kind by kind, leg by leg."""
     looked_at: list[LookedAt] = field(default_factory=list)
     """All that the last pass looked at, by region and kind, counted."""
+    scopes: RememberedScopes | None = None
+    """Identity did not answer the last pass: regions and compartments are those of an earlier look."""
     verdict: Verdict | None = None
     """How it ended; `None` while it is open."""
 
@@ -1506,6 +1589,16 @@ class AuditShownAmbiguous(Data):
 
 
 @dataclass(frozen=True, kw_only=True)
+class AuditShownNotAsked(Data):
+    """The log could not be asked."""
+
+    who: ClassVar[Literal["not_asked"]] = "not_asked"
+    _tag: ClassVar[str] = "who"
+    why: str
+    """Why."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class AuditShownOurs(Data):
     """A request of ours."""
 
@@ -1513,6 +1606,20 @@ class AuditShownOurs(Data):
     _tag: ClassVar[str] = "who"
     by: OursBy
     """What shows it."""
+    at: datetime
+    """When, by the log."""
+    principal: str | None = None
+    """OCID of whom it was signed by."""
+    request_id: RequestId | None = None
+    """Its `opc-request-id`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AuditShownPresumed(Data):
+    """One request can have been it, and it does not name what it was about."""
+
+    who: ClassVar[Literal["presumed"]] = "presumed"
+    _tag: ClassVar[str] = "who"
     at: datetime
     """When, by the log."""
     principal: str | None = None
@@ -1832,7 +1939,7 @@ class WhenNow(Data):
 Actor: TypeAlias = str
 """Who asked for something: an id, never a person's name."""
 
-AuditShown: TypeAlias = AuditShownAmbiguous | AuditShownOurs | AuditShownSomebody | AuditShownUnknown | AuditShownUnseen
+AuditShown: TypeAlias = AuditShownAmbiguous | AuditShownNotAsked | AuditShownOurs | AuditShownPresumed | AuditShownSomebody | AuditShownUnknown | AuditShownUnseen
 """What the audit log says."""
 
 CompartmentId: TypeAlias = str

@@ -11,6 +11,7 @@ use crate::model::{Deletion, DueKey, KeyId, LineHash, RotationSummary, StreamId}
 use crate::ports::{Notice, Severity};
 use crate::rotation::announced::NOBODY;
 use crate::rotation::deletion::{self, Alarm, AlarmIntended, AlarmTold, News, Scheduled};
+use crate::rotation::deletion_by::Asked;
 use crate::rotation::history::{KeyFact, KnownKey};
 use crate::{ErrorKind, Result};
 
@@ -25,6 +26,7 @@ struct Changed<'r> {
     book: Book<KnownKey>,
     before: Option<Alarm>,
     scheduled: BTreeMap<String, Scheduled>,
+    by: BTreeMap<String, Asked>,
     ended: BTreeSet<String>,
 }
 
@@ -36,6 +38,8 @@ impl Engine {
             notifiers => notifiers.iter().map(|notifier| notifier.name()).collect(),
         };
         let (mut changed, mut again) = (Vec::new(), BTreeMap::<String, Vec<Changed<'_>>>::new());
+        let (mut asked, mut is_answer) = (BTreeMap::new(), true);
+        let last_tick = self.last_tick().await?.map(|tick| tick.at);
         for row in rows {
             let book = Book::<KnownKey>::open(self, StreamId::key(&row.key)).await?;
             let before = book.state().and_then(|known| known.alarm.clone());
@@ -43,11 +47,25 @@ impl Engine {
                 continue;
             }
             let is_whole_view = row.current_version.is_some();
-            match deletion::news(before.as_ref(), &row.deletions, is_whole_view, &names) {
+            // The last tick looked at the keys that were known then.
+            let last_look = last_tick.filter(|_| book.state().is_some_and(|known| known.first_seen.is_some()));
+            let by = Box::pin(self.who_scheduled(row, before.as_ref(), last_look, &mut asked)).await;
+            let ended = BTreeSet::new();
+            match deletion::news(before.as_ref(), &row.deletions, &by, is_whole_view, &names) {
                 News::Nothing => {}
-                News::Changed { scheduled, ended } => changed.push(Changed { row, book, before, scheduled, ended }),
+                News::Answered { scheduled } => {
+                    // Whoever was not told of the deletion itself must not take this for an afterthought.
+                    is_answer &=
+                        before.as_ref().is_some_and(|alarm| names.iter().all(|name| alarm.told.contains(name)));
+                    changed.push(Changed { row, book, before, scheduled, by, ended });
+                }
+                News::Changed { scheduled, ended } => {
+                    is_answer = false;
+                    changed.push(Changed { row, book, before, scheduled, by, ended });
+                }
                 News::Again(alarm) => {
-                    let one = Changed { row, book, before, scheduled: alarm.scheduled, ended: BTreeSet::new() };
+                    let (scheduled, by) = (alarm.scheduled, alarm.by);
+                    let one = Changed { row, book, before, scheduled, by, ended };
                     again.entry(alarm.dedupe_key).or_default().push(one);
                 }
             }
@@ -58,10 +76,12 @@ impl Engine {
         }
         if !changed.is_empty() {
             let all = changed.iter().map(|one| (&one.row.key, one.before.as_ref(), &one.scheduled));
-            let dedupe_key = deletion::dedupe_key(all);
+            let dedupe_key = deletion::dedupe_key(all, is_answer);
             let mut meant = Vec::new();
             for mut one in changed {
-                let intent = AlarmIntended { dedupe_key: dedupe_key.clone(), scheduled: one.scheduled.clone() };
+                one.by.retain(|id, _| one.scheduled.contains_key(id));
+                let (scheduled, by) = (one.scheduled.clone(), one.by.clone());
+                let intent = AlarmIntended { dedupe_key: dedupe_key.clone(), scheduled, by };
                 match one.book.append(self, None, &[KeyFact::AlarmIntended(intent)]).await {
                     // Somebody else wrote first, and perhaps the same: the next tick looks again.
                     Err(error) if error.kind() == ErrorKind::Conflict => {}
@@ -136,6 +156,8 @@ impl Engine {
             for deletion in one.row.deletions.iter().filter(is_told) {
                 let count = if deletion.is_done { &mut done } else { &mut scheduled };
                 *count += 1;
+                let by = one.by.get(&deletion.id).map(|asked| asked.shown.clone());
+                let deletion = Deletion { by, ..deletion.clone() };
                 say(&deletion.id, format!("key {key} ({name}): {deletion}. {}", deletion.remedy()));
             }
             for id in one.ended.iter().filter(|id| !one.row.deletions.iter().any(|deletion| deletion.id == **id)) {
@@ -147,6 +169,9 @@ impl Engine {
         }
         let test = if self.settings.is_test { "TEST " } else { "" };
         let (severity, title) = match (scheduled, done) {
+            _ if dedupe_key.starts_with(deletion::ANSWER) => {
+                (Severity::Warning, "what the audit log shows of a scheduled deletion".to_owned())
+            }
             (0, 0) => (Severity::Info, "a scheduled deletion was cancelled".to_owned()),
             (0, done) => (Severity::Critical, format!("key material is gone ({done})")),
             (some, _) => (Severity::Critical, format!("somebody scheduled the deletion of key material ({some})")),
@@ -162,7 +187,7 @@ impl Engine {
         }
     }
 
-    /// Fills in what the journal knows of each deletion's holders.
+    /// Fills in what the journal knows of each deletion's holders, and of who scheduled it.
     pub(super) async fn with_holders(&self, key: &KeyId, mut found: Vec<Deletion>) -> Result<Vec<Deletion>> {
         if found.is_empty() {
             return Ok(found);
@@ -175,8 +200,11 @@ impl Engine {
                 rotations.push((self.summary(rid).await?, registered.target_key.is_some()));
             }
         }
+        let book = Book::<KnownKey>::open(self, StreamId::key(key)).await?;
         for deletion in &mut found {
             deletion.holders_max = deletion::holders_max(deletion, &rotations);
+            let alarm = book.state().and_then(|known| known.alarm.as_ref()).filter(|alarm| alarm.has(deletion));
+            deletion.by = alarm.and_then(|alarm| alarm.by.get(&deletion.id)).map(|asked| asked.shown.clone());
         }
         Ok(found)
     }

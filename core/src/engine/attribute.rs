@@ -3,9 +3,12 @@
 use super::book::Book;
 use super::{Engine, corrupt};
 use crate::journal::{PAGE_LINES, Recorded, Replay};
-use crate::model::{Attribution, AuditEvent, AuditShown, DueKey, Key, KeyId, KeyVersion, RotationId, StreamId};
+use crate::model::{
+    Attribution, AuditEvent, AuditShown, CompartmentId, DueKey, Key, KeyId, KeyVersion, Region, RotationId, StreamId,
+    Timestamp,
+};
 use crate::ports::{AuditLog, Cursor, KeyStoreExt as _};
-use crate::rotation::attribution::{OurRequests, VersionAttributed, attribute, window};
+use crate::rotation::attribution::{OurRequests, VersionAttributed, attribute, whole_minutes, window};
 use crate::rotation::history::{KeyFact, KnownKey};
 use crate::rotation::{Fact, State};
 use crate::{ErrorKind, Result};
@@ -68,16 +71,41 @@ impl Engine {
         let lag = self.settings.margins.audit_lag;
         let now = self.server_time().at(self.ports.clock.now());
         let (from, until) = window(version.time_created, lag, now);
+        let events = self.listed_events(log, (&key.region, &key.compartment), from, until).await?;
+        if events.is_none() {
+            tracing::warn!(version = %version.id, "the audit log has more events of that time than are read");
+        }
+        Ok(events.map(|events| attribute(version, &events, ours, lag, now)))
+    }
+
+    /// Events of a compartment that were processed from this instant up to now; `None`: more than are read.
+    pub(super) async fn events_of(
+        &self,
+        log: &dyn AuditLog,
+        place: (&Region, &CompartmentId),
+        from: Timestamp,
+        now: Timestamp,
+    ) -> Result<Option<Vec<AuditEvent>>> {
+        let (from, until) = whole_minutes(from, now);
+        self.listed_events(log, place, from, until).await
+    }
+
+    async fn listed_events(
+        &self,
+        log: &dyn AuditLog,
+        (region, compartment): (&Region, &CompartmentId),
+        from: Timestamp,
+        until: Timestamp,
+    ) -> Result<Option<Vec<AuditEvent>>> {
         let (mut events, mut cursor): (Vec<AuditEvent>, Option<Cursor>) = (Vec::new(), None);
         for _ in 0..PAGES_MAX {
-            let page = self.learn(log.events(&key.region, &key.compartment, from, until, cursor)).await?.value;
+            let page = self.learn(log.events(region, compartment, from, until, cursor)).await?.value;
             events.extend(page.items);
             cursor = page.next;
             if cursor.is_none() {
-                return Ok(Some(attribute(version, &events, ours, lag, now)));
+                return Ok(Some(events));
             }
         }
-        tracing::warn!(version = %version.id, "the audit log has more events of that time than are read");
         Ok(None)
     }
 

@@ -37,6 +37,7 @@ impl Engine {
                 }
             }
         }
+        self.look_at_keeping(&mut cursors).await;
         Ok(())
     }
 
@@ -96,7 +97,7 @@ impl Engine {
         Ok(())
     }
 
-    async fn advance(&self, cursors: &mut Book<Cursors>, fact: MetaFact) -> Result<()> {
+    pub(super) async fn advance(&self, cursors: &mut Book<Cursors>, fact: MetaFact) -> Result<()> {
         loop {
             match cursors.append(self, None, std::slice::from_ref(&fact)).await {
                 Err(error) if error.kind() == ErrorKind::Conflict => {}

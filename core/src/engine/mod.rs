@@ -5,6 +5,7 @@
 
 mod absence;
 mod alarm;
+mod alarm_by;
 mod announce;
 mod attribute;
 mod audit;
@@ -13,6 +14,7 @@ mod book;
 mod claim;
 mod doctor;
 mod drive;
+mod keeping;
 mod kinds;
 mod learn;
 mod lineage;
@@ -20,23 +22,27 @@ mod mint;
 mod notify;
 mod open;
 mod overtake;
+mod page_answers;
 mod page_driver;
 mod pages;
 mod pass;
 mod perform;
 mod policies;
 mod progress;
+mod read_back;
 mod reconcile;
 mod report;
 mod restored;
 mod scope;
+mod scopes;
 mod server_time;
+mod silence;
 mod tick;
 mod turns;
 mod view;
 mod walk;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_broadcast::{InactiveReceiver, Sender};
@@ -48,8 +54,8 @@ pub use tick::TICK_KEPT_EVERY;
 pub use turns::{Turn, Turns};
 pub use view::Walked;
 
-use crate::model::{KeyId, RunnerId, Settings};
-use crate::ports::Ports;
+use crate::model::{KeyId, RunnerId, Settings, Timestamp};
+use crate::ports::{Ports, Scopes};
 use crate::rotation::registry::Registry;
 use crate::{Error, Result};
 use book::Book;
@@ -65,6 +71,10 @@ pub struct Engine {
     lineages: lineage::Lineages,
     /// Keys that were in scope when that was last asked.
     keys_seen: Mutex<Option<BTreeSet<KeyId>>>,
+    /// Regions and compartments as they were seen last, until they are written down.
+    scopes_seen: Mutex<Option<(Timestamp, Scopes)>>,
+    /// Sinks that were asked what keeps their entries, and when.
+    keeping_asked: Mutex<BTreeMap<String, Timestamp>>,
     progress: Sender<Progress>,
     // Keeps the channel open while nobody listens.
     _listener: InactiveReceiver<Progress>,
@@ -92,6 +102,8 @@ impl Engine {
             registry,
             lineages,
             keys_seen,
+            scopes_seen: Mutex::default(),
+            keeping_asked: Mutex::default(),
             progress,
             _listener: listener,
         })
@@ -121,6 +133,15 @@ impl Engine {
 
     fn keys_seen(&self) -> std::sync::MutexGuard<'_, Option<BTreeSet<KeyId>>> {
         self.keys_seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn scopes_seen(&self) -> std::sync::MutexGuard<'_, Option<(Timestamp, Scopes)>> {
+        self.scopes_seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn keeping_asked(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Timestamp>> {
+        // Each entry is written whole.
+        self.keeping_asked.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn nonce(&self) -> [u8; 16] {

@@ -12,7 +12,7 @@ use super::paging::page_of;
 use super::translate::{page, reply};
 use super::world::{Ctx, State, World};
 use crate::error::Result;
-use crate::model::{AuditEvent, CompartmentId, KeyId, Region, RequestId, Timestamp, VaultId};
+use crate::model::{AuditEvent, CompartmentId, KeyId, KeyVersionId, Region, RequestId, Timestamp, VaultId};
 use crate::ports::{AuditLog, Cursor, Page, Reply};
 
 /// One event.
@@ -30,7 +30,8 @@ pub struct AuditRecord {
     pub region: Region,
     /// Compartment of what it was about.
     pub compartment: CompartmentId,
-    /// What it was about: the key, never the version; of a new key the vault. Oracle does not document which.
+    /// What it was about: the key and not the version, unless `audit_names_versions`; of a new key the vault. Oracle does not
+    /// document which.
     pub resource: String,
     /// Who asked.
     pub principal: Arc<str>,
@@ -56,6 +57,21 @@ impl State {
     pub(super) fn audit_others(&mut self, at: Timestamp, operation: &str, subject: &str, principal: &Arc<str>) {
         let request = format!("OTHERS{:026X}", self.audit.len());
         self.audit_as(at, (operation, &request), subject, principal, None);
+    }
+
+    /// The same for a deletion of a version: whether an event names the version or its key, Oracle does not document.
+    pub(super) fn audit_of_version(
+        &mut self,
+        at: Timestamp,
+        operation: &str,
+        (key, version): (&KeyId, &KeyVersionId),
+        principal: &Arc<str>,
+    ) {
+        self.audit_others(at, operation, key.as_str(), principal);
+        let names_version = self.settings.audit_names_versions;
+        if let Some(event) = self.audit.last_mut().filter(|_| names_version) {
+            event.resource = version.to_string();
+        }
     }
 
     fn audit_as(

@@ -18,6 +18,9 @@ use crate::model::{
     VaultId, VaultState, VaultUsage,
 };
 
+/// Whoever changes keys beside the ports.
+const OTHERS: &str = "somebody-else";
+
 /// CreateKeyDetails, as far as World knows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewKey {
@@ -288,7 +291,7 @@ impl World {
 
     /// Somebody else mints a version.
     pub fn foreign_mint(&self, key: &KeyId) -> KeyVersionId {
-        self.others_mint(key, "somebody-else", false)
+        self.others_mint(key, OTHERS, false)
     }
 
     fn others_mint(&self, key: &KeyId, by: &str, is_auto_rotated: bool) -> KeyVersionId {
@@ -305,7 +308,13 @@ impl World {
         let record = state.kms.keys.get_mut(key).expect("a key of this World");
         record.state = to;
         record.etag += 1;
+        let was_pending = record.deletion.is_some();
         record.deletion = (to == KeyState::PendingDeletion).then(|| now + Duration::from_secs(30 * 86_400));
+        match (was_pending, to == KeyState::PendingDeletion) {
+            (_, true) => state.audit_others(now, "ScheduleKeyDeletion", key.as_str(), &OTHERS.into()),
+            (true, false) => state.audit_others(now, "CancelKeyDeletion", key.as_str(), &OTHERS.into()),
+            (false, false) => {}
+        }
     }
 
     /// Somebody else schedules the deletion of a version; it is unusable at once.
@@ -316,15 +325,17 @@ impl World {
         let found = record.versions.iter_mut().find(|v| v.id == *version).expect("a version of this key");
         found.fixed = Some(KeyState::PendingDeletion);
         found.deletion = Some(now + Duration::from_secs(30 * 86_400));
+        state.audit_of_version(now, "ScheduleKeyVersionDeletion", (key, version), &OTHERS.into());
     }
 
     /// Somebody cancels the deletion of a version.
     pub fn others_cancel_deletion(&self, key: &KeyId, version: &KeyVersionId) {
-        let (_, mut state) = self.settled();
+        let (now, mut state) = self.settled();
         let record = state.kms.keys.get_mut(key).expect("a key of this World");
         record.etag += 1;
         let found = record.versions.iter_mut().find(|v| v.id == *version).expect("a version of this key");
         (found.fixed, found.deletion) = (None, None);
+        state.audit_of_version(now, "CancelKeyVersionDeletion", (key, version), &OTHERS.into());
     }
 
     /// Somebody else schedules the deletion of a vault, or cancels it.
@@ -334,6 +345,8 @@ impl World {
         record.etag += 1;
         record.vault.state = to;
         record.vault.time_of_deletion = to.is_going().then(|| now + Duration::from_secs(30 * 86_400));
+        let what = if to.is_going() { "ScheduleVaultDeletion" } else { "CancelVaultDeletion" };
+        state.audit_others(now, what, vault.as_str(), &OTHERS.into());
     }
 
     /// The day of a version's deletion has come.

@@ -30,6 +30,8 @@ pub struct WorldSettings {
     pub audit_lag: Duration,
     /// Whether audit events show the headers of requests (not documented).
     pub audit_shows_headers: bool,
+    /// Whether an audit event of a version's deletion names the version, or only its key (not documented).
+    pub audit_names_versions: bool,
     /// From acceptance to start of a work request.
     pub work_request_wait: Duration,
     /// From start to end of a work request.
@@ -79,6 +81,7 @@ impl WorldSettings {
             search_lag: Duration::ZERO,
             audit_lag: Duration::ZERO,
             audit_shows_headers: true,
+            audit_names_versions: false,
             work_request_wait: Duration::ZERO,
             work_request_duration: Duration::ZERO,
             work_request_memory: None,

@@ -51,10 +51,26 @@ pub enum AuditShown {
         /// How many.
         requests: u32,
     },
+    /// The log could not be asked.
+    NotAsked {
+        /// Why.
+        why: String,
+    },
     /// A request of ours.
     Ours {
         /// What shows it.
         by: OursBy,
+        /// OCID of whom it was signed by.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        principal: Option<String>,
+        /// When, by the log.
+        at: Timestamp,
+        /// Its `opc-request-id`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        request_id: Option<RequestId>,
+    },
+    /// One request can have been it, and it does not name what it was about.
+    Presumed {
         /// OCID of whom it was signed by.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         principal: Option<String>,
@@ -109,6 +125,8 @@ impl fmt::Display for Attribution {
             AuditShown::Ours { by: OursBy::RetryToken, principal, .. } => {
                 write!(f, "a keywheel's by its retry token, signed by {}", name(principal))
             }
+            AuditShown::NotAsked { why } => write!(f, "the audit log could not be asked: {why}"),
+            AuditShown::Presumed { principal, at, .. } => write!(f, "presumably made by {} at {at}", name(principal)),
             AuditShown::Somebody { principal, at, .. } => write!(f, "made by {} at {at}", name(principal)),
             AuditShown::Unknown { until } => write!(f, "unknown until {until}: audit events arrive late"),
             AuditShown::Unseen => f.write_str("the audit log shows no request that made it, which proves nothing"),

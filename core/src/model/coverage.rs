@@ -6,7 +6,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Finding, FindingKind, Kind, Region, ResourceId};
+use super::{Finding, FindingKind, Kind, Region, ResourceId, Timestamp};
 
 /// Dependents that one way of looking showed and the other did not: how many, and the first few.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,6 +45,28 @@ impl fmt::Display for Alone {
             0 => Ok(()),
             more => write!(f, " and {more} more"),
         }
+    }
+}
+
+/// Regions and compartments were not shown when a pass asked for them: it looked at those of an earlier look.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct RememberedScopes {
+    /// When they were seen, by the runner's clock.
+    pub seen_at: Timestamp,
+    /// How long before the pass that was, in seconds.
+    pub age_s: u64,
+}
+
+impl RememberedScopes {
+    /// What a reader must know: no place made since was looked at.
+    #[must_use]
+    pub fn finding(&self) -> Finding {
+        let text = format!(
+            "identity did not answer: regions and compartments are those seen at {}, {} s before; what was made or subscribed to since was not looked at",
+            self.seen_at, self.age_s
+        );
+        Finding { kind: FindingKind::ScopesRemembered, subject: "scope".to_owned(), text }
     }
 }
 

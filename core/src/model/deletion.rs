@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::Timestamp;
+use super::{AuditShown, Timestamp};
 
 /// What is to be deleted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -55,6 +55,9 @@ pub struct Deletion {
     /// Dependents that this journal does not know to be off it, at most; `None`: it knows of no rotation that tells.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub holders_max: Option<u64>,
+    /// Who scheduled it, as far as people were told what Oracle's audit log shows; `None`: it was not asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<AuditShown>,
 }
 
 impl Deletion {
@@ -95,6 +98,34 @@ impl fmt::Display for Deletion {
             Some(1) => f.write_str("; at most 1 dependent in this journal is not known to be off it"),
             Some(some) => write!(f, "; at most {some} dependents in this journal are not known to be off it"),
             None => f.write_str("; what hangs on it is not known to this journal"),
+        }?;
+        self.by.iter().try_for_each(|by| write!(f, "; {}", scheduled(by)))
+    }
+}
+
+/// Who scheduled it, in words.
+fn scheduled(by: &AuditShown) -> String {
+    let nobody = "a principal that the event does not name";
+    let who = |principal: &Option<String>| principal.as_deref().unwrap_or(nobody).to_owned();
+    match by {
+        AuditShown::Somebody { principal, at, .. } | AuditShown::Ours { principal, at, .. } => {
+            format!("scheduled by {} on {at}, as the audit log shows", who(principal))
+        }
+        AuditShown::Presumed { principal, at, .. } => format!(
+            "presumably scheduled by {} on {at}: the audit log shows one such request, and it does not name the version",
+            who(principal)
+        ),
+        AuditShown::Ambiguous { requests } => {
+            format!("who scheduled it is not certain: the audit log shows {requests} requests that may have been it")
+        }
+        AuditShown::NotAsked { why } => {
+            format!("who scheduled it is not known: the audit log could not be asked: {why}")
+        }
+        AuditShown::Unknown { until } => format!(
+            "who scheduled it is not known yet: audit events arrive late, and what the log shows by {until} is told once"
+        ),
+        AuditShown::Unseen => {
+            "who scheduled it is not known: the audit log shows no request that did, which proves nothing".to_owned()
         }
     }
 }

@@ -4,6 +4,7 @@
 //! and is trusted after that. Behaviour beyond reading oneself belongs elsewhere.
 
 mod attribution;
+mod audit_copy;
 mod classes;
 mod coverage;
 mod deletion;
@@ -26,8 +27,9 @@ mod resource;
 mod time;
 
 pub use attribution::{Attribution, AuditEvent, AuditShown, OursBy};
+pub use audit_copy::{AuditCopy, Keeping, KeepingPromise, KeepingSeen};
 pub use classes::NAMED_KINDS;
-pub use coverage::{Alone, LookedAt};
+pub use coverage::{Alone, LookedAt, RememberedScopes};
 pub use deletion::{Deletion, DeletionOf};
 pub use doctor::{
     ASSUMPTIONS, CONNECTIVITY, Check, CheckVerdict, Checkup, Forecast, PERMISSIONS, RIGHTS, Section, Source, Standing,

@@ -8,8 +8,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Attribution, Coverage, Dependent, EvidenceScope, ExceptionReport, Finding, Grade, KeyId, KeyVersionId, Kind,
-    KindReport, LookedAt, Outcome, Region, RotationId, Timestamp,
+    Attribution, AuditCopy, Coverage, Dependent, EvidenceScope, ExceptionReport, Finding, Grade, KeyId, KeyVersionId,
+    Kind, KindReport, LookedAt, Outcome, Region, RememberedScopes, RotationId, Timestamp,
 };
 
 /// How a completed rotation ended.
@@ -188,12 +188,18 @@ pub struct Report {
     /// Who made the versions that came while it ran, as far as Oracle's audit log shows it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub attributions: Vec<Attribution>,
+    /// Copies of the trail in audit sinks, and what keeps them, as far as it was seen.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub audit_copies: Vec<AuditCopy>,
     /// All that the last pass looked at, by region and kind, counted.
     #[serde(default)]
     pub looked_at: Vec<LookedAt>,
     /// The only regions where something can be under the key; elsewhere copies and the tag are looked for. Empty: anywhere.
     #[serde(default)]
     pub key_regions: Vec<Region>,
+    /// Identity did not answer the last pass: regions and compartments are those of an earlier look.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scopes: Option<RememberedScopes>,
     /// Rules not met.
     pub findings: Vec<Finding>,
     /// SHA-256 of the last fact of the rotation's own stream, hex.
@@ -210,6 +216,13 @@ impl Report {
             let counts = regions.entry(&row.region).or_default();
             let parts = [row.listed, row.denied, row.unreachable, row.left_out + row.unsupported];
             counts.iter_mut().zip(parts).for_each(|(sum, part)| *sum += u64::from(part));
+        }
+        if let Some(scopes) = &self.scopes {
+            writeln!(
+                f,
+                "  remembered  regions and compartments are those seen at {}, {} s before",
+                scopes.seen_at, scopes.age_s
+            )?;
         }
         for (region, [listed, denied, unreachable, others]) in regions {
             let is_elsewhere = !self.key_regions.is_empty() && !self.key_regions.contains(region);
@@ -253,6 +266,9 @@ impl fmt::Display for Report {
         }
         for attribution in &self.attributions {
             writeln!(f, "  audit log   {attribution}")?;
+        }
+        for copy in &self.audit_copies {
+            writeln!(f, "  audit copy  {copy}")?;
         }
         for finding in &self.findings {
             writeln!(f, "  finding     {}: {}", finding.subject, finding.text)?;

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Reply;
 use crate::error::Result;
+pub use crate::model::{Keeping, KeepingPromise};
 use crate::model::{LineHash, StreamId, Timestamp};
 
 /// One fact, as it goes to a sink.
@@ -39,42 +40,6 @@ pub enum LastHeld {
     },
     /// No entry of this stream.
     Nothing,
-}
-
-/// Whether anybody could change or remove what a sink holds, as its far end says.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Keeping {
-    /// In one word.
-    pub promise: KeepingPromise,
-    /// Rule by rule, one sentence each.
-    pub text: Vec<String>,
-}
-
-/// Whether anybody could change or remove what a sink holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum KeepingPromise {
-    /// Nobody there can be asked.
-    CannotSay,
-    /// Not for a time, and nobody can shorten it.
-    Locked,
-    /// Whoever may write there can.
-    Nothing,
-    /// Not while a rule is there, and somebody may remove the rule.
-    Removable,
-}
-
-impl KeepingPromise {
-    /// The words that reports show.
-    #[must_use]
-    pub fn words(self) -> &'static str {
-        match self {
-            Self::CannotSay => "cannot say",
-            Self::Locked => "locked",
-            Self::Nothing => "nothing",
-            Self::Removable => "can be taken back",
-        }
-    }
 }
 
 /// Receives facts.

@@ -37,9 +37,15 @@ pub struct OurRequests {
 /// The whole minutes of processing within which a version's event is looked for.
 #[must_use]
 pub fn window(made_at: Timestamp, lag: Duration, now: Timestamp) -> (Timestamp, Timestamp) {
-    let minute = |at: Timestamp| Timestamp::from_second(at.as_second().div_euclid(60) * 60).unwrap_or(at);
     let last = (made_at + EVENT_NEAR + lag).min(now).max(made_at);
-    (minute(made_at - EVENT_NEAR), minute(last) + Duration::from_secs(60))
+    whole_minutes(made_at - EVENT_NEAR, last)
+}
+
+/// The whole minutes that hold both instants: from the first one's beginning to the last one's end.
+#[must_use]
+pub fn whole_minutes(from: Timestamp, last: Timestamp) -> (Timestamp, Timestamp) {
+    let minute = |at: Timestamp| Timestamp::from_second(at.as_second().div_euclid(60) * 60).unwrap_or(at);
+    (minute(from), minute(last) + Duration::from_secs(60))
 }
 
 /// Says who made a version.

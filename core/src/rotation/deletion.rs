@@ -9,6 +9,7 @@ use data_encoding::HEXLOWER;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use super::deletion_by::Asked;
 use crate::model::{
     Deletion, DeletionOf, Key, KeyId, KeyState, KeyVersion, KeyVersionId, RotationSummary, Timestamp, Vault,
 };
@@ -28,6 +29,9 @@ pub struct AlarmIntended {
     pub dedupe_key: String,
     /// What is scheduled, by OCID.
     pub scheduled: BTreeMap<String, Scheduled>,
+    /// What the audit log shows of who scheduled it, by OCID, where it was asked.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub by: BTreeMap<String, Asked>,
 }
 
 /// A notifier accepted it.
@@ -49,8 +53,18 @@ pub struct Alarm {
     pub dedupe_key: String,
     /// What it said is scheduled.
     pub scheduled: BTreeMap<String, Scheduled>,
+    /// What it said of who scheduled it.
+    pub by: BTreeMap<String, Asked>,
     /// Notifiers that accepted it.
     pub told: BTreeSet<String>,
+}
+
+impl Alarm {
+    /// Whether it told of this very deletion.
+    #[must_use]
+    pub fn has(&self, deletion: &Deletion) -> bool {
+        self.scheduled.get(&deletion.id).is_some_and(|told| is_same_time(told.at, deletion.at))
+    }
 }
 
 /// What is to be said of one key.
@@ -58,6 +72,11 @@ pub struct Alarm {
 pub enum News {
     /// An alarm that some notifier has not accepted yet: it is sent again as it was.
     Again(Alarm),
+    /// The same is scheduled as was told last, and it is known now who scheduled it, or that it will not be.
+    Answered {
+        /// What is scheduled.
+        scheduled: BTreeMap<String, Scheduled>,
+    },
     /// Something else is scheduled than was told last.
     Changed {
         /// What is scheduled now.
@@ -74,8 +93,15 @@ pub enum News {
 pub fn deletions(key: &Key, vault: &Vault, versions: &[KeyVersion]) -> Vec<Deletion> {
     let is_done = |state: KeyState| state == KeyState::Deleted;
     let mut found: Vec<Deletion> = of_vault(vault).into_iter().collect();
-    let deletion =
-        |of, id: String, at, is_done, is_current| Deletion { of, id, at, is_done, is_current, holders_max: None };
+    let deletion = |of, id: String, at, is_done, is_current| Deletion {
+        of,
+        id,
+        at,
+        is_done,
+        is_current,
+        holders_max: None,
+        by: None,
+    };
     if key.state.is_going() {
         found.push(deletion(DeletionOf::Key, key.id.to_string(), key.time_of_deletion, is_done(key.state), true));
     }
@@ -91,7 +117,8 @@ pub fn deletions(key: &Key, vault: &Vault, versions: &[KeyVersion]) -> Vec<Delet
 #[must_use]
 pub fn of_vault(vault: &Vault) -> Option<Deletion> {
     let (id, at) = (vault.id.to_string(), vault.time_of_deletion);
-    let deletion = Deletion { of: DeletionOf::Vault, id, at, is_done: false, is_current: true, holders_max: None };
+    let deletion =
+        Deletion { of: DeletionOf::Vault, id, at, is_done: false, is_current: true, holders_max: None, by: None };
     vault.state.is_going().then_some(deletion)
 }
 
@@ -116,9 +143,15 @@ pub fn holders_max(deletion: &Deletion, rotations: &[(RotationSummary, bool)]) -
     moved_off.map(|(summary, _)| left(summary))
 }
 
-/// Says whether people are to be told. Without a whole view nothing counts as ended.
+/// Says whether people are to be told. Without a whole view nothing counts as ended. `by`: what the audit log shows now.
 #[must_use]
-pub fn news(last: Option<&Alarm>, found: &[Deletion], is_whole_view: bool, notifiers: &[String]) -> News {
+pub fn news(
+    last: Option<&Alarm>,
+    found: &[Deletion],
+    by: &BTreeMap<String, Asked>,
+    is_whole_view: bool,
+    notifiers: &[String],
+) -> News {
     let told = last.map(|alarm| alarm.scheduled.clone()).unwrap_or_default();
     let mut scheduled: BTreeMap<_, _> =
         found.iter().filter(|one| !one.is_done).map(|one| (one.id.clone(), Scheduled { at: one.at })).collect();
@@ -133,6 +166,10 @@ pub fn news(last: Option<&Alarm>, found: &[Deletion], is_whole_view: bool, notif
         let ended = told.keys().filter(|id| !scheduled.contains_key(*id)).cloned().collect();
         return News::Changed { scheduled, ended };
     }
+    let was_known = |id: &String| last.and_then(|alarm| alarm.by.get(id)).is_some_and(Asked::is_final);
+    if by.iter().any(|(id, asked)| scheduled.contains_key(id) && asked.is_final() && !was_known(id)) {
+        return News::Answered { scheduled };
+    }
     match last {
         Some(alarm) if notifiers.iter().any(|name| !alarm.told.contains(name)) => News::Again(alarm.clone()),
         _ => News::Nothing,
@@ -144,10 +181,14 @@ fn is_same_time(before: Option<Timestamp>, now: Option<Timestamp>) -> bool {
     before.zip(now).is_none_or(|(before, now)| before == now)
 }
 
+/// How the identities of notices begin that only say who scheduled what was told before.
+pub const ANSWER: &str = "deletion/by/";
+
 /// The identity of a notice: another one for every change, the same whoever computes it.
 #[must_use]
 pub fn dedupe_key<'a>(
     changes: impl Iterator<Item = (&'a KeyId, Option<&'a Alarm>, &'a BTreeMap<String, Scheduled>)>,
+    is_answer: bool,
 ) -> String {
     let mut hasher = Sha256::new();
     for (key, before, scheduled) in changes {
@@ -161,7 +202,8 @@ pub fn dedupe_key<'a>(
         }
         hasher.update([1]);
     }
-    format!("deletion/{}", &HEXLOWER.encode(&hasher.finalize())[..32])
+    let prefix = if is_answer { ANSWER } else { "deletion/" };
+    format!("{prefix}{}", &HEXLOWER.encode(&hasher.finalize())[..32])
 }
 
 #[cfg(test)]
@@ -178,6 +220,7 @@ mod tests {
             is_done: false,
             is_current: false,
             holders_max: None,
+            by: None,
         }
     }
 
@@ -185,6 +228,7 @@ mod tests {
         Alarm {
             dedupe_key: "d".to_owned(),
             scheduled: found.iter().map(|one| (one.id.clone(), Scheduled { at: one.at })).collect(),
+            by: BTreeMap::new(),
             told: by.iter().map(|name| (*name).to_owned()).collect(),
         }
     }
@@ -196,29 +240,34 @@ mod tests {
     #[test]
     fn the_same_deletion_is_told_once_to_each_notifier() {
         let found = [deletion("v", Some(9))];
-        assert!(matches!(news(None, &found, true, &names()), News::Changed { .. }));
+        assert!(matches!(news(None, &found, &BTreeMap::new(), true, &names()), News::Changed { .. }));
         let half = told(&found, &["a"]);
-        assert_eq!(news(Some(&half), &found, true, &names()), News::Again(half.clone()));
-        assert_eq!(news(Some(&told(&found, &["a", "b"])), &found, true, &names()), News::Nothing);
+        assert_eq!(news(Some(&half), &found, &BTreeMap::new(), true, &names()), News::Again(half.clone()));
+        assert_eq!(news(Some(&told(&found, &["a", "b"])), &found, &BTreeMap::new(), true, &names()), News::Nothing);
     }
 
     #[test]
     fn another_time_is_news_and_a_time_that_is_said_at_last_is_none() {
         let early = told(&[deletion("v", None)], &["a", "b"]);
-        assert_eq!(news(Some(&early), &[deletion("v", Some(9))], true, &names()), News::Nothing);
+        assert_eq!(news(Some(&early), &[deletion("v", Some(9))], &BTreeMap::new(), true, &names()), News::Nothing);
         let timed = told(&[deletion("v", Some(9))], &["a", "b"]);
-        assert!(matches!(news(Some(&timed), &[deletion("v", Some(10))], true, &names()), News::Changed { .. }));
+        assert!(matches!(
+            news(Some(&timed), &[deletion("v", Some(10))], &BTreeMap::new(), true, &names()),
+            News::Changed { .. }
+        ));
     }
 
     #[test]
     fn a_key_that_could_not_be_read_ends_no_alarm() {
         let before = told(&[deletion("v", Some(9))], &["a", "b"]);
-        assert_eq!(news(Some(&before), &[], false, &names()), News::Nothing);
-        let News::Changed { scheduled, ended } = news(Some(&before), &[], true, &names()) else {
+        assert_eq!(news(Some(&before), &[], &BTreeMap::new(), false, &names()), News::Nothing);
+        let News::Changed { scheduled, ended } = news(Some(&before), &[], &BTreeMap::new(), true, &names()) else {
             panic!("it is scheduled no more")
         };
         assert!(scheduled.is_empty() && ended.contains("v"));
-        let News::Changed { scheduled, .. } = news(Some(&before), &[deletion("vault", None)], false, &names()) else {
+        let News::Changed { scheduled, .. } =
+            news(Some(&before), &[deletion("vault", None)], &BTreeMap::new(), false, &names())
+        else {
             panic!("the vault is news")
         };
         assert_eq!(scheduled.len(), 2);
@@ -227,17 +276,17 @@ mod tests {
     #[test]
     fn a_version_that_was_deleted_before_we_came_is_no_news() {
         let gone = Deletion { is_done: true, ..deletion("v", None) };
-        assert_eq!(news(None, &[gone], true, &names()), News::Nothing);
+        assert_eq!(news(None, &[gone], &BTreeMap::new(), true, &names()), News::Nothing);
     }
 
     #[test]
     fn cancelled_and_scheduled_again_is_another_notice() {
         let key = KeyId::parse("ocid1.key.oc1.iad.v.k").expect("an OCID");
         let scheduled = BTreeMap::from([("v".to_owned(), Scheduled { at: None })]);
-        let first = dedupe_key(std::iter::once((&key, None, &scheduled)));
+        let first = dedupe_key(std::iter::once((&key, None, &scheduled)), false);
         let alarm = Alarm { dedupe_key: first.clone(), ..told(&[], &[]) };
-        assert_eq!(first, dedupe_key(std::iter::once((&key, None, &scheduled))));
-        assert_ne!(first, dedupe_key(std::iter::once((&key, Some(&alarm), &scheduled))));
+        assert_eq!(first, dedupe_key(std::iter::once((&key, None, &scheduled)), false));
+        assert_ne!(first, dedupe_key(std::iter::once((&key, Some(&alarm), &scheduled)), false));
     }
 
     #[test]

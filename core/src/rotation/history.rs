@@ -76,9 +76,9 @@ impl KnownKey {
     /// Applies one fact.
     pub fn apply(&mut self, fact: &KeyFact) {
         match fact {
-            KeyFact::AlarmIntended(AlarmIntended { dedupe_key, scheduled }) => {
-                let (dedupe_key, scheduled) = (dedupe_key.clone(), scheduled.clone());
-                self.alarm = Some(Alarm { dedupe_key, scheduled, told: BTreeSet::new() });
+            KeyFact::AlarmIntended(AlarmIntended { dedupe_key, scheduled, by }) => {
+                let (dedupe_key, scheduled, by) = (dedupe_key.clone(), scheduled.clone(), by.clone());
+                self.alarm = Some(Alarm { dedupe_key, scheduled, by, told: BTreeSet::new() });
             }
             KeyFact::AlarmTold(told) => {
                 if let Some(alarm) = self.alarm.as_mut().filter(|alarm| alarm.dedupe_key == told.dedupe_key) {

@@ -1,11 +1,11 @@
-//! Bookkeeping beside rotations, stream `meta`: how far each audit sink has been fed, how fast services may be asked, and
-//! when the last run over all keys ended.
+//! Bookkeeping beside rotations, stream `meta`: how far each audit sink has been fed and what keeps its entries, how fast
+//! services may be asked, and when the last run over all keys ended.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{LearnedRate, Region, StreamId, Tick};
+use crate::model::{Compartment, CompartmentId, Keeping, KeepingSeen, LearnedRate, Region, StreamId, Tick, Timestamp};
 
 /// A fact of the meta stream.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,8 +34,61 @@ pub enum MetaFact {
         /// The first line it has not.
         next_seq: u64,
     },
+    /// Regions and compartments are what they were when they were seen last.
+    ScopesConfirmed {
+        /// When, by the runner's clock.
+        at: Timestamp,
+    },
+    /// Regions and compartments were seen, and are others than before.
+    ScopesSeen(ScopesSeen),
+    /// A sink's far end said what keeps its entries.
+    SinkKeeping {
+        /// The sink's name.
+        sink: String,
+        /// What it said.
+        keeping: Keeping,
+        /// When, by its own clock where it says one.
+        seen_at: Timestamp,
+        /// When it was asked, by the runner's clock.
+        asked_at: Timestamp,
+    },
     /// A run over all keys ended.
     Ticked(Tick),
+}
+
+/// A subscribed region, as identity showed it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SeenRegion {
+    /// Its identifier.
+    pub region: Region,
+    /// Whether it is the home region.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_home: bool,
+}
+
+/// A complete look at regions and compartments, for when identity does not answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ScopesSeen {
+    /// When, by the runner's clock.
+    pub at: Timestamp,
+    /// Regions the tenancy subscribes to.
+    pub regions: Vec<SeenRegion>,
+    /// Compartments that could be seen, the root included.
+    pub compartments: Vec<Compartment>,
+}
+
+impl ScopesSeen {
+    /// Whether both show the same, in whatever order and whenever.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        let compartments = |seen: &Self| -> BTreeMap<CompartmentId, Compartment> {
+            seen.compartments.iter().map(|one| (one.id.clone(), one.clone())).collect()
+        };
+        let regions = |seen: &Self| -> BTreeMap<Region, bool> {
+            seen.regions.iter().map(|one| (one.region.clone(), one.is_home)).collect()
+        };
+        regions(self) == regions(other) && compartments(self) == compartments(other)
+    }
 }
 
 /// Cursors by sink and stream, and rates by service and region.
@@ -44,7 +97,9 @@ pub struct Cursors {
     next: BTreeMap<(String, StreamId), u64>,
     forks: BTreeMap<(String, StreamId), Forked>,
     rates: BTreeMap<(String, Region), u32>,
+    keeping: BTreeMap<String, (KeepingSeen, Timestamp)>,
     last_tick: Option<Tick>,
+    scopes: Option<ScopesSeen>,
 }
 
 /// Where a sink's history of a stream parts from the journal's.
@@ -69,8 +124,26 @@ impl Cursors {
             MetaFact::SinkForked { sink, stream, seq, why } => {
                 self.forks.insert((sink.clone(), stream.clone()), Forked { seq: *seq, why: why.clone() });
             }
+            MetaFact::ScopesConfirmed { at } => {
+                if let Some(seen) = &mut self.scopes {
+                    seen.at = *at;
+                }
+            }
+            MetaFact::ScopesSeen(seen) => self.scopes = Some(seen.clone()),
+            MetaFact::SinkKeeping { sink, keeping, seen_at, asked_at } => {
+                let before = self.keeping.get(sink).filter(|(seen, _)| seen.keeping == *keeping);
+                let same_since = before.map_or(*seen_at, |(seen, _)| seen.same_since);
+                let seen = KeepingSeen { keeping: keeping.clone(), seen_at: *seen_at, same_since };
+                self.keeping.insert(sink.clone(), (seen, *asked_at));
+            }
             MetaFact::Ticked(tick) => self.last_tick = Some(*tick),
         }
+    }
+
+    /// Regions and compartments as they were seen last.
+    #[must_use]
+    pub fn scopes(&self) -> Option<&ScopesSeen> {
+        self.scopes.as_ref()
     }
 
     /// The last run over all keys that was written down.
@@ -94,6 +167,23 @@ impl Cursors {
     #[must_use]
     pub fn next(&self, sink: &str, stream: &StreamId) -> u64 {
         self.next.get(&(sink.to_owned(), stream.clone())).copied().unwrap_or(0)
+    }
+
+    /// What a sink's far end said last of what keeps its entries.
+    #[must_use]
+    pub fn keeping(&self, sink: &str) -> Option<&KeepingSeen> {
+        self.keeping.get(sink).map(|(seen, _)| seen)
+    }
+
+    /// When it was asked that last, by the clock of whoever asked.
+    #[must_use]
+    pub fn keeping_asked(&self, sink: &str) -> Option<Timestamp> {
+        self.keeping.get(sink).map(|(_, asked_at)| *asked_at)
+    }
+
+    /// Sinks that took something of a stream.
+    pub fn sinks_of<'s>(&'s self, stream: &'s StreamId) -> impl Iterator<Item = &'s str> {
+        self.next.keys().filter(move |(_, taken)| taken == stream).map(|(sink, _)| sink.as_str())
     }
 
     /// Whether a sink holds another history of a stream.

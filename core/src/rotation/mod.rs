@@ -11,6 +11,7 @@ mod classes;
 mod conclude;
 mod decide;
 pub mod deletion;
+pub mod deletion_by;
 pub mod doctor;
 mod due;
 mod effect;

@@ -15,8 +15,9 @@ use super::call::Call;
 use super::client::Client;
 use super::locate::is_hidden;
 use super::operation::Operation;
+use super::seen_buckets::Again;
 use super::{backup_policies, blocks, holders, policies, search, wire};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 use crate::model::{
     Compartment, CompartmentId, Coverage, CoverageState, Dependent, FoundBy, KeyId, Kind, NamespaceName, PoliciesRead,
     Region, ResourceId, TagSelector,
@@ -91,7 +92,8 @@ impl Step {
 /// The buckets of one page of a listing.
 struct Buckets {
     answer: Answer,
-    found: Vec<wire::Bucket>,
+    /// Each, and whether its key was read.
+    found: Vec<(wire::Bucket, bool)>,
     /// Some bucket is listed and may not be read.
     hidden: bool,
 }
@@ -125,11 +127,11 @@ impl Catalog {
             let coverage = vec![pass.coverage(Some((&kind, &compartment)), CoverageState::Unsupported)];
             return Ok(Reply::bare(CatalogPage { candidates: Vec::new(), coverage, next }));
         }
-        let buckets = match self.buckets(pass.region, &compartment, page.as_deref()).await {
+        let buckets = match self.buckets(pass, &compartment, page.as_deref()).await {
             Ok(buckets) => buckets,
             Err(error) => return pass.verdict(error, Some((&kind, &compartment)), next),
         };
-        let namespace = self.client.namespace().await?;
+        let namespace = self.client.namespace(pass.region).await?;
         let hidden = hidden || buckets.hidden;
         let more = buckets.answer.witnesses.next_page.clone();
         let coverage = match &more {
@@ -143,7 +145,12 @@ impl Catalog {
         let candidates: Result<Vec<_>> = buckets
             .found
             .into_iter()
-            .map(|bucket| listed(bucket, pass.region, &namespace).map_err(|why| buckets.answer.unreadable(&why)))
+            .map(|(bucket, is_read)| {
+                let candidate = listed(bucket, pass.region, &namespace);
+                let candidate = candidate.map_err(|why| buckets.answer.unreadable(&why))?;
+                let key = if is_read { candidate.key.clone() } else { KeyHint::Unknown };
+                Ok(Candidate { key, ..candidate })
+            })
             .collect();
         let page = CatalogPage { candidates: candidates?, coverage, next: more.or(next) };
         Ok(buckets.answer.reply(page))
@@ -231,7 +238,12 @@ impl Catalog {
             Some(page) => page,
             None => match self.may_copy(pass).await {
                 Ok(true) => backup_policies::first_page(),
-                Ok(false) => return Ok(Reply::bare(pass.all_listed(&kind, compartment))),
+                Ok(false) => return Ok(Reply::bare(pass.rest_of(&kind, compartment, &CoverageState::Listed))),
+                // What does not answer may be identity, far from here: it says nothing of this region's other kinds.
+                Err(error) if error.is_out_of_reach() => {
+                    tracing::warn!(region = %pass.region, %error, "whether a backup policy copies could not be read");
+                    return Ok(Reply::bare(pass.rest_of(&kind, compartment, &CoverageState::Unreachable)));
+                }
                 Err(error) => return pass.verdict(error, place, next),
             },
         };
@@ -256,10 +268,11 @@ impl Catalog {
         backup_policies::may_copy(&self.client, pass.region, &all).await
     }
 
-    /// Lists a page and reads each bucket in it.
-    async fn buckets(&self, region: &Region, compartment: &CompartmentId, page: Option<&str>) -> Result<Buckets> {
+    /// Lists a page and reads each bucket in it that is not known again.
+    async fn buckets(&self, pass: &Pass<'_>, compartment: &CompartmentId, page: Option<&str>) -> Result<Buckets> {
+        let region = pass.region;
         let (answer, summaries) = self.bucket_page(region, compartment, page).await?;
-        let reads = summaries.into_iter().map(|summary| self.bucket(region, summary));
+        let reads = summaries.into_iter().map(|summary| self.bucket(pass, summary));
         let mut reads = stream::iter(reads).buffered(READS_AT_ONCE);
         let mut found = Vec::new();
         let mut unread = Vec::new();
@@ -286,7 +299,7 @@ impl Catalog {
         page: Option<&str>,
     ) -> Result<(Answer, Vec<wire::Bucket>)> {
         let call = Call::new(Operation::ListBuckets, region)
-            .param("namespaceName", &self.client.namespace().await?)
+            .param("namespaceName", &self.client.namespace(region).await?)
             .query("compartmentId", compartment)
             .query("fields", "tags")
             .query("limit", &BUCKETS_PER_PAGE)
@@ -296,13 +309,17 @@ impl Catalog {
         Ok((answer, buckets))
     }
 
-    /// Reads a listed bucket; its name, if we may not.
-    async fn bucket(&self, region: &Region, summary: wire::Bucket) -> Result<Result<wire::Bucket, String>> {
-        if let Some(known) = self.client.seen_buckets().unchanged(region, &summary) {
-            return Ok(Ok(known));
+    /// Reads a listed bucket, unless it is known again, and says whether its key is one that was read; its name, if we may not.
+    async fn bucket(&self, pass: &Pass<'_>, summary: wire::Bucket) -> Result<Result<(wire::Bucket, bool), String>> {
+        let region = pass.region;
+        match self.client.seen_buckets().again(region, &summary, &pass.selector.key) {
+            Some(Again::Unchanged(known)) => return Ok(Ok((known, true))),
+            // Whoever knows it by its OCID passes over it; whoever does not reads its key.
+            Some(Again::Same(known)) => return Ok(Ok((known, false))),
+            None => {}
         }
         let call = Call::new(Operation::GetBucket, region)
-            .param("namespaceName", &self.client.namespace().await?)
+            .param("namespaceName", &self.client.namespace(region).await?)
             .param("bucketName", &summary.name);
         match self.client.send(&call).await {
             Ok(answer) => {
@@ -310,7 +327,7 @@ impl Catalog {
                 self.client.seen_buckets().keep(region, &bucket);
                 bucket.freeform_tags = bucket.freeform_tags.or(summary.freeform_tags);
                 bucket.defined_tags = bucket.defined_tags.or(summary.defined_tags);
-                Ok(Ok(bucket))
+                Ok(Ok((bucket, true)))
             }
             Err(error) if is_hidden(&error) => Ok(Err(summary.name)),
             Err(error) => Err(error),
@@ -323,7 +340,7 @@ impl Catalog {
             Ok(found) => found,
             Err(error) => return pass.verdict(error, None, None),
         };
-        let namespace = self.client.namespace().await?;
+        let namespace = self.client.namespace(pass.region).await?;
         let candidates =
             found.into_iter().filter_map(|one| searched(one, pass.selector, tag, pass.region, &namespace)).collect();
         let next = answer.witnesses.next_page.clone();
@@ -352,13 +369,13 @@ impl Pass<'_> {
         }
     }
 
-    /// The kind is done in this compartment and in all that follow.
-    fn all_listed(&self, kind: &Kind, compartment: CompartmentId) -> CatalogPage {
+    /// The same verdict on the kind in this compartment and in all that follow.
+    fn rest_of(&self, kind: &Kind, compartment: CompartmentId, state: &CoverageState) -> CatalogPage {
         let mut coverage = Vec::new();
         let mut at = Some(compartment);
         let mut next = None;
         while let Some(done) = at.take() {
-            coverage.push(self.coverage(Some((kind, &done)), CoverageState::Listed));
+            coverage.push(self.coverage(Some((kind, &done)), state.clone()));
             match Step::after(self.selector, Some((kind, &done))) {
                 Some(Step::List { kind: same, compartment, .. }) if same == *kind => at = Some(compartment),
                 other => next = other.map(|step| step.cursor()),
@@ -374,9 +391,7 @@ impl Pass<'_> {
         place: Option<(&Kind, &CompartmentId)>,
         mut next: Option<Cursor>,
     ) -> Result<Reply<CatalogPage>> {
-        let unreachable = matches!(error.kind(), ErrorKind::Exhausted | ErrorKind::Unavailable | ErrorKind::Timeout)
-            && error.status() != Some(429);
-        let state = match (is_hidden(&error), unreachable) {
+        let state = match (is_hidden(&error), error.is_out_of_reach()) {
             (true, _) => CoverageState::Denied,
             (_, true) => CoverageState::Unreachable,
             _ => return Err(error),

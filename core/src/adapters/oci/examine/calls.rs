@@ -109,7 +109,7 @@ pub(super) async fn try_all(examiner: &OciExaminer, needed: Vec<NeededCall>) -> 
     let scope = &examiner.premises.settings.scope;
     let mut regions: Vec<Region> = scope.regions.iter().take(REGIONS_MAX).cloned().collect();
     if regions.is_empty() {
-        regions = examiner.client.regions().await.unwrap_or_else(|_| vec![examiner.client.region().clone()]);
+        regions = examiner.regions().await;
         regions.truncate(REGIONS_MAX);
     }
     let kms = kms(examiner, &visible).await;
@@ -305,7 +305,7 @@ impl Run<'_> {
         let client = &self.examiner.client;
         let call = Call::new(operation, region).query("limit", &1);
         let call = match operation {
-            Operation::ListBuckets => match client.namespace().await {
+            Operation::ListBuckets => match client.namespace(region).await {
                 Ok(namespace) => call.param("namespaceName", &namespace).query("compartmentId", place),
                 Err(error) => return Listed::Not(refused(&error, false)),
             },
@@ -357,7 +357,7 @@ impl Run<'_> {
         let Some((region, first)) = found else { return why };
         let mut call = Call::new(operation, &region).param(param, &first);
         if operation == Operation::GetBucket {
-            match self.examiner.client.namespace().await {
+            match self.examiner.client.namespace(&region).await {
                 Ok(namespace) => call = call.param("namespaceName", &namespace),
                 Err(error) => return refused(&error, false),
             }
@@ -423,7 +423,7 @@ impl Run<'_> {
         };
         let namespace = match &place.namespace {
             Some(namespace) => namespace.clone(),
-            None => match self.examiner.client.namespace().await {
+            None => match self.examiner.client.namespace(&place.region).await {
                 Ok(namespace) => namespace,
                 Err(error) => return refused(&error, false),
             },

@@ -73,10 +73,7 @@ async fn targets(examiner: &OciExaminer) -> Vec<Target> {
     let needed = examiner.needed(None);
     let services: BTreeSet<Service> = needed.iter().map(|call| call.operation.service()).collect();
     let home = client.region().clone();
-    let subscribed: BTreeSet<Region> = match client.regions().await {
-        Ok(regions) => regions.into_iter().collect(),
-        Err(_) => [home.clone()].into(),
-    };
+    let subscribed: BTreeSet<Region> = examiner.regions().await.into_iter().collect();
     let scope = &premises.settings.scope.regions;
     let dependents: BTreeSet<Region> = if scope.is_empty() { subscribed.clone() } else { scope.clone() };
     let one = |region: Option<&Region>| -> BTreeSet<Region> { region.into_iter().cloned().collect() };

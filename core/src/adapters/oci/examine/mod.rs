@@ -62,6 +62,16 @@ impl OciExaminer {
         }
     }
 
+    /// Regions that the tenancy subscribes to, as far as they are shown, and those that the config names.
+    async fn regions(&self) -> Vec<Region> {
+        let home = self.client.region();
+        let mut regions = self.client.regions_for("").await.unwrap_or_else(|_| vec![home.clone()]);
+        let named = self.premises.settings.scope.regions.iter().filter(|region| !regions.contains(region));
+        let named: Vec<_> = named.cloned().collect();
+        regions.extend(named);
+        regions
+    }
+
     fn needed(&self, subject: Option<&str>) -> Vec<NeededCall> {
         let premises = &self.premises;
         // Whoever asks has checked it; what is no subject is not put into a statement.
