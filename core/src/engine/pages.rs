@@ -8,7 +8,8 @@ use futures_util::{FutureExt, StreamExt};
 
 use super::book::Book;
 use super::claim::Held;
-use super::page_driver::{Page, PageDriver, SILENT, Target};
+use super::page_answers::Target;
+use super::page_driver::{Page, PageDriver, SILENT};
 use super::progress::Progress;
 use super::{Done, Engine};
 use crate::model::Timestamp;

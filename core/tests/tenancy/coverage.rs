@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use keywheel::Rotated;
 use keywheel::memory::{Caller, WorldSettings};
-use keywheel::model::{Alone, CompartmentId, CoverageState, FindingKind, Kind, Report, Settings, TagSelector, TypesFrom, Verdict};
+use keywheel::model::{
+    Alone, CompartmentId, CoverageState, FindingKind, Kind, Report, Settings, TagSelector, TypesFrom, Verdict,
+};
 use keywheel::testkit::{HOME, Lab};
 
 use super::build::region;

@@ -16,6 +16,7 @@ use super::client::Client;
 use super::locate::is_hidden;
 use super::operation::Operation;
 use super::search_types::{self, Types};
+use super::seen_buckets::Again;
 use super::{backup_policies, blocks, holders, policies, search, wire};
 use crate::error::{Error, Result};
 use crate::model::{
@@ -93,7 +94,8 @@ impl Step {
 /// The buckets of one page of a listing.
 struct Buckets {
     answer: Answer,
-    found: Vec<wire::Bucket>,
+    /// Each, and whether its key was read.
+    found: Vec<(wire::Bucket, bool)>,
     /// Some bucket is listed and may not be read.
     hidden: bool,
 }
@@ -127,7 +129,7 @@ impl Catalog {
             let coverage = vec![pass.coverage(Some((&kind, &compartment)), CoverageState::Unsupported)];
             return Ok(Reply::bare(CatalogPage { search: None, candidates: Vec::new(), coverage, next }));
         }
-        let buckets = match self.buckets(pass.region, &compartment, page.as_deref()).await {
+        let buckets = match self.buckets(pass, &compartment, page.as_deref()).await {
             Ok(buckets) => buckets,
             Err(error) => return pass.verdict(error, Some((&kind, &compartment)), next),
         };
@@ -145,7 +147,12 @@ impl Catalog {
         let candidates: Result<Vec<_>> = buckets
             .found
             .into_iter()
-            .map(|bucket| listed(bucket, pass.region, &namespace).map_err(|why| buckets.answer.unreadable(&why)))
+            .map(|(bucket, is_read)| {
+                let candidate = listed(bucket, pass.region, &namespace);
+                let candidate = candidate.map_err(|why| buckets.answer.unreadable(&why))?;
+                let key = if is_read { candidate.key.clone() } else { KeyHint::Unknown };
+                Ok(Candidate { key, ..candidate })
+            })
             .collect();
         let page = CatalogPage { search: None, candidates: candidates?, coverage, next: more.or(next) };
         Ok(buckets.answer.reply(page))
@@ -263,10 +270,11 @@ impl Catalog {
         backup_policies::may_copy(&self.client, pass.region, &all).await
     }
 
-    /// Lists a page and reads each bucket in it.
-    async fn buckets(&self, region: &Region, compartment: &CompartmentId, page: Option<&str>) -> Result<Buckets> {
+    /// Lists a page and reads each bucket in it that is not known again.
+    async fn buckets(&self, pass: &Pass<'_>, compartment: &CompartmentId, page: Option<&str>) -> Result<Buckets> {
+        let region = pass.region;
         let (answer, summaries) = self.bucket_page(region, compartment, page).await?;
-        let reads = summaries.into_iter().map(|summary| self.bucket(region, summary));
+        let reads = summaries.into_iter().map(|summary| self.bucket(pass, summary));
         let mut reads = stream::iter(reads).buffered(READS_AT_ONCE);
         let mut found = Vec::new();
         let mut unread = Vec::new();
@@ -303,10 +311,14 @@ impl Catalog {
         Ok((answer, buckets))
     }
 
-    /// Reads a listed bucket; its name, if we may not.
-    async fn bucket(&self, region: &Region, summary: wire::Bucket) -> Result<Result<wire::Bucket, String>> {
-        if let Some(known) = self.client.seen_buckets().unchanged(region, &summary) {
-            return Ok(Ok(known));
+    /// Reads a listed bucket, unless it is known again, and says whether its key is one that was read; its name, if we may not.
+    async fn bucket(&self, pass: &Pass<'_>, summary: wire::Bucket) -> Result<Result<(wire::Bucket, bool), String>> {
+        let region = pass.region;
+        match self.client.seen_buckets().again(region, &summary, &pass.selector.key) {
+            Some(Again::Unchanged(known)) => return Ok(Ok((known, true))),
+            // Whoever knows it by its OCID passes over it; whoever does not reads its key.
+            Some(Again::Same(known)) => return Ok(Ok((known, false))),
+            None => {}
         }
         let call = Call::new(Operation::GetBucket, region)
             .param("namespaceName", &self.client.namespace(region).await?)
@@ -317,7 +329,7 @@ impl Catalog {
                 self.client.seen_buckets().keep(region, &bucket);
                 bucket.freeform_tags = bucket.freeform_tags.or(summary.freeform_tags);
                 bucket.defined_tags = bucket.defined_tags.or(summary.defined_tags);
-                Ok(Ok(bucket))
+                Ok(Ok((bucket, true)))
             }
             Err(error) if is_hidden(&error) => Ok(Err(summary.name)),
             Err(error) => Err(error),

@@ -2,6 +2,8 @@
 
 use super::super::loopback::{FarEnd, Said, Seen, ashburn, not_found, ok, ok_with, phoenix, refused};
 use super::*;
+use std::sync::atomic::{AtomicU32, Ordering};
+
 use crate::adapters::oci::ListedEtags;
 use crate::model::{Kind, TypesFrom};
 use crate::ports::SearchTypes;
@@ -74,7 +76,6 @@ async fn pass(far: &FarEnd, selector: &Selector) -> (Vec<Candidate>, Vec<Coverag
 
 #[tokio::test]
 async fn a_bucket_whose_listed_etag_is_the_one_that_was_read_is_not_read_again() {
-    use std::sync::atomic::{AtomicU32, Ordering};
     let change = Arc::new(AtomicU32::new(0));
     let changes = Arc::clone(&change);
     let far = FarEnd::start(move |seen, _| {
@@ -112,6 +113,46 @@ async fn a_bucket_whose_listed_etag_is_the_one_that_was_read_is_not_read_again()
     change.store(1, Ordering::Relaxed);
     assert_eq!(keys().await, [hint("k"), hint("other")]);
     assert_eq!((far.count("GET /n/ns/b/a"), far.count("GET /n/ns/b/b")), (1, 2));
+}
+
+/// A listing says when a bucket was made: so the same one need not be read for its OCID, and its key is left open.
+#[tokio::test]
+async fn a_bucket_that_was_under_the_key_is_known_again_until_another_has_its_name() {
+    let remade = Arc::new(AtomicU32::new(0));
+    let made = Arc::clone(&remade);
+    let far = FarEnd::start(move |seen, _| {
+        let (day, id) = if made.load(Ordering::Relaxed) == 0 { ("01", "b") } else { ("02", "b2") };
+        let body = |more: &str| {
+            format!(
+                "{{\"namespace\":\"ns\",\"name\":\"b\",\"compartmentId\":\"ocid1.compartment.oc1..one\",\"timeCreated\":\"2026-01-{day}T00:00:00Z\"{more}}}"
+            )
+        };
+        match seen.call().as_str() {
+            "GET /n" => ok("\"ns\""),
+            "GET /n/ns/b" if seen.target.contains("oc1..two") => not_found(),
+            "GET /n/ns/b" => ok(&format!("[{}]", body(""))),
+            "GET /n/ns/b/b" => ok(&body(&format!(",\"id\":\"ocid1.bucket.oc1.iad.{id}\",\"kmsKeyId\":\"{KEY}\""))),
+            _ => not_found(),
+        }
+    })
+    .await;
+    let catalog = Catalog::new(far.client());
+    let look = async |selector: &Selector| -> (String, KeyHint) {
+        let page = catalog.dependents(selector, &ashburn(), None).await.expect("a page").value;
+        let [candidate] = page.candidates.try_into().expect("one bucket");
+        (candidate.dependent.id.to_string(), candidate.key)
+    };
+    let ours = selector(None);
+    let other = Selector { key: KeyId::parse("ocid1.key.oc1.iad.v.other").expect("a key"), ..selector(None) };
+    let read = KeyHint::Key(KeyId::parse(KEY).expect("a key"));
+    let is_b = |key: KeyHint| ("ocid1.bucket.oc1.iad.b".to_owned(), key);
+    assert_eq!(look(&ours).await, is_b(read.clone()));
+    assert_eq!(look(&ours).await, is_b(KeyHint::Unknown), "the same bucket, not read again");
+    assert_eq!(far.count("GET /n/ns/b/b"), 1);
+    assert_eq!(look(&other).await, is_b(read.clone()), "it may have come to the other key: read");
+    remade.store(1, Ordering::Relaxed);
+    assert_eq!(look(&ours).await, ("ocid1.bucket.oc1.iad.b2".to_owned(), read), "another bucket of that name");
+    assert_eq!(far.count("GET /n/ns/b/b"), 3);
 }
 
 fn states(coverage: &[Coverage]) -> Vec<(Option<&str>, CoverageState)> {
