@@ -29,7 +29,7 @@ mod time;
 pub use attribution::{Attribution, AuditEvent, AuditShown, OursBy};
 pub use audit_copy::{AuditCopy, Keeping, KeepingPromise, KeepingSeen};
 pub use classes::NAMED_KINDS;
-pub use coverage::{Alone, LookedAt, RememberedScopes};
+pub use coverage::{Alone, LookedAt, RememberedScopes, TypesFrom};
 pub use deletion::{Deletion, DeletionOf};
 pub use doctor::{
     ASSUMPTIONS, CONNECTIVITY, Check, CheckVerdict, Checkup, Forecast, PERMISSIONS, RIGHTS, Section, Source, Standing,
