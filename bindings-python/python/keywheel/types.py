@@ -127,6 +127,7 @@ __all__ = [
     "RotationSummary",
     "ScopedRegion",
     "Scopes",
+    "SearchTypes",
     "Section",
     "Selector",
     "Severity",
@@ -144,6 +145,7 @@ __all__ = [
     "TicketReport",
     "TicketState",
     "TicketStateFailed",
+    "TypesFrom",
     "Vault",
     "VaultId",
     "VaultState",
@@ -170,10 +172,16 @@ class CheckVerdict(StrEnum):
 
     BROKEN = "broken"
     """What was seen contradicts it."""
+    DENIED = "denied"
+    """A right that is needed was refused."""
     HOLDS = "holds"
     """It was tested, and what was seen agrees with it."""
     OURS = "ours"
     """keywheel keeps it by itself; tests of the far end show it, not this run."""
+    SEEN_WORKING = "seen_working"
+    """A right that is needed was seen to be there: a call that takes it was answered."""
+    TOO_BROAD = "too_broad"
+    """More is allowed than is needed."""
     UNKNOWN = "unknown"
     """It was not tested, or the test came to nothing."""
 
@@ -541,6 +549,15 @@ class TicketState(StrEnum):
     """It goes on."""
 
 
+class TypesFrom(StrEnum):
+    """Where the names are from that Search gives to kinds."""
+
+    DOCUMENTED = "documented"
+    """The documented table: the service did not show its own."""
+    SERVICE = "service"
+    """The service's own list."""
+
+
 class VaultState(StrEnum):
     """A vault's lifecycle, as far as it matters to us."""
 
@@ -673,6 +690,8 @@ class CatalogPage(Data):
     """Verdicts on what this part finished looking at."""
     next: Cursor | None = None
     """Where to go on; `None` means the region is done."""
+    search: SearchTypes | None = None
+    """In an answer of Search: which kinds it can find. `None`: this catalog does not say."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -1118,8 +1137,12 @@ class LookedAt(Data):
     """Dependents that carry the tag and were listed, and that Search, which was read to the end, did not show."""
     listed: int = field(default_factory=lambda: int())
     """Listed to the end."""
+    not_searchable: bool = field(default_factory=lambda: bool())
+    """Search does not list the type of this kind: only lists show it."""
     search_only: Alone = field(default_factory=lambda: Alone())
     """Dependents that Search showed by their tag and no list did."""
+    types: TypesFrom | None = None
+    """In Search's own row: where the names of types are from."""
     unreachable: int = field(default_factory=lambda: int())
     """It could not be reached."""
     unsupported: int = field(default_factory=lambda: int())
@@ -1382,6 +1405,16 @@ class Scopes(Data):
     """Regions the tenancy subscribes to."""
     compartments: list[Compartment]
     """Compartments we can see, the root included."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SearchTypes(Data):
+    """What Search can find, as it says itself."""
+
+    from_: TypesFrom
+    """Where the names of types are from."""
+    unlisted: list[Kind] = field(default_factory=list)
+    """Kinds of the selector that Search does not list."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -151,7 +151,10 @@ impl<'a> Walk<'a> {
         let whole = if may_hold { &self.selector } else { &self.elsewhere };
         let selector = self.narrowed.as_ref().unwrap_or(whole);
         let reply = self.engine.ports.catalog.dependents(selector, &region, self.cursor.take()).await?;
-        let CatalogPage { candidates, coverage, mut next } = reply.value;
+        let CatalogPage { candidates, coverage, search, mut next } = reply.value;
+        if let Some(types) = search {
+            self.looked.searched_by(&region, &types);
+        }
         self.silence.hear(&coverage, self.engine.settings.budgets.unreachable_after);
         let spared = self.silence_after(&region, coverage, selector.clone());
         let is_over = spared.as_ref().is_some_and(|left| left.kinds.is_empty() && left.tag.is_none());

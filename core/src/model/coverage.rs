@@ -74,6 +74,17 @@ fn is_zero(count: &u32) -> bool {
     *count == 0
 }
 
+/// Where the names are from that Search gives to kinds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum TypesFrom {
+    /// The documented table: the service did not show its own.
+    Documented,
+    /// The service's own list.
+    Service,
+}
+
 /// How one kind was looked for in one region, by number of compartments.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -98,6 +109,12 @@ pub struct LookedAt {
     /// The owner does not want this kind looked at.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub left_out: u32,
+    /// Search does not list the type of this kind: only lists show it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub not_searchable: bool,
+    /// In Search's own row: where the names of types are from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub types: Option<TypesFrom>,
     /// Dependents that Search showed by their tag and no list did.
     #[serde(default, skip_serializing_if = "Alone::is_nothing")]
     pub search_only: Alone,
@@ -118,6 +135,8 @@ impl LookedAt {
             unreachable: 0,
             unsupported: 0,
             left_out: 0,
+            not_searchable: false,
+            types: None,
             search_only: Alone::default(),
             list_only: Alone::default(),
         }

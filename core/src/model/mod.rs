@@ -9,6 +9,7 @@ mod classes;
 mod coverage;
 mod deletion;
 mod doctor;
+mod examined;
 mod finding;
 mod iam;
 mod ids;
@@ -28,11 +29,13 @@ mod time;
 pub use attribution::{Attribution, AuditEvent, AuditShown, OursBy};
 pub use audit_copy::{AuditCopy, Keeping, KeepingPromise, KeepingSeen};
 pub use classes::NAMED_KINDS;
-pub use coverage::{Alone, LookedAt, RememberedScopes};
+pub use coverage::{Alone, LookedAt, RememberedScopes, TypesFrom};
 pub use deletion::{Deletion, DeletionOf};
 pub use doctor::{
-    ASSUMPTIONS, Check, CheckVerdict, Checkup, Forecast, Section, Source, Standing, THROW_AWAY_TAG, THROW_AWAY_VALUE,
+    ASSUMPTIONS, CONNECTIVITY, Check, CheckVerdict, Checkup, Forecast, PERMISSIONS, RIGHTS, Section, Source, Standing,
+    THROW_AWAY_TAG, THROW_AWAY_VALUE,
 };
+pub use examined::{CallSeen, EndpointAnswer, EndpointSeen, PlaceSeen, ShownBy, Tried};
 pub use finding::{Finding, FindingKind};
 pub use iam::{IamPolicy, PoliciesRead};
 pub use ids::{

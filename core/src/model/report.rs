@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Attribution, AuditCopy, Coverage, Dependent, EvidenceScope, ExceptionReport, Finding, Grade, KeyId, KeyVersionId,
-    Kind, KindReport, LookedAt, Outcome, Region, RememberedScopes, RotationId, Timestamp,
+    Kind, KindReport, LookedAt, Outcome, Region, RememberedScopes, RotationId, Timestamp, TypesFrom,
 };
 
 /// How a completed rotation ended.
@@ -223,6 +223,17 @@ impl Report {
                 "  remembered  regions and compartments are those seen at {}, {} s before",
                 scopes.seen_at, scopes.age_s
             )?;
+        }
+        for row in self.looked_at.iter().filter(|row| row.not_searchable) {
+            let kind = row.kind.as_ref().map(ToString::to_string).unwrap_or_default();
+            writeln!(
+                f,
+                "  not searched {}: Search does not list the type of a {kind}; only lists show it",
+                row.region
+            )?;
+        }
+        if self.looked_at.iter().any(|row| row.types == Some(TypesFrom::Documented)) {
+            writeln!(f, "  searched by documented names of types: the service did not show its own")?;
         }
         for (region, [listed, denied, unreachable, others]) in regions {
             let is_elsewhere = !self.key_regions.is_empty() && !self.key_regions.contains(region);

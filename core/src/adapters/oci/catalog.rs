@@ -15,6 +15,7 @@ use super::call::Call;
 use super::client::Client;
 use super::locate::is_hidden;
 use super::operation::Operation;
+use super::search_types::{self, Types};
 use super::seen_buckets::Again;
 use super::{backup_policies, blocks, holders, policies, search, wire};
 use crate::error::{Error, Result};
@@ -34,6 +35,7 @@ const READS_AT_ONCE: usize = 8;
 /// Finds candidates with OCI's list calls and Resource Search.
 pub struct Catalog {
     client: Arc<Client>,
+    types: search_types::Known,
 }
 
 /// Where a pass stands. Places are named, not counted: a selector may have been put together anew.
@@ -102,7 +104,7 @@ impl Catalog {
     /// What a client may see.
     #[must_use]
     pub fn new(client: Arc<Client>) -> Self {
-        Self { client }
+        Self { client, types: search_types::Known::default() }
     }
 
     async fn list(
@@ -125,7 +127,7 @@ impl Catalog {
         }
         if kind != Kind::Bucket {
             let coverage = vec![pass.coverage(Some((&kind, &compartment)), CoverageState::Unsupported)];
-            return Ok(Reply::bare(CatalogPage { candidates: Vec::new(), coverage, next }));
+            return Ok(Reply::bare(CatalogPage { search: None, candidates: Vec::new(), coverage, next }));
         }
         let buckets = match self.buckets(pass, &compartment, page.as_deref()).await {
             Ok(buckets) => buckets,
@@ -152,7 +154,7 @@ impl Catalog {
                 Ok(Candidate { key, ..candidate })
             })
             .collect();
-        let page = CatalogPage { candidates: candidates?, coverage, next: more.or(next) };
+        let page = CatalogPage { search: None, candidates: candidates?, coverage, next: more.or(next) };
         Ok(buckets.answer.reply(page))
     }
 
@@ -183,7 +185,7 @@ impl Catalog {
             .collect();
         let more =
             more.map(|page| Step::List { kind: kind.clone(), compartment, page: Some(page), hidden: false }.cursor());
-        Ok(answer.reply(CatalogPage { candidates: candidates?, coverage, next: more.or(next) }))
+        Ok(answer.reply(CatalogPage { search: None, candidates: candidates?, coverage, next: more.or(next) }))
     }
 
     /// A page of clusters and the like: most listings name no key, so whoever looks for one reads each.
@@ -209,7 +211,7 @@ impl Catalog {
         };
         let more =
             more.map(|page| Step::List { kind: kind.clone(), compartment, page: Some(page), hidden: false }.cursor());
-        Ok(answer.reply(CatalogPage { candidates, coverage, next: more.or(next) }))
+        Ok(answer.reply(CatalogPage { search: None, candidates, coverage, next: more.or(next) }))
     }
 
     /// A page of what backup policies are assigned to. If no policy in sight copies to another region, no assignment
@@ -255,7 +257,7 @@ impl Catalog {
         let state = if hidden { CoverageState::Denied } else { CoverageState::Listed };
         let coverage = if part.next.is_some() { Vec::new() } else { vec![pass.coverage(place, state)] };
         let next = part.next.map(|page| step(&compartment, page, hidden)).or(next);
-        Ok(part.answer.reply(CatalogPage { candidates: part.candidates, coverage, next }))
+        Ok(part.answer.reply(CatalogPage { search: None, candidates: part.candidates, coverage, next }))
     }
 
     /// A policy may be of any compartment, in scope or not.
@@ -335,21 +337,25 @@ impl Catalog {
     }
 
     async fn search(&self, pass: &Pass<'_>, tag: &TagSelector, page: Option<String>) -> Result<Reply<CatalogPage>> {
+        // Every type is asked for: what carries the tag and is of no kind of ours must be named, not passed over.
         let query = search::tag_query(tag)?;
+        let types = self.types.of(&self.client, pass.region).await?;
         let (answer, found) = match search::page(&self.client, pass.region, &query, page.as_deref()).await {
             Ok(found) => found,
             Err(error) => return pass.verdict(error, None, None),
         };
         let namespace = self.client.namespace(pass.region).await?;
-        let candidates =
-            found.into_iter().filter_map(|one| searched(one, pass.selector, tag, pass.region, &namespace)).collect();
+        let candidates = found
+            .into_iter()
+            .filter_map(|one| searched(one, pass.selector, tag, (pass.region, &types), &namespace))
+            .collect();
         let next = answer.witnesses.next_page.clone();
         let coverage = match &next {
             Some(_) => Vec::new(),
             None => vec![pass.coverage(None, CoverageState::Listed)],
         };
         let next = next.map(|page| Step::Search { page: Some(page) }.cursor());
-        Ok(answer.reply(CatalogPage { candidates, coverage, next }))
+        Ok(answer.reply(CatalogPage { search: Some(types.told(&pass.selector.kinds)), candidates, coverage, next }))
     }
 }
 
@@ -381,7 +387,7 @@ impl Pass<'_> {
                 other => next = other.map(|step| step.cursor()),
             }
         }
-        CatalogPage { candidates: Vec::new(), coverage, next }
+        CatalogPage { search: None, candidates: Vec::new(), coverage, next }
     }
 
     /// Turns "may not look" and "cannot be reached" into a verdict; any other error stays one.
@@ -414,7 +420,7 @@ impl Pass<'_> {
         }
         tracing::warn!(region = %self.region, error = %error, "a part of a region could not be looked at");
         Ok(Reply {
-            value: CatalogPage { candidates: Vec::new(), coverage, next },
+            value: CatalogPage { search: None, candidates: Vec::new(), coverage, next },
             etag: None,
             server_date: error.server_date(),
             request_id: error.request_id().cloned(),
@@ -445,23 +451,13 @@ fn searched(
     found: wire::FoundResource,
     selector: &Selector,
     tag: &TagSelector,
-    region: &Region,
+    (region, types): (&Region, &Types),
     namespace: &NamespaceName,
 ) -> Option<Candidate> {
-    let kind = match found.resource_type.to_ascii_lowercase().as_str() {
-        "key" | "vault" => return None,
-        "bucket" => Kind::Bucket,
-        "volume" => Kind::BlockVolume,
-        "volumebackup" => Kind::BlockVolumeBackup,
-        "bootvolume" => Kind::BootVolume,
-        "bootvolumebackup" => Kind::BootVolumeBackup,
-        "blockvolumereplica" | "volumereplica" => Kind::BlockVolumeReplica,
-        "bootvolumereplica" => Kind::BootVolumeReplica,
-        "clusterscluster" | "cluster" => Kind::Cluster,
-        "clustersnodepool" | "nodepool" => Kind::NodePool,
-        "instanceconfiguration" => Kind::InstanceConfiguration,
-        other => Kind::Other(other.to_owned()),
-    };
+    if ["key", "vault"].iter().any(|other| found.resource_type.eq_ignore_ascii_case(other)) {
+        return None;
+    }
+    let kind = types.kind_of(&found.resource_type);
     let tags = wire::tags(found.freeform_tags, found.defined_tags);
     let in_scope = selector.compartments.iter().any(|one| one.id == found.compartment_id);
     if !in_scope || !search::carries(&tags, tag) {
@@ -528,7 +524,9 @@ impl ResourceCatalog for Catalog {
             }
             (Some(Step::Search { page }), Some(tag)) => self.search(&pass, tag, page).await,
             (Some(Step::Search { .. }), None) => Err(stranger()),
-            (None, _) => Ok(Reply::bare(CatalogPage { candidates: Vec::new(), coverage: Vec::new(), next: None })),
+            (None, _) => {
+                Ok(Reply::bare(CatalogPage { search: None, candidates: Vec::new(), coverage: Vec::new(), next: None }))
+            }
         }
     }
 

@@ -5,7 +5,8 @@ use super::*;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::adapters::oci::ListedEtags;
-use crate::model::Kind;
+use crate::model::{Kind, TypesFrom};
+use crate::ports::SearchTypes;
 
 const KEY: &str = "ocid1.key.oc1.iad.v.k";
 
@@ -349,4 +350,38 @@ async fn without_subscriptions_the_regions_are_asked_that_are_known_otherwise() 
     let fresh = home.client();
     assert_eq!(fresh.regions_for(away).await.expect("the OCID names one"), [ashburn(), phoenix()]);
     assert!(fresh.regions_for(here).await.expect_err("nothing else is known").is_out_of_reach());
+}
+
+#[tokio::test]
+async fn the_types_of_search_are_read_once_and_what_it_lacks_is_told() {
+    let far = FarEnd::start(|seen, _| match seen.call().as_str() {
+        "GET /20180409/resourceTypes" if seen.target.contains("page=p2") => ok(r#"[{"name":"BUCKET","fields":[]}]"#),
+        "GET /20180409/resourceTypes" => ok_with(&[("opc-next-page", "p2")], r#"[{"name":"Key"}]"#),
+        _ => far(seen),
+    })
+    .await;
+    let catalog = Catalog::new(far.client());
+    let mut selector = selector(Some("yes"));
+    selector.kinds = vec![Kind::Bucket, Kind::BlockVolume];
+    for _ in 0..2 {
+        let cursor = Some(Step::Search { page: None }.cursor());
+        let page = catalog.dependents(&selector, &ashburn(), cursor).await.expect("a page").value;
+        assert_eq!(page.search, Some(SearchTypes { from: TypesFrom::Service, unlisted: vec![Kind::BlockVolume] }));
+        let kinds: Vec<_> = page.candidates.iter().map(|one| one.dependent.kind.clone()).collect();
+        assert_eq!(kinds, [Kind::Bucket, Kind::Other("volume".to_owned())], "no listed type says what it is");
+    }
+    assert_eq!(far.count("GET /20180409/resourceTypes"), 2, "two pages, once");
+}
+
+#[tokio::test]
+async fn where_search_does_not_show_its_types_documented_names_are_used_and_that_is_told() {
+    let far = FarEnd::start(|seen, _| far(seen)).await;
+    let catalog = Catalog::new(far.client());
+    for asked in 1..3 {
+        let cursor = Some(Step::Search { page: None }.cursor());
+        let page = catalog.dependents(&selector(Some("yes")), &ashburn(), cursor).await.expect("a page").value;
+        assert_eq!(page.search, Some(SearchTypes { from: TypesFrom::Documented, unlisted: Vec::new() }));
+        assert_eq!(page.candidates[0].dependent.kind, Kind::Bucket);
+        assert_eq!(far.count("GET /20180409/resourceTypes"), asked, "it may be shown another time");
+    }
 }

@@ -12,6 +12,7 @@ mod catalog;
 mod client;
 pub mod credentials;
 mod endpoint;
+mod examine;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing;
@@ -30,6 +31,7 @@ pub mod region;
 mod rekey;
 mod retention;
 mod search;
+mod search_types;
 mod seen_buckets;
 mod sign;
 mod transport;
@@ -41,6 +43,7 @@ pub use audit_log::Audit;
 pub use catalog::Catalog;
 pub use client::{Client, ClientSettings};
 pub use endpoint::Endpoints;
+pub use examine::{OciExaminer, Premises};
 pub use key_store::VaultKeyStore;
 pub use logging_sink::LoggingSink;
 pub use monitoring::Monitoring;
