@@ -42,6 +42,7 @@ impl Engine {
     /// # Errors
     /// `Refused` if the key is not one that may be thrown away. What cannot be reached is a verdict, not an error.
     pub async fn doctor(&self, live: Option<&KeyId>) -> Result<Checkup> {
+        self.recall_rates().await;
         let mut observed = self.look_around().await?;
         observed.journal = self.probe_journal().await;
         if let Some(key) = live {
