@@ -61,11 +61,13 @@ fn the_next_run_begins_with_what_the_last_one_found_out_and_only_news_is_written
     assert_eq!(told(&lab, 1_500), [1_500]);
 }
 
+type Call = fn(&Lab, &Rotator);
+
 #[test]
 fn whatever_is_called_first_the_rates_are_told_before_the_first_request_and_once() {
     let lab = Lab::with_buckets(2);
     told(&lab, 3_000);
-    let calls: [(&str, fn(&Lab, &Rotator)); 4] = [
+    let calls: [(&str, Call); 4] = [
         ("due", |lab, rotator| drop(lab.run(rotator.due()))),
         ("plan", |lab, rotator| drop(lab.run(rotator.plan(&lab.key)))),
         ("rotate_due", |lab, rotator| drop(lab.run(rotator.rotate_due()))),
