@@ -208,6 +208,14 @@ impl Error {
         self
     }
 
+    /// Whether the far end did not answer, or failed on its side: it says nothing about what was asked for. "Too many
+    /// requests" is an answer.
+    #[must_use]
+    pub fn is_out_of_reach(&self) -> bool {
+        let is_silent = matches!(self.kind(), ErrorKind::Exhausted | ErrorKind::Timeout | ErrorKind::Unavailable);
+        is_silent && self.status() != Some(429)
+    }
+
     /// What went wrong.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {

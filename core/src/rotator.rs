@@ -390,7 +390,7 @@ impl Rotator {
     }
 
     async fn run(&self, rid: &RotationId, deadline: Option<Timestamp>, turn: Turn) -> Result<Rotated> {
-        Ok(match self.engine.drive(rid, deadline, turn).await? {
+        Ok(match Box::pin(self.engine.drive(rid, deadline, turn)).await? {
             Driven::OutOfTime => Rotated::OutOfTime { rotation: rid.clone() },
             Driven::Rest(Rest::Cancelled) => Rotated::Cancelled { rotation: rid.clone() },
             Driven::Rest(Rest::Overtaken) => Rotated::Overtaken { rotation: rid.clone() },

@@ -62,6 +62,7 @@ impl Play {
             listed: 0,
             findings: Vec::new(),
             key_regions: Default::default(),
+            scopes: None,
             looked_at: Default::default(),
         };
         let legs = vec![LegPlan { strategy: Strategy::NewVersion, kinds: BTreeSet::new(), forbids: BTreeSet::new() }];
@@ -85,8 +86,8 @@ impl Play {
             2 => self.mint(),
             3 => self.current = self.versions.len() - 1,
             4 => self.versions.last_mut().expect("one at least").state = state_of(amount),
-            5 => self.write(vec![Fact::Paused(Paused { why: "a person".into(), do_next: "resume".into() })]),
-            6 => self.write(vec![Fact::Resumed {}]),
+            5 => self.write(vec![Fact::Paused(Paused::new("a person", "resume"))]),
+            6 => self.write(vec![Fact::Resumed { by_run: false }]),
             // A step whose process dies before it sends: the intent stays without an outcome.
             7 => {
                 let _ = self.step(amount);
@@ -163,7 +164,7 @@ impl Play {
                 assert!(self.dates.last().is_none_or(|last| intent.date >= *last + Duration::from_secs(1)));
                 self.dates.push(intent.date);
             }
-            let by_hand = matches!(fact, Fact::Paused(_) | Fact::Resumed {});
+            let by_hand = matches!(fact, Fact::Paused(_) | Fact::Resumed { .. });
             match apply(Some(self.state.clone()), &recorded, &fact) {
                 Ok(next) => self.state = next,
                 Err(violation) => assert!(by_hand, "{violation}"),

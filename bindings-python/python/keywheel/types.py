@@ -108,6 +108,7 @@ __all__ = [
     "ProtectionMode",
     "Region",
     "RekeyClass",
+    "RememberedScopes",
     "ReplicaState",
     "ReplicaStatus",
     "Report",
@@ -126,6 +127,7 @@ __all__ = [
     "RotationSummary",
     "ScopedRegion",
     "Scopes",
+    "SearchTypes",
     "Section",
     "Selector",
     "Severity",
@@ -143,6 +145,7 @@ __all__ = [
     "TicketReport",
     "TicketState",
     "TicketStateFailed",
+    "TypesFrom",
     "Vault",
     "VaultId",
     "VaultState",
@@ -278,6 +281,8 @@ class FindingKind(StrEnum):
     """The owner accepted a risk: a promise of the key store that is missing, or a step that Oracle does not
     document.
     """
+    SCOPES_REMEMBERED = "scopes_remembered"
+    """Identity did not answer: regions and compartments are those of an earlier look."""
     SEARCH_ALONE = "search_alone"
     """Dependents were shown by Search, and no list shows them."""
     SHORTENED_MARGINS = "shortened_margins"
@@ -538,6 +543,15 @@ class TicketState(StrEnum):
     """It goes on."""
 
 
+class TypesFrom(StrEnum):
+    """Where the names are from that Search gives to kinds."""
+
+    DOCUMENTED = "documented"
+    """The documented table: the service did not show its own."""
+    SERVICE = "service"
+    """The service's own list."""
+
+
 class VaultState(StrEnum):
     """A vault's lifecycle, as far as it matters to us."""
 
@@ -670,6 +684,8 @@ class CatalogPage(Data):
     """Verdicts on what this part finished looking at."""
     next: Cursor | None = None
     """Where to go on; `None` means the region is done."""
+    search: SearchTypes | None = None
+    """In an answer of Search: which kinds it can find. `None`: this catalog does not say."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -1086,6 +1102,11 @@ class KindSpec(Data):
     """What the evidence speaks of."""
     permissions: list[str]
     """OCI permissions the steps and reads need."""
+    listing_names_key: bool = False
+    """Whether the catalog's listing names each resource's key (`KeyHint.Key`): then many are read back with one
+    call. What the listing does not show under its new key is read by itself, so a wrong word here costs calls and
+    decides nothing.
+    """
     remedy: str | None = None
     """What a person does about a kind that is found and read but has no steps."""
     steps_undocumented: list[StepKind] = field(default_factory=list)
@@ -1110,8 +1131,12 @@ class LookedAt(Data):
     """Dependents that carry the tag and were listed, and that Search, which was read to the end, did not show."""
     listed: int = field(default_factory=lambda: int())
     """Listed to the end."""
+    not_searchable: bool = field(default_factory=lambda: bool())
+    """Search does not list the type of this kind: only lists show it."""
     search_only: Alone = field(default_factory=lambda: Alone())
     """Dependents that Search showed by their tag and no list did."""
+    types: TypesFrom | None = None
+    """In Search's own row: where the names of types are from."""
     unreachable: int = field(default_factory=lambda: int())
     """It could not be reached."""
     unsupported: int = field(default_factory=lambda: int())
@@ -1154,6 +1179,10 @@ class Margins(Data):
     """
     audit_lag: timedelta = field(default_factory=lambda: timedelta())
     """How late an audit event may come before its absence is reported (undocumented). No decision rests on it."""
+    scopes_age_max: timedelta = field(default_factory=lambda: timedelta())
+    """How old regions and compartments may be that the journal remembers, for a version to be minted while identity
+    does not answer. What is in the compartments is listed anew all the same.
+    """
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -1253,6 +1282,16 @@ class Plan(Data):
 
 
 @dataclass(frozen=True, kw_only=True)
+class RememberedScopes(Data):
+    """Regions and compartments were not shown when a pass asked for them: it looked at those of an earlier look."""
+
+    seen_at: datetime
+    """When they were seen, by the runner's clock."""
+    age_s: int
+    """How long before the pass that was, in seconds."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class ReplicaStatus(Data):
     """One replica region's answer."""
 
@@ -1294,6 +1333,8 @@ class Report(Data):
     """Its dependents kind by kind, leg by leg."""
     looked_at: list[LookedAt] = field(default_factory=list)
     """All that the last pass looked at, by region and kind, counted."""
+    scopes: RememberedScopes | None = None
+    """Identity did not answer the last pass: regions and compartments are those of an earlier look."""
     verdict: Verdict | None = None
     """How it ended; `None` while it is open."""
 
@@ -1358,6 +1399,16 @@ class Scopes(Data):
     """Regions the tenancy subscribes to."""
     compartments: list[Compartment]
     """Compartments we can see, the root included."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SearchTypes(Data):
+    """What Search can find, as it says itself."""
+
+    from_: TypesFrom
+    """Where the names of types are from."""
+    unlisted: list[Kind] = field(default_factory=list)
+    """Kinds of the selector that Search does not list."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -47,7 +47,7 @@ pub(crate) fn answer(shared: &Arc<Shared>, call: Call, asked: &Asked<'_>) -> Ans
             Operation::GetKeyVersion => wire_kms::get_key_version(world, asked),
             Operation::GetReplicationStatus => wire_kms::get_replication_status(world, asked),
             Operation::SearchResources => wire_search::search_resources(world, asked),
-            Operation::ListResourceTypes => wire_search::list_resource_types(asked),
+            Operation::ListResourceTypes => wire_search::list_resource_types(world, asked),
             Operation::GetNamespace => wire_buckets::get_namespace(world, asked),
             Operation::ListBuckets => wire_buckets::list_buckets(world, asked),
             Operation::GetBucket => wire_buckets::get_bucket(world, asked),

@@ -9,22 +9,6 @@ use crate::asked::Asked;
 use crate::errors::{Answered, HttpAnswer, HttpRefusal};
 use crate::wire::{heard, instant};
 
-/// Types World indexes, with the fields each can be asked by.
-const TYPES: &[(&str, &[&str])] = &[
-    ("BlockVolumeReplica", &[]),
-    ("BootVolume", &[]),
-    ("BootVolumeBackup", &[]),
-    ("BootVolumeReplica", &[]),
-    ("Bucket", &["namespace"]),
-    ("ClustersCluster", &[]),
-    ("ClustersNodePool", &[]),
-    ("InstanceConfiguration", &[]),
-    ("Key", &["vaultId"]),
-    ("Vault", &[]),
-    ("Volume", &[]),
-    ("VolumeBackup", &[]),
-];
-
 /// Fields of every type.
 const FIELDS: &[&str] = &["identifier", "displayName", "compartmentId", "lifecycleState", "timeCreated"];
 
@@ -56,12 +40,14 @@ fn summary_json(resource: &ResourceSummary) -> Value {
     })
 }
 
-pub(crate) fn list_resource_types(asked: &Asked<'_>) -> Answered {
+pub(crate) fn list_resource_types(world: &World, asked: &Asked<'_>) -> Answered {
     asked.page_query()?;
     let field = |name: &&str| json!({ "fieldType": "STRING", "fieldName": name, "isArray": false });
-    let types = TYPES.iter().map(|(name, own)| {
-        let fields: Vec<Value> = FIELDS.iter().chain(*own).map(field).collect();
-        json!({ "name": name, "fields": fields })
-    });
-    Ok(HttpAnswer::json(&Value::Array(types.collect())))
+    heard(world.list_resource_types(&asked.call(), asked.region()), |listed| {
+        let types = listed.iter().map(|one| {
+            let fields: Vec<Value> = FIELDS.iter().chain(one.fields).map(field).collect();
+            json!({ "name": one.name, "fields": fields })
+        });
+        Ok(HttpAnswer::json(&Value::Array(types.collect())))
+    })
 }

@@ -345,6 +345,7 @@ fn limits(mut table: Table<'_>, is_test: bool, kms: &mut u32, found: &mut Found)
     let blast_radius = small(number("blast_radius", 1..=10_000_000, d.blast_radius.into(), found));
     let in_flight = small(number("in_flight", 1..=256, d.in_flight as u64, found)) as usize;
     let keys_at_once = small(number("keys_at_once", 1..=256, d.keys_at_once as u64, found)) as usize;
+    let unreachable_after = small(number("unreachable_after", 0..=1_000, d.unreachable_after.into(), found));
     // A rehearsal has nobody to leave anything to.
     let (most, usual) = if is_test { (10_000, 1_000) } else { (KMS_LIMIT.into(), KMS_DEFAULT.into()) };
     *kms = small(number("kms_requests_per_second", 1..=most, usual, found));
@@ -368,6 +369,7 @@ fn limits(mut table: Table<'_>, is_test: bool, kms: &mut u32, found: &mut Found)
         blast_radius,
         in_flight,
         keys_at_once,
+        unreachable_after,
         page_size,
         mints_per_vault_and_day,
         versions_per_vault,
@@ -407,6 +409,7 @@ fn margins(mut table: Table<'_>, is_test: bool, found: &mut Found) -> Margins {
     set("search_lag", &mut margins.search_lag, Some(production.search_lag));
     set("absence_settle", &mut margins.absence_settle, Some(production.absence_settle));
     set("audit_lag", &mut margins.audit_lag, None);
+    set("scopes_age_max", &mut margins.scopes_age_max, None);
     set("clock_offset_max", &mut margins.clock_offset_max, None);
     set("token_life", &mut margins.token_life, None);
     set("poll_min", &mut margins.poll_min, None);

@@ -140,6 +140,11 @@ impl Template {
         line("blast_radius", b.blast_radius.to_string(), "dependents one rotation may touch");
         line("in_flight", b.in_flight.to_string(), "requests at once");
         line("keys_at_once", b.keys_at_once.to_string(), "keys worked on at once; one that waits makes room");
+        line(
+            "unreachable_after",
+            b.unreachable_after.to_string(),
+            "refusals in a row, then a pass asks that service no more there",
+        );
         if self.endpoints.is_empty() {
             line("kms_requests_per_second", "8".to_owned(), "of the tenancy's 10; the rest is left to people");
         }
@@ -288,7 +293,8 @@ stderr = true                 # also on standard error
 const MARGINS: &str = "
 # How long to wait for what OCI does not promise. \"lab\" is for rehearsals on loopback endpoints only.
 # Single margins: skew_limit, processing, list_lag, clock_error, clock_offset_max, token_life, poll_min,
-# poll_max, flip_deadline, replica_deadline, work_request_deadline, search_lag, absence_settle, audit_lag, claim_ttl.
+# poll_max, flip_deadline, replica_deadline, work_request_deadline, search_lag, absence_settle, audit_lag,
+# scopes_age_max, claim_ttl.
 [margins]
 ";
 

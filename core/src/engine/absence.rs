@@ -18,6 +18,7 @@ impl Engine {
         kind: &Kind,
         wanted: &BTreeSet<ResourceId>,
     ) -> Result<Listed> {
+        // What is only remembered proves no absence: a place made since may hold it.
         let compartments = self.in_scope(self.learn(self.ports.catalog.scopes()).await?.value.compartments);
         // Without a tag nothing is searched: an index is no witness of absence.
         let selector = Selector { key: key.clone(), kinds: vec![kind.clone()], compartments, tag: None };

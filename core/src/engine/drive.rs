@@ -52,6 +52,8 @@ impl Engine {
         if let Some(before) = state.opened.overtakes.clone().filter(|_| state.phase == Phase::Opened) {
             self.end_overtaken(&before, rid).await?;
         }
+        // Boxed, as whatever is rare: every future above would carry its size.
+        Box::pin(self.look_again(&mut main, held)).await?;
         loop {
             if deadline.is_some_and(|deadline| self.ports.clock.now() >= deadline) {
                 return Ok(Driven::OutOfTime);
@@ -73,6 +75,22 @@ impl Engine {
                 }
                 Err(error) => return Err(error),
             }
+        }
+    }
+
+    /// Ends a rest that only waited for the far end to answer: it is asked again, under the same budget of tries.
+    async fn look_again(&self, main: &mut Book<State>, held: &Held) -> Done {
+        let state = self.state(main)?;
+        if state.is_terminal() || !state.paused.as_ref().is_some_and(|paused| paused.is_outage) {
+            return Ok(());
+        }
+        match self.record(main, held, vec![Fact::Resumed { by_run: true }]).await {
+            // Somebody paused or drives it meanwhile: what is on disk then decides.
+            Err(error) if is_overtaken(&error) => {
+                self.renew(held).await?;
+                main.catch_up(self).await
+            }
+            other => other,
         }
     }
 

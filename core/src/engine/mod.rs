@@ -22,17 +22,21 @@ mod mint;
 mod notify;
 mod open;
 mod overtake;
+mod page_answers;
 mod page_driver;
 mod pages;
 mod pass;
 mod perform;
 mod policies;
 mod progress;
+mod read_back;
 mod reconcile;
 mod report;
 mod restored;
 mod scope;
+mod scopes;
 mod server_time;
+mod silence;
 mod tick;
 mod turns;
 mod view;
@@ -51,7 +55,7 @@ pub use turns::{Turn, Turns};
 pub use view::Walked;
 
 use crate::model::{KeyId, LearnedRate, RunnerId, Settings, Timestamp};
-use crate::ports::Ports;
+use crate::ports::{Ports, Scopes};
 use crate::rotation::registry::Registry;
 use crate::{Error, Result};
 use book::Book;
@@ -67,6 +71,8 @@ pub struct Engine {
     lineages: lineage::Lineages,
     /// Keys that were in scope when that was last asked.
     keys_seen: Mutex<Option<BTreeSet<KeyId>>>,
+    /// Regions and compartments as they were seen last, until they are written down.
+    scopes_seen: Mutex<Option<(Timestamp, Scopes)>>,
     /// Sinks that were asked what keeps their entries, and when.
     keeping_asked: Mutex<BTreeMap<String, Timestamp>>,
     /// What the journal keeps of services' limits, once it was read.
@@ -98,6 +104,7 @@ impl Engine {
             registry,
             lineages,
             keys_seen,
+            scopes_seen: Mutex::default(),
             keeping_asked: Mutex::default(),
             rates_kept: Mutex::default(),
             progress,
@@ -129,6 +136,10 @@ impl Engine {
 
     fn keys_seen(&self) -> std::sync::MutexGuard<'_, Option<BTreeSet<KeyId>>> {
         self.keys_seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn scopes_seen(&self) -> std::sync::MutexGuard<'_, Option<(Timestamp, Scopes)>> {
+        self.scopes_seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn keeping_asked(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Timestamp>> {

@@ -88,12 +88,16 @@ fn notice(state: &State, dedupe_key: &str) -> Notice {
     let (severity, title, story) = match paused {
         Some(paused) => {
             let (phase, why, do_next) = (state.word(), printable(&paused.why), printable(&paused.do_next));
+            let (what, until) = match paused.is_outage {
+                true => ("paused: the far end does not answer", "the next run looks again by itself."),
+                false => ("paused and waits for a person", "until then it rests."),
+            };
             let story = format!(
                 "paused in phase {phase}: {why}\nwhat to do: {do_next}\n\
-                 `keywheel status {rid}` shows how it stands, `keywheel resume {rid}` lets it go on; until then it rests. \
+                 `keywheel status {rid}` shows how it stands, `keywheel resume {rid}` lets it go on; {until} \
                  This is told once for each pause.\n"
             );
-            (Severity::Warning, format!("rotation {rid} paused and waits for a person"), story)
+            (Severity::Warning, format!("rotation {rid} {what}"), story)
         }
         None => {
             let severity = if exceptions > 0 { Severity::Warning } else { Severity::Info };

@@ -251,8 +251,10 @@ impl Engine {
 
     /// Stops a rotation at its next append, whoever drives it.
     pub async fn pause(&self, rid: &RotationId, why: &str) -> Done {
-        let paused = Paused { why: why.to_owned(), do_next: "resume when you are ready".to_owned() };
-        self.intervene(rid, |state| Ok(state.paused.is_none().then(|| Fact::Paused(paused.clone())))).await
+        let paused = Paused::new(why, "resume when you are ready");
+        // A rest that the next run would end by itself is no rest that a person asked for.
+        let is_wanted = |state: &State| state.paused.as_ref().is_none_or(|paused| paused.is_outage);
+        self.intervene(rid, |state| Ok(is_wanted(state).then(|| Fact::Paused(paused.clone())))).await
     }
 
     /// Lets a paused rotation go on. Does not drive it.
@@ -262,7 +264,7 @@ impl Engine {
         if self.state(&main)?.is_terminal() {
             return Ok(());
         }
-        self.intervene(rid, |state| Ok(state.paused.is_some().then_some(Fact::Resumed {}))).await
+        self.intervene(rid, |state| Ok(state.paused.is_some().then_some(Fact::Resumed { by_run: false }))).await
     }
 
     /// Gives a rotation up, if no mint was intended yet. `due` does not start it again before `until`.

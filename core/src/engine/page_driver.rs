@@ -12,60 +12,26 @@ use futures_util::{FutureExt, StreamExt};
 use super::backoff::Pace;
 use super::book::Book;
 use super::claim::Held;
+use super::page_answers::{Answer, Asked, Ready, Target};
 use super::progress::{Progress, name_of};
+use super::read_back::{Shown, TOGETHER_ENOUGH, TOGETHER_MIN, Whereabouts};
 use super::turns::Worker;
 use super::{Done, Engine};
-use crate::model::{
-    Counts, Dependent, Etag, Head, KeyId, ResourceId, RotationId, Settings, StepKind, StreamId, Timestamp,
-    WorkRequestId,
-};
-use crate::ports::{Begun, Observation, Presence, Reply, StepRequest, Ticket, TicketReport, TicketState};
-use crate::rotation::page::{
-    self, Goal, Later, Listed, Looked, PageDecision, PageEffect, PageFact, Polled, ReadBack, conclude_begun,
-    conclude_failure, conclude_found, conclude_listed, conclude_looked, conclude_observed, conclude_polled,
-    conclude_sought, conclude_unlisted, conclude_unread,
-};
+use crate::model::{Counts, Dependent, Etag, Head, KeyId, RotationId, Settings, StreamId, Timestamp};
+use crate::ports::{Observation, Presence, Reply, StepRequest, Ticket};
+use crate::rotation::page::{self, PageDecision, PageEffect, PageFact};
 use crate::safeguard::{Safeguard, is_on};
 use crate::{Error, ErrorKind, Result};
 
-/// What the page's driver must know of its leg.
-#[derive(Clone)]
-pub(super) struct Target {
-    pub(super) goal: Goal,
-    pub(super) in_use_since: Timestamp,
-}
+/// The operation of the error that ends a page's driver when its place does not answer.
+pub(super) const SILENT: &str = "rekey_place";
 
-/// A work request of an item.
-type Asked = (u32, WorkRequestId, ResourceId);
-
-/// A step that may be intended, with the etag it was read with.
-type Ready = (u32, StepKind, Option<Etag>);
-
-/// What came back from the world.
-enum Answer {
-    Begun(u32, Result<Reply<Begun>>),
-    Looked(u32, Result<Reply<Observation>>),
-    Found(u32, Result<Reply<Vec<TicketReport>>>),
-    Observed(u32, Result<Reply<Observation>>),
-    Sought(u32, Result<Reply<Observation>>),
-    Listed(Vec<u32>, Result<Listed>),
-    Polled(Vec<Asked>, Result<Reply<Vec<TicketReport>>>),
-}
+/// So many work requests are asked for while other steps begin; fewer wait until nothing else goes on.
+const POLL_ENOUGH: usize = 50;
 
 /// What a dependent would say if it had moved: for a build without read-back.
 fn unread(key: KeyId) -> Observation {
     Observation { presence: Presence::Ready, key: Some(key), version: None, held: Vec::new() }
-}
-
-impl Answer {
-    fn error(&self) -> Option<&Error> {
-        match self {
-            Self::Begun(_, answer) => answer.as_ref().err(),
-            Self::Found(_, answer) | Self::Polled(_, answer) => answer.as_ref().err(),
-            Self::Looked(_, answer) | Self::Observed(_, answer) | Self::Sought(_, answer) => answer.as_ref().err(),
-            Self::Listed(_, answer) => answer.as_ref().err(),
-        }
-    }
 }
 
 /// A page, what it is driven to, and the turn under which.
@@ -85,6 +51,8 @@ pub(super) struct PageDriver<'a> {
     settings: &'a Settings,
     book: Book<page::State>,
     in_flight: BTreeSet<u32>,
+    /// Where the kind's listing names the key: what it did not show, and is read by itself.
+    alone: Option<BTreeSet<u32>>,
     running: FuturesUnordered<BoxFuture<'a, Answer>>,
     is_listing: bool,
     is_polling: bool,
@@ -92,6 +60,8 @@ pub(super) struct PageDriver<'a> {
     pace: Pace,
     throttle: Pace,
     cool_until: Timestamp,
+    /// Its place does not answer: what is under way is waited for, and nothing more is begun.
+    silent: Option<Error>,
 }
 
 impl<'a> PageDriver<'a> {
@@ -107,7 +77,7 @@ impl<'a> PageDriver<'a> {
         let Page { number, target, worker } = page;
         worker.stand_in_line().await;
         let now = engine.ports.clock.now();
-        let driver = Self {
+        let mut driver = Self {
             book: Book::open(engine, StreamId::page(rid, number)).await?,
             engine,
             held,
@@ -116,6 +86,7 @@ impl<'a> PageDriver<'a> {
             worker,
             settings,
             in_flight: BTreeSet::new(),
+            alone: None,
             running: FuturesUnordered::new(),
             is_listing: false,
             is_polling: false,
@@ -123,7 +94,11 @@ impl<'a> PageDriver<'a> {
             pace: Pace::default(),
             throttle: Pace::default(),
             cool_until: now,
+            silent: None,
         };
+        let spec = engine.kind_spec(&driver.state()?.inventory.kind);
+        let is_listed = spec.is_some_and(|spec| spec.listing_names_key) && is_on(Safeguard::ReadBack);
+        driver.alone = is_listed.then(BTreeSet::new);
         driver.run(deadline).await
     }
 
@@ -131,7 +106,7 @@ impl<'a> PageDriver<'a> {
         loop {
             let now = self.engine.ports.clock.now();
             let is_late = deadline.is_some_and(|deadline| now >= deadline);
-            let decision = page::decide(self.state()?, &self.in_flight, self.settings, now);
+            let decision = page::decide(self.state()?, &self.in_flight, self.alone.as_ref(), self.settings, now);
             if !decision.record.is_empty() {
                 self.record(decision.record).await?;
                 continue;
@@ -139,8 +114,12 @@ impl<'a> PageDriver<'a> {
             if self.state()?.is_done() {
                 return Ok(Some((self.book.head().clone(), self.state()?.counts())));
             }
-            let next = if is_late { None } else { self.start(decision, now).await? };
+            let ends = is_late || self.silent.is_some();
+            let next = if ends { None } else { self.start(decision, now).await? };
             if self.running.is_empty() {
+                if let Some(error) = self.silent.take() {
+                    return Err(error);
+                }
                 if is_late {
                     return Ok(None);
                 }
@@ -153,7 +132,8 @@ impl<'a> PageDriver<'a> {
             if !facts.is_empty() {
                 self.record(facts).await?;
             }
-            if !ready.is_empty() {
+            // What was only looked at is looked at again; nothing of it was written down.
+            if !ready.is_empty() && self.silent.is_none() {
                 self.begin(ready).await?;
             }
         }
@@ -165,7 +145,7 @@ impl<'a> PageDriver<'a> {
             return Ok(Some(self.cool_until));
         }
         let mut next = decision.next;
-        let mut steps = Vec::new();
+        let (mut steps, mut together) = (Vec::new(), Vec::new());
         for effect in decision.effects {
             match effect {
                 PageEffect::Begin { item, step } => steps.push((item, step, None)),
@@ -173,9 +153,13 @@ impl<'a> PageDriver<'a> {
                 PageEffect::Find { item, since } => self.find(item, since)?,
                 PageEffect::Observe { item } => self.observe(item)?,
                 PageEffect::Seek { item } => self.seek(item)?,
+                PageEffect::ReadBack { items } => together = items,
                 PageEffect::List { .. } if self.is_listing => {}
                 PageEffect::List { items } => self.list(items)?,
                 PageEffect::Poll { .. } if self.is_polling => {}
+                // A poll asks for all of them: it waits until it is worth it, or nothing else goes on.
+                PageEffect::Poll { tickets }
+                    if tickets.len() < POLL_ENOUGH && !(steps.is_empty() && self.in_flight.is_empty()) => {}
                 PageEffect::Poll { .. } if now < self.poll_at => {
                     next = Some(next.map_or(self.poll_at, |next| next.min(self.poll_at)));
                 }
@@ -185,7 +169,30 @@ impl<'a> PageDriver<'a> {
         if !steps.is_empty() {
             self.begin(steps).await?;
         }
+        self.read_back(together)?;
         Ok(next)
+    }
+
+    /// Reads back what was moved, with one listing, once nothing else goes on or there are enough.
+    fn read_back(&mut self, items: Vec<u32>) -> Done {
+        if items.len() < TOGETHER_ENOUGH && !self.in_flight.is_empty() {
+            return Ok(());
+        }
+        if items.len() < TOGETHER_MIN {
+            return items.into_iter().try_for_each(|item| self.observe(item));
+        }
+        let (engine, inventory) = (self.engine, &self.state()?.inventory);
+        let place = Whereabouts {
+            region: inventory.region.clone(),
+            compartment: inventory.compartment.clone(),
+            kind: inventory.kind.clone(),
+            key: self.target.goal.key.clone(),
+        };
+        let wanted = items.iter().map(|item| Ok(self.dependent(*item)?.id)).collect::<Result<_>>()?;
+        self.in_flight.extend(&items);
+        let call = async move { engine.shown_under(&place, &wanted).await };
+        self.running.push(call.map(move |answer| Answer::ReadBack(items, answer)).boxed());
+        Ok(())
     }
 
     fn find(&mut self, item: u32, since: Timestamp) -> Done {
@@ -301,6 +308,12 @@ impl<'a> PageDriver<'a> {
                 }
                 _ => self.throttle.reset(),
             }
+            if let Answer::ReadBack(items, answer) = &answer {
+                self.note_unshown(items, answer)?;
+            }
+            if let Some(said) = answer.silence() {
+                Box::pin(self.listen(said)).await?;
+            }
             let is_poll = matches!(answer, Answer::Polled(..));
             self.is_listing &= !matches!(answer, Answer::Listed(..));
             let (done, came) = match self.engine.conclude_look(self.state()?, answer, self.target) {
@@ -309,7 +322,7 @@ impl<'a> PageDriver<'a> {
                     ready.push(go);
                     (Vec::new(), Vec::new())
                 }
-                Err(answer) => self.engine.conclude_answer(self.state()?, *answer, self.target),
+                Err(answer) => self.engine.conclude_answer(self.state()?, *answer, self.target, self.silent.is_some()),
             };
             if is_poll {
                 self.is_polling = false;
@@ -325,6 +338,38 @@ impl<'a> PageDriver<'a> {
             answered = self.running.next().now_or_never().flatten();
         }
         Ok((facts, ready))
+    }
+
+    /// What a listing did not show under the key is read by itself; if it was throttled, it is asked again.
+    fn note_unshown(&mut self, items: &[u32], answer: &Result<Shown>) -> Done {
+        if answer.as_ref().is_err_and(|error| error.kind() == ErrorKind::Throttled) {
+            return Ok(());
+        }
+        let mut unshown = BTreeSet::new();
+        for item in items {
+            let id = self.dependent(*item)?.id;
+            if !answer.as_ref().is_ok_and(|shown| shown.contains_key(&id)) {
+                unshown.insert(*item);
+            }
+        }
+        if let Some(alone) = &mut self.alone {
+            alone.append(&mut unshown);
+        }
+        Ok(())
+    }
+
+    /// Asks whether the page's place answers at all, where something about a dependent was not answered.
+    async fn listen(&mut self, said: String) -> Done {
+        if self.silent.is_some() {
+            return Ok(());
+        }
+        let inventory = &self.state()?.inventory;
+        if self.engine.is_silent(inventory).await {
+            let text = format!("the service does not answer there; its dependents wait, none is given up: {said}");
+            let error = Error::new(ErrorKind::Unavailable, SILENT, text);
+            self.silent = Some(error.with("region", &inventory.region).with("kind", inventory.kind.word()));
+        }
+        Ok(())
     }
 
     fn state(&self) -> Result<&page::State> {
@@ -364,140 +409,6 @@ impl<'a> PageDriver<'a> {
                 Err(error)
             }
             other => other,
-        }
-    }
-}
-
-fn read_back(reply: Reply<Observation>) -> ReadBack {
-    let Observation { presence, key, version, .. } = reply.value;
-    ReadBack {
-        is_terminated: presence == Presence::Terminated,
-        is_invisible: presence == Presence::NotVisible,
-        is_busy: presence == Presence::Busy,
-        key,
-        version,
-        server_date: reply.server_date,
-    }
-}
-
-impl Engine {
-    /// The step that a look allows, with the etag it was read with; any other answer comes back.
-    fn conclude_look(&self, state: &page::State, answer: Answer, target: &Target) -> Result<Ready, Box<Answer>> {
-        if let Answer::Looked(item, Ok(reply)) = &answer {
-            let later = self.later(state, *item, None);
-            let looked =
-                conclude_looked(state, *item, &read_back(reply.clone()), reply.etag.clone(), &target.goal, &later);
-            if let (Looked::Go(etag), Some(step)) = (looked, state.step_of(*item)) {
-                return Ok((*item, step, etag));
-            }
-        }
-        Err(Box::new(answer))
-    }
-
-    /// Which items are free again, and what follows. A poll frees none.
-    fn conclude_answer(&self, state: &page::State, answer: Answer, target: &Target) -> (Vec<u32>, Vec<PageFact>) {
-        match answer {
-            Answer::Begun(item, Ok(reply)) => {
-                let work_request = match reply.value {
-                    Begun::Done => None,
-                    Begun::Working(id) => Some(id),
-                };
-                (vec![item], conclude_begun(item, work_request, reply.etag, reply.request_id))
-            }
-            Answer::Found(item, Ok(reply)) => {
-                let counts = |report: &&TicketReport| {
-                    matches!(report.state, TicketState::Working | TicketState::Completed)
-                        && report.accepted_at.is_none_or(|at| at >= target.in_use_since)
-                };
-                let found = reply.value.iter().filter(counts).max_by_key(|report| report.accepted_at);
-                (vec![item], conclude_found(item, found.map(|report| report.ticket.work_request.clone())))
-            }
-            Answer::Looked(item, Ok(reply)) => {
-                let (etag, later) = (reply.etag.clone(), self.later(state, item, None));
-                match conclude_looked(state, item, &read_back(reply), etag, &target.goal, &later) {
-                    Looked::Facts(facts) => (vec![item], facts),
-                    Looked::Go(_) => (vec![item], Vec::new()),
-                }
-            }
-            Answer::Observed(item, Ok(reply)) => {
-                let later = self.later(state, item, None);
-                (vec![item], conclude_observed(state, item, &read_back(reply), &target.goal, &later))
-            }
-            Answer::Sought(item, Ok(reply)) => {
-                let later = self.later(state, item, None);
-                (vec![item], conclude_sought(state, item, &read_back(reply), &later))
-            }
-            Answer::Listed(items, answer) => {
-                let conclude = |item: &u32| match &answer {
-                    Ok(listed) => conclude_listed(state, *item, listed, &self.later(state, *item, None)),
-                    Err(error) if error.kind() == ErrorKind::Throttled => Vec::new(),
-                    Err(error) => conclude_unlisted(state, *item, error, &self.later(state, *item, Some(error))),
-                };
-                let facts = items.iter().flat_map(conclude).collect();
-                (items, facts)
-            }
-            Answer::Polled(tickets, Ok(reply)) => {
-                let mut facts = Vec::new();
-                for report in reply.value {
-                    let asked = tickets.iter().find(|(_, work_request, _)| *work_request == report.ticket.work_request);
-                    let Some((item, ..)) = asked else { continue };
-                    let polled = match report.state {
-                        TicketState::Working => Polled::Working,
-                        TicketState::Completed => {
-                            Polled::Completed { accepted_at: report.accepted_at, finished_at: report.finished_at }
-                        }
-                        TicketState::Failed(why) => Polled::Failed(why),
-                        TicketState::Lost => Polled::Failed("its work request is not shown any more".to_owned()),
-                    };
-                    let later = self.later(state, *item, None);
-                    facts.extend(conclude_polled(*item, &polled, target.in_use_since, &later));
-                }
-                (Vec::new(), facts)
-            }
-            // A read that was throttled is simply asked again; only a refused step must be written down.
-            Answer::Found(item, Err(error))
-            | Answer::Looked(item, Err(error))
-            | Answer::Observed(item, Err(error))
-            | Answer::Sought(item, Err(error))
-                if error.kind() == ErrorKind::Throttled =>
-            {
-                (vec![item], Vec::new())
-            }
-            Answer::Sought(item, Err(error)) => {
-                let later = self.later(state, item, Some(&error));
-                (vec![item], conclude_unlisted(state, item, &error, &later))
-            }
-            Answer::Found(item, Err(error)) | Answer::Looked(item, Err(error)) | Answer::Observed(item, Err(error)) => {
-                let later = self.later(state, item, Some(&error));
-                (vec![item], conclude_unread(state, item, &error, &later))
-            }
-            Answer::Begun(item, Err(error)) => {
-                let later = self.later(state, item, Some(&error));
-                tracing::debug!(item, %error, "a dependent's effect failed");
-                (vec![item], conclude_failure(state, item, &error, &later))
-            }
-            // A poll that failed is asked again at the pace of polls.
-            Answer::Polled(_, Err(error)) => {
-                tracing::debug!(%error, "polling failed");
-                (Vec::new(), Vec::new())
-            }
-        }
-    }
-
-    fn later(&self, state: &page::State, item: u32, error: Option<&Error>) -> Later {
-        let tries = state.progress.get(item as usize).map_or(0, |progress| progress.attempts + progress.failures);
-        let throttled;
-        let error = match error {
-            Some(error) => error,
-            None => {
-                throttled = Error::new(ErrorKind::Unavailable, "poll", "");
-                &throttled
-            }
-        };
-        Later {
-            retry: self.not_before(error, tries),
-            now: self.ports.clock.now(),
-            absence_settle: self.settings.margins.absence_settle,
         }
     }
 }

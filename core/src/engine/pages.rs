@@ -8,7 +8,8 @@ use futures_util::{FutureExt, StreamExt};
 
 use super::book::Book;
 use super::claim::Held;
-use super::page_driver::{Page, PageDriver, Target};
+use super::page_answers::Target;
+use super::page_driver::{Page, PageDriver, SILENT};
 use super::progress::Progress;
 use super::{Done, Engine};
 use crate::model::Timestamp;
@@ -37,6 +38,8 @@ impl Engine {
         let mut running = FuturesUnordered::new();
         // From here on the pages have the turn: it is somebody else's while all of them only wait.
         let mut left = None;
+        // A place that does not answer ends its own pages for now; the others are seen through.
+        let mut out_of_reach: Option<Error> = None;
         loop {
             while running.len() < PAGES_AT_ONCE {
                 let Some((number, target)) = waiting.next() else { break };
@@ -46,7 +49,8 @@ impl Engine {
             }
             if running.is_empty() {
                 drop(left);
-                return self.stand_in_line(held).await;
+                self.stand_in_line(held).await?;
+                return out_of_reach.map_or(Ok(()), Err);
             }
             left.get_or_insert_with(|| held.turn().hand_over());
             let renew = self.ports.clock.sleep_until(held.renew_at(self.settings.margins.claim_ttl));
@@ -58,7 +62,15 @@ impl Engine {
                 }
             };
             let Some((number, result)) = finished else { continue };
-            let Some((head, counts)) = result? else { continue };
+            let (head, counts) = match result {
+                Ok(Some(closed)) => closed,
+                Ok(None) => continue,
+                Err(error) if error.operation() == SILENT => {
+                    out_of_reach = Some(error);
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
             self.record(main, held, vec![Fact::PageClosed(PageClosed { page: number, head, counts })]).await?;
             let state = self.state(main)?;
             let (done, total) = (state.counts.total(), state.dependents());

@@ -33,6 +33,7 @@ impl Engine {
         let key = self.state(main)?.opened.name.key.clone();
         let key_regions = self.key_regions(self.state(main)?).await?;
         let mut walk = Walk::new(self, &key, key_regions).await?;
+        Box::pin(self.keep_scopes()).await;
         if pass == 0 {
             stayed = self.inherited(main).await?;
         }
@@ -59,6 +60,7 @@ impl Engine {
             listed: seen.listed,
             looked_at,
             key_regions,
+            scopes: seen.scopes,
             findings: seen.findings,
         };
         self.record(main, held, vec![Fact::PassEnded(ended)]).await

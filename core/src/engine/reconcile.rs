@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::{Coverage, CoverageState, FoundBy, Kind, LookedAt, Region, ResourceId, TagSelector};
-use crate::ports::Candidate;
+use crate::ports::{Candidate, SearchTypes};
 
 /// A dependent as one way of looking showed it.
 pub(super) struct Sighting {
@@ -56,6 +56,14 @@ impl Looked {
             CoverageState::Unsupported => &mut row.unsupported,
         };
         *count += places;
+    }
+
+    /// Which kinds Search can find here, and by whose word.
+    pub(super) fn searched_by(&mut self, region: &Region, types: &SearchTypes) {
+        self.row(region, None).types = Some(types.from);
+        for kind in &types.unlisted {
+            self.row(region, Some(kind)).not_searchable = true;
+        }
     }
 
     /// Remembers how a dependent was shown.

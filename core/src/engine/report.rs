@@ -53,6 +53,7 @@ impl Engine {
             audit_copies: self.audit_copies(&main).await?,
             looked_at,
             key_regions,
+            scopes: last.and_then(|pass| pass.scopes.clone()),
             findings,
             chain_head: state.head.to_string(),
             is_test: state.opened.is_test,

@@ -29,7 +29,7 @@ impl Engine {
     pub(super) async fn regions_of(&self, key: &KeyId) -> Result<Option<BTreeSet<Region>>> {
         match self.ports.key_store.describe_key(key).await {
             Ok(reply) => self.regions_of_vault(&reply.value.vault).await,
-            Err(error) if is_out_of_reach(&error) || is_hidden(&error) => Ok(None),
+            Err(error) if error.is_out_of_reach() || is_hidden(&error) => Ok(None),
             Err(error) => Err(error),
         }
     }
@@ -46,7 +46,7 @@ impl Engine {
     async fn regions_of_vault(&self, vault: &VaultId) -> Result<Option<BTreeSet<Region>>> {
         match self.ports.key_store.describe_vault(vault).await {
             Ok(reply) => Ok(Some(regions_of(&reply.value))),
-            Err(error) if is_out_of_reach(&error) || is_hidden(&error) => Ok(None),
+            Err(error) if error.is_out_of_reach() || is_hidden(&error) => Ok(None),
             Err(error) => Err(error),
         }
     }
@@ -82,7 +82,7 @@ impl Engine {
             // A key may be in another compartment than its vault, so each that can be seen is asked for.
             let (is_named, compartments) = match scope.key_compartments.is_empty() {
                 true => {
-                    let seen = self.ports.catalog.scopes().await?.value.compartments;
+                    let seen = Box::pin(self.scopes()).await?.scopes.compartments;
                     (false, seen.into_iter().map(|one| one.id).collect())
                 }
                 false => (true, scope.key_compartments.clone()),
@@ -97,7 +97,7 @@ impl Engine {
                         unreached = Some(hidden);
                     }
                     Ok((found, _)) => keys.extend(found),
-                    Err(error) if is_out_of_reach(&error) => {
+                    Err(error) if error.is_out_of_reach() => {
                         tracing::error!(%vault, %error, "a vault cannot be reached; of its keys only those that the journal knows are shown");
                         keys.extend(self.known_keys_of(vault).await?.into_iter().map(|key| (key, String::new())));
                         unreached = Some(error);
@@ -177,11 +177,6 @@ fn is_below(
         at = above;
     }
     false
-}
-
-fn is_out_of_reach(error: &Error) -> bool {
-    let is_no_answer = matches!(error.kind(), ErrorKind::Exhausted | ErrorKind::Timeout | ErrorKind::Unavailable);
-    is_no_answer && error.status() != Some(429)
 }
 
 fn is_hidden(error: &Error) -> bool {

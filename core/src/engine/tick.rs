@@ -18,6 +18,7 @@ pub const TICK_KEPT_EVERY: Duration = Duration::from_secs(10 * 60);
 impl Engine {
     /// Writes down that a run over all keys ended now.
     pub async fn end_tick(&self, keys: u64, failed: u64) -> Tick {
+        Box::pin(self.keep_scopes()).await;
         let tick = Tick { at: crate::model::to_millis(self.ports.clock.now()), keys, failed };
         if let Err(error) = self.keep_tick(tick).await {
             tracing::warn!(%error, "the end of a tick could not be written down; the heartbeat is late");

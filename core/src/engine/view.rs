@@ -195,6 +195,7 @@ impl Engine {
             listed: walk.seen.listed,
             looked_at: walk.looked_at(),
             key_regions: walk.key_regions(),
+            scopes: walk.seen.scopes.clone(),
             findings: walk.seen.findings.clone(),
         };
         let classes = self.classes(&walked.by_kind);

@@ -9,13 +9,15 @@ use futures_util::stream::FuturesUnordered;
 
 use super::Engine;
 use super::reconcile::{Looked, Sighting, folded};
+use super::scopes::Known;
+use super::silence::Silence;
 use crate::model::{
     CompartmentId, Coverage, CoverageState, Dependent, Finding, FindingKind, FoundBy, KeyId, Kind, LookedAt, Region,
-    ResourceId,
+    RememberedScopes, ResourceId,
 };
 use crate::ports::{Candidate, CatalogPage, Copies, Cursor, KeyHint, Presence, Selector};
 use crate::rotation::page::Item;
-use crate::{ErrorKind, Result};
+use crate::{Error, ErrorKind, Result};
 
 /// Dependents of one region, compartment and kind.
 pub(super) struct Group {
@@ -43,6 +45,8 @@ pub(super) struct Seen {
     pub listed: u64,
     pub holes: Vec<Coverage>,
     pub findings: Vec<Finding>,
+    /// Regions and compartments are those of an earlier look.
+    pub scopes: Option<RememberedScopes>,
 }
 
 /// A walk over regions, one catalog page at a time.
@@ -58,6 +62,9 @@ pub(super) struct Walk<'a> {
     looked: Looked,
     regions: VecDeque<Region>,
     cursor: Option<Cursor>,
+    /// What is still to be asked for in the region, where a service was given up.
+    narrowed: Option<Selector>,
+    silence: Silence,
     inherited: Vec<Dependent>,
     /// What is under Oracle's key and a copy of something that may be under ours: copy and source.
     copies: Vec<(Candidate, ResourceId)>,
@@ -71,7 +78,7 @@ type Place = (Region, CompartmentId, Kind);
 impl<'a> Walk<'a> {
     /// A walk over everything in scope. `key_regions`: where resources can be under the key, if that is known.
     pub(super) async fn new(engine: &'a Engine, key: &KeyId, key_regions: Option<BTreeSet<Region>>) -> Result<Self> {
-        let scopes = engine.ports.catalog.scopes().await?.value;
+        let Known { scopes, remembered } = Box::pin(engine.scopes()).await?;
         let scope = &engine.settings.scope;
         let compartments = engine.in_scope(scopes.compartments);
         let regions: VecDeque<Region> = scopes
@@ -109,10 +116,12 @@ impl<'a> Walk<'a> {
             looked,
             regions,
             cursor: None,
+            narrowed: None,
+            silence: Silence::default(),
             inherited: Vec::new(),
             copies: Vec::new(),
             listed: HashSet::new(),
-            seen: Seen { holes, ..Seen::default() },
+            seen: Seen { holes, scopes: remembered, ..Seen::default() },
         })
     }
 
@@ -139,10 +148,19 @@ impl<'a> Walk<'a> {
             return Ok(Some(self.group(mine)));
         };
         let may_hold = self.key_regions.as_ref().is_none_or(|regions| regions.contains(&region));
-        let selector = if may_hold { &self.selector } else { &self.elsewhere };
+        let whole = if may_hold { &self.selector } else { &self.elsewhere };
+        let selector = self.narrowed.as_ref().unwrap_or(whole);
         let reply = self.engine.ports.catalog.dependents(selector, &region, self.cursor.take()).await?;
-        let CatalogPage { candidates, coverage, next } = reply.value;
-        self.account(coverage);
+        let CatalogPage { candidates, coverage, search, mut next } = reply.value;
+        if let Some(types) = search {
+            self.looked.searched_by(&region, &types);
+        }
+        self.silence.hear(&coverage, self.engine.settings.budgets.unreachable_after);
+        let spared = self.silence_after(&region, coverage, selector.clone());
+        let is_over = spared.as_ref().is_some_and(|left| left.kinds.is_empty() && left.tag.is_none());
+        if spared.is_some() {
+            next = None;
+        }
         self.seen.candidates += candidates.len() as u64;
         let tag = self.selector.tag.as_ref();
         let sightings: Vec<Sighting> = candidates.iter().map(|candidate| Sighting::of(candidate, tag)).collect();
@@ -154,7 +172,11 @@ impl<'a> Walk<'a> {
             self.looked.sight(sighting);
         }
         self.cursor = next;
-        if self.cursor.is_none() {
+        if let Some(left) = spared.filter(|_| !is_over) {
+            self.narrowed = Some(left);
+        } else if self.cursor.is_none() {
+            self.narrowed = None;
+            self.silence = Silence::default();
             self.looked.leave(&region);
             self.regions.pop_front();
         }
@@ -176,8 +198,27 @@ impl<'a> Walk<'a> {
         folded(&self.seen.holes, self.selector.compartments.len())
     }
 
+    /// Accounts for what an answer said, and for places that nobody is asked for any more because of it. What is left to
+    /// be asked for then is asked for from the start.
+    fn silence_after(&mut self, region: &Region, coverage: Vec<Coverage>, selector: Selector) -> Option<Selector> {
+        self.account(coverage);
+        let (kinds, unasked) = self.silence.spared(&selector)?;
+        tracing::warn!(%region, places = unasked.len(), "a service does not answer; what is left of its places is not asked for in this pass");
+        let hole = |(compartment, kind)| Coverage {
+            region: region.clone(),
+            compartment: Some(compartment),
+            kind: Some(kind),
+            state: CoverageState::Unreachable,
+        };
+        self.account(unasked.into_iter().map(hole).collect());
+        Some(Selector { kinds, ..selector })
+    }
+
     fn account(&mut self, coverage: Vec<Coverage>) {
         for part in coverage {
+            if !self.silence.is_first(&part) {
+                continue;
+            }
             self.looked.count(&part, 1);
             match part.state {
                 CoverageState::Listed => {
@@ -207,17 +248,25 @@ impl<'a> Walk<'a> {
         }
         let rekeyer = &self.engine.ports.rekeyer;
         let mut reading = FuturesUnordered::new();
+        let (mut unanswered, mut silence) = (Vec::new(), None);
         loop {
             while reading.len() < self.engine.settings.budgets.in_flight {
                 let Some(candidate) = waiting.pop_front() else { break };
+                if self.silence.is_given_up(&candidate.dependent.kind) {
+                    unanswered.push(candidate);
+                    continue;
+                }
                 reading.push(async move {
                     let answer = rekeyer.observe(&candidate.dependent).await;
                     (candidate, answer)
                 });
             }
             let Some((candidate, answer)) = reading.next().await else {
-                return Ok(mine);
+                break;
             };
+            let is_silent = answer.as_ref().is_err_and(Error::is_out_of_reach);
+            let most = self.engine.settings.budgets.unreachable_after;
+            self.silence.heard(candidate.dependent.kind.service(), is_silent, most);
             match answer {
                 Ok(reply) => match reply.value.presence {
                     Presence::Terminated => {
@@ -244,9 +293,34 @@ impl<'a> Walk<'a> {
                 Err(error) if matches!(error.kind(), ErrorKind::Denied | ErrorKind::NotFound) => {
                     self.unreadable(&candidate, error.message());
                 }
+                Err(error) if is_silent => {
+                    unanswered.push(candidate);
+                    silence = Some(error);
+                }
                 Err(error) => return Err(error),
             }
         }
+        self.unanswered(&unanswered, silence)?;
+        Ok(mine)
+    }
+
+    /// What was listed and could not be read, because its service stopped answering in between: a hole of its place. A
+    /// single refusal is no outage: the pass is tried again.
+    fn unanswered(&mut self, candidates: &[Candidate], silence: Option<Error>) -> Result<()> {
+        if let Some(error) = silence
+            && !candidates.iter().all(|candidate| self.silence.is_given_up(&candidate.dependent.kind))
+        {
+            return Err(error);
+        }
+        for candidate in candidates {
+            let (region, compartment, kind) = place(&candidate.dependent);
+            let (compartment, kind) = (Some(compartment), Some(kind));
+            let hole = Coverage { region, compartment, kind, state: CoverageState::Unreachable };
+            if !self.seen.holes.contains(&hole) {
+                self.seen.holes.push(hole);
+            }
+        }
+        Ok(())
     }
 
     fn judge(&mut self, candidate: Candidate, key: Option<&KeyId>, held: &[KeyId], mine: &mut Vec<Candidate>) {

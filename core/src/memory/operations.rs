@@ -80,6 +80,7 @@ operations! {
     GET_VOLUME_BACKUP_POLICY_ASSIGNMENT = "get_volume_backup_policy_assignment" "iaas" read None;
     LIST_VOLUME_GROUPS = "list_volume_groups" "iaas" read None;
     SEARCH_RESOURCES = "search_resources" "search" read None;
+    LIST_RESOURCE_TYPES = "list_resource_types" "search" read None;
     GET_TENANCY = "get_tenancy" "identity" read None;
     GET_COMPARTMENT = "get_compartment" "identity" read None;
     LIST_COMPARTMENTS = "list_compartments" "identity" read None;

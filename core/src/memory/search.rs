@@ -116,7 +116,8 @@ impl World {
             let shown = entries.filter_map(|(_, entry)| entry.shown.as_ref());
             let found = shown.filter(|summary| {
                 let place = &summary.compartment;
-                parsed.matches(summary)
+                !state.unlisted_types.contains(summary.resource_type)
+                    && parsed.matches(summary)
                     && state.is_open(ctx, place)
                     && state.is_found(ctx, summary.resource_type, place)
             });

@@ -34,6 +34,7 @@ pub(super) fn spec() -> KindSpec {
         best_grade: Grade::Unseen,
         scope: EvidenceScope::NewDataOnly,
         permissions: permissions.map(str::to_owned).to_vec(),
+        listing_names_key: false,
         remedy: Some(REMEDY.to_owned()),
     }
 }

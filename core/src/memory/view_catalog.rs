@@ -19,10 +19,11 @@ use super::world::World;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{
     Compartment, CompartmentId, Coverage, CoverageState, Dependent, FoundBy, Kind, NamespaceName, PoliciesRead, Region,
-    ResourceId, TagSelector, Tags,
+    ResourceId, TagSelector, Tags, TypesFrom,
 };
 use crate::ports::{
-    Candidate, CatalogPage, Copies, Cursor, KeyHint, Reply, ResourceCatalog, ScopedRegion, Scopes, Selector,
+    Candidate, CatalogPage, Copies, Cursor, KeyHint, Reply, ResourceCatalog, ScopedRegion, Scopes, SearchTypes,
+    Selector,
 };
 
 struct CatalogView {
@@ -111,10 +112,11 @@ impl CatalogView {
             candidates(told, listed_holder)
         } else {
             let coverage = vec![verdict(CoverageState::Unsupported)];
-            return Ok(Reply::bare(CatalogPage { candidates: Vec::new(), coverage, next: next() }));
+            return Ok(Reply::bare(CatalogPage { search: None, candidates: Vec::new(), coverage, next: next() }));
         };
         match told {
             Ok(answer) => Ok(reply("dependents", Ok(answer))?.map(|Listing { items, next: more }| CatalogPage {
+                search: None,
                 candidates: items,
                 coverage: more.is_none().then(|| verdict(CoverageState::Listed)).into_iter().collect(),
                 next: more.map(|page| Step::List { place, page: Some(page) }.cursor()).or_else(next),
@@ -148,7 +150,7 @@ impl CatalogView {
                     let rest = at..compartments.len();
                     let coverage = rest.map(|at| verdict(at, CoverageState::Listed)).collect();
                     let next = following(selector, place - at + compartments.len()).map(|step| step.cursor());
-                    return bare(CatalogPage { candidates: Vec::new(), coverage, next });
+                    return bare(CatalogPage { search: None, candidates: Vec::new(), coverage, next });
                 }
                 Err(refusal) => {
                     return verdict_of(refusal, |state| verdict(at, state), self.after_assignments(selector, place));
@@ -158,11 +160,11 @@ impl CatalogView {
         match assignments::part(&self.world, &self.call(), region, &compartments[at].id, &page) {
             Ok((candidates, Some(more))) => {
                 let next = Some(Step::List { place, page: Some(more) }.cursor());
-                bare(CatalogPage { candidates, coverage: Vec::new(), next })
+                bare(CatalogPage { search: None, candidates, coverage: Vec::new(), next })
             }
             Ok((candidates, None)) => {
                 let coverage = vec![verdict(at, CoverageState::Listed)];
-                bare(CatalogPage { candidates, coverage, next: self.after_assignments(selector, place) })
+                bare(CatalogPage { search: None, candidates, coverage, next: self.after_assignments(selector, place) })
             }
             Err(refusal) => verdict_of(refusal, |state| verdict(at, state), self.after_assignments(selector, place)),
         }
@@ -196,6 +198,20 @@ impl CatalogView {
         next.or_else(|| following(selector, place + 1)).map(|step| step.cursor())
     }
 
+    /// Which of the kinds Search finds. Where it does not show its types, they are those that it always had.
+    fn types(&self, selector: &Selector, region: &Region) -> Result<SearchTypes> {
+        let names = match self.world.list_resource_types(&self.call(), region) {
+            Ok(answer) => answer.value,
+            Err(refusal) if matches!(refusal.status, 403 | 404 | 500..=599) => {
+                return Ok(SearchTypes { from: TypesFrom::Documented, unlisted: Vec::new() });
+            }
+            Err(refusal) => return reply("dependents", Err(refusal)).map(|_: Reply<()>| unreachable!("a refusal")),
+        };
+        let is_listed = |kind: &Kind| names.iter().any(|one| search_word(kind).is_some_and(|word| word == one.name));
+        let unlisted = selector.kinds.iter().filter(|kind| !is_listed(kind)).cloned().collect();
+        Ok(SearchTypes { from: TypesFrom::Service, unlisted })
+    }
+
     fn search_part(
         &self,
         selector: &Selector,
@@ -205,6 +221,7 @@ impl CatalogView {
     ) -> Result<Reply<CatalogPage>> {
         let verdict = |state| Coverage { region: region.clone(), compartment: None, kind: None, state };
         let query = query_for(tag)?;
+        let types = self.types(selector, region)?;
         match self.world.search_resources(&self.call(), region, &query, &PageQuery::at(page)) {
             Ok(answer) => {
                 let namespace = self.world.namespace();
@@ -213,6 +230,7 @@ impl CatalogView {
                     let is_done = more.is_none();
                     let wanted = items.into_iter().filter(|found| is_wanted(found, selector, tag));
                     CatalogPage {
+                        search: Some(types.clone()),
                         candidates: wanted.map(|found| searched(found, region, &namespace)).collect(),
                         coverage: is_done.then(|| verdict(CoverageState::Listed)).into_iter().collect(),
                         next: more.map(|page| Step::Search { page: Some(page) }.cursor()),
@@ -261,7 +279,9 @@ impl ResourceCatalog for CatalogView {
                 self.list_part(selector, region, place, page.as_deref())
             }
             (Some(Step::Search { page }), Some(tag)) => self.search_part(selector, tag, region, page.as_deref()),
-            (None, _) => Ok(Reply::bare(CatalogPage { candidates: Vec::new(), coverage: Vec::new(), next: None })),
+            (None, _) => {
+                Ok(Reply::bare(CatalogPage { search: None, candidates: Vec::new(), coverage: Vec::new(), next: None }))
+            }
             _ => Err(Error::new(ErrorKind::Refused, "dependents", "the cursor belongs to another selector")),
         }
     }
@@ -336,7 +356,7 @@ fn verdict_of(
         500..=599 => CoverageState::Unreachable,
         _ => return reply("dependents", Err(refusal)),
     };
-    let page = CatalogPage { candidates: Vec::new(), coverage: vec![verdict(state)], next };
+    let page = CatalogPage { search: None, candidates: Vec::new(), coverage: vec![verdict(state)], next };
     Ok(Reply { value: page, etag: None, server_date: Some(refusal.date), request_id: Some(refusal.request_id) })
 }
 
@@ -409,12 +429,15 @@ fn listed(bucket: BucketSummary, region: &Region, namespace: &NamespaceName) -> 
     }
 }
 
+/// What Search calls a kind.
+fn search_word(kind: &Kind) -> Option<&'static str> {
+    let block = blocks::family(kind).map(|family| family.search_type);
+    let bucket = || (*kind == Kind::Bucket).then_some("Bucket");
+    block.or_else(|| holders::family(kind).map(|family| family.search_type)).or_else(bucket)
+}
+
 fn searched(found: ResourceSummary, region: &Region, namespace: &NamespaceName) -> Candidate {
-    let is_of = |kind: &&Kind| {
-        let block = blocks::family(kind).map(|family| family.search_type);
-        let word = block.or_else(|| holders::family(kind).map(|family| family.search_type));
-        word.is_some_and(|word| found.resource_type.eq_ignore_ascii_case(word))
-    };
+    let is_of = |kind: &&Kind| search_word(kind).is_some_and(|word| found.resource_type.eq_ignore_ascii_case(word));
     let kind = match blocks::KINDS.iter().chain(&blocks::REPLICAS).chain(&holders::KINDS).find(is_of) {
         Some(kind) => kind.clone(),
         None if found.resource_type.eq_ignore_ascii_case("bucket") => Kind::Bucket,

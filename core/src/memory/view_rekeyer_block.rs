@@ -22,6 +22,7 @@ pub(super) fn spec(kind: &Kind) -> Option<KindSpec> {
             best_grade: Grade::Unseen,
             scope: EvidenceScope::Unknown,
             permissions: vec!["VOLUME_REPLICA_INSPECT".to_owned()],
+            listing_names_key: false,
             remedy: Some("give the replica its key by its volume's list of replicas, then resume".to_owned()),
         });
     }
@@ -41,6 +42,7 @@ pub(super) fn spec(kind: &Kind) -> Option<KindSpec> {
         best_grade: Grade::VersionSeen,
         scope: EvidenceScope::DataKey,
         permissions: permissions.into_iter().map(str::to_owned).collect(),
+        listing_names_key: true,
         remedy: None,
     })
 }

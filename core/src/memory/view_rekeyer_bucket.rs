@@ -29,6 +29,7 @@ pub(super) fn spec() -> KindSpec {
         permissions: ["BUCKET_INSPECT", "BUCKET_READ", "BUCKET_UPDATE", "OBJECT_READ", "OBJECT_INSPECT"]
             .map(str::to_owned)
             .to_vec(),
+        listing_names_key: false,
         remedy: None,
     }
 }

@@ -32,6 +32,7 @@ pub(super) fn spec(kind: &Kind) -> Option<KindSpec> {
         best_grade: Grade::Unseen,
         scope: EvidenceScope::NewDataOnly,
         permissions: permissions.map(str::to_owned).to_vec(),
+        listing_names_key: false,
         remedy: Some(remedy.to_owned()),
     })
 }

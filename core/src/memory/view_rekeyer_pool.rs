@@ -31,6 +31,7 @@ pub(super) fn spec() -> KindSpec {
         best_grade: Grade::VersionSeen,
         scope: EvidenceScope::NewDataOnly,
         permissions: permissions.map(str::to_owned).to_vec(),
+        listing_names_key: false,
         remedy: None,
     }
 }

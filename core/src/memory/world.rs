@@ -48,6 +48,8 @@ pub(super) struct State {
     pub(super) buckets: Buckets,
     pub(super) holders: Holders,
     pub(super) index: Index,
+    /// Types that Search does not know any more.
+    pub(super) unlisted_types: std::collections::BTreeSet<&'static str>,
     pub(super) topics: Topics,
     pub(super) custom_logs: CustomLogs,
     pub(super) metrics: Vec<PostedMetric>,
@@ -92,6 +94,7 @@ impl World {
             buckets: Buckets::default(),
             holders: Holders::default(),
             index: Index::default(),
+            unlisted_types: std::collections::BTreeSet::new(),
             topics: Topics::default(),
             custom_logs: CustomLogs::default(),
             metrics: Vec::new(),

@@ -6,7 +6,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Finding, FindingKind, Kind, Region, ResourceId};
+use super::{Finding, FindingKind, Kind, Region, ResourceId, Timestamp};
 
 /// Dependents that one way of looking showed and the other did not: how many, and the first few.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,8 +48,41 @@ impl fmt::Display for Alone {
     }
 }
 
+/// Regions and compartments were not shown when a pass asked for them: it looked at those of an earlier look.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct RememberedScopes {
+    /// When they were seen, by the runner's clock.
+    pub seen_at: Timestamp,
+    /// How long before the pass that was, in seconds.
+    pub age_s: u64,
+}
+
+impl RememberedScopes {
+    /// What a reader must know: no place made since was looked at.
+    #[must_use]
+    pub fn finding(&self) -> Finding {
+        let text = format!(
+            "identity did not answer: regions and compartments are those seen at {}, {} s before; what was made or subscribed to since was not looked at",
+            self.seen_at, self.age_s
+        );
+        Finding { kind: FindingKind::ScopesRemembered, subject: "scope".to_owned(), text }
+    }
+}
+
 fn is_zero(count: &u32) -> bool {
     *count == 0
+}
+
+/// Where the names are from that Search gives to kinds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum TypesFrom {
+    /// The documented table: the service did not show its own.
+    Documented,
+    /// The service's own list.
+    Service,
 }
 
 /// How one kind was looked for in one region, by number of compartments.
@@ -76,6 +109,12 @@ pub struct LookedAt {
     /// The owner does not want this kind looked at.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub left_out: u32,
+    /// Search does not list the type of this kind: only lists show it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub not_searchable: bool,
+    /// In Search's own row: where the names of types are from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub types: Option<TypesFrom>,
     /// Dependents that Search showed by their tag and no list did.
     #[serde(default, skip_serializing_if = "Alone::is_nothing")]
     pub search_only: Alone,
@@ -96,6 +135,8 @@ impl LookedAt {
             unreachable: 0,
             unsupported: 0,
             left_out: 0,
+            not_searchable: false,
+            types: None,
             search_only: Alone::default(),
             list_only: Alone::default(),
         }

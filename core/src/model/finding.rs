@@ -40,6 +40,8 @@ pub enum FindingKind {
     RegisterUnreliable,
     /// The owner accepted a risk: a promise of the key store that is missing, or a step that Oracle does not document.
     RiskAccepted,
+    /// Identity did not answer: regions and compartments are those of an earlier look.
+    ScopesRemembered,
     /// Dependents were shown by Search, and no list shows them.
     SearchAlone,
     /// Margins are shorter than in production.

@@ -28,7 +28,7 @@ mod time;
 pub use attribution::{Attribution, AuditEvent, AuditShown, OursBy};
 pub use audit_copy::{AuditCopy, Keeping, KeepingPromise, KeepingSeen};
 pub use classes::NAMED_KINDS;
-pub use coverage::{Alone, LookedAt};
+pub use coverage::{Alone, LookedAt, RememberedScopes, TypesFrom};
 pub use deletion::{Deletion, DeletionOf};
 pub use doctor::{
     ASSUMPTIONS, Check, CheckVerdict, Checkup, Forecast, Section, Source, Standing, THROW_AWAY_TAG, THROW_AWAY_VALUE,

@@ -46,6 +46,10 @@ pub struct Margins {
     /// How late an audit event may come before its absence is reported (undocumented). No decision rests on it.
     #[serde(default = "fifteen_minutes")]
     pub audit_lag: Duration,
+    /// How old regions and compartments may be that the journal remembers, for a version to be minted while identity does
+    /// not answer. What is in the compartments is listed anew all the same.
+    #[serde(default = "a_day")]
+    pub scopes_age_max: Duration,
     /// How long a claim on a rotation lasts without renewal.
     pub claim_ttl: Duration,
 }
@@ -70,6 +74,7 @@ impl Margins {
             search_lag: mins(30),
             absence_settle: mins(5),
             audit_lag: mins(15),
+            scopes_age_max: a_day(),
             claim_ttl: secs(60),
         }
     }
@@ -93,6 +98,7 @@ impl Margins {
             search_lag: secs(3),
             absence_settle: secs(2),
             audit_lag: secs(20),
+            scopes_age_max: a_day(),
             claim_ttl: secs(5),
         }
     }
@@ -134,6 +140,10 @@ pub struct Budgets {
     /// Keys that are worked on at once when many are due; one that only waits makes room for the next.
     #[serde(default = "sixteen")]
     pub keys_at_once: usize,
+    /// Refusals in a row (no answer, 5xx) of one service in one region after which a pass asks it no more there: what is
+    /// left of its places is named unreachable. 0: each is asked.
+    #[serde(default = "three")]
+    pub unreachable_after: u32,
     /// Dependents per page; at most 1,000.
     pub page_size: usize,
     /// Versions minted per vault and day, whatever a tag says (R3).
@@ -151,6 +161,7 @@ impl Default for Budgets {
             blast_radius: 500,
             in_flight: 16,
             keys_at_once: sixteen(),
+            unreachable_after: three(),
             page_size: 1000,
             mints_per_vault_and_day: 20,
             versions_per_vault: 100,
@@ -341,6 +352,10 @@ impl Budgets {
 
 fn sixteen() -> usize {
     16
+}
+
+fn three() -> u32 {
+    3
 }
 
 fn five_minutes() -> Duration {

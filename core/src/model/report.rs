@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Attribution, AuditCopy, Coverage, Dependent, EvidenceScope, ExceptionReport, Finding, Grade, KeyId, KeyVersionId,
-    Kind, KindReport, LookedAt, Outcome, Region, RotationId, Timestamp,
+    Kind, KindReport, LookedAt, Outcome, Region, RememberedScopes, RotationId, Timestamp, TypesFrom,
 };
 
 /// How a completed rotation ended.
@@ -197,6 +197,9 @@ pub struct Report {
     /// The only regions where something can be under the key; elsewhere copies and the tag are looked for. Empty: anywhere.
     #[serde(default)]
     pub key_regions: Vec<Region>,
+    /// Identity did not answer the last pass: regions and compartments are those of an earlier look.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scopes: Option<RememberedScopes>,
     /// Rules not met.
     pub findings: Vec<Finding>,
     /// SHA-256 of the last fact of the rotation's own stream, hex.
@@ -213,6 +216,24 @@ impl Report {
             let counts = regions.entry(&row.region).or_default();
             let parts = [row.listed, row.denied, row.unreachable, row.left_out + row.unsupported];
             counts.iter_mut().zip(parts).for_each(|(sum, part)| *sum += u64::from(part));
+        }
+        if let Some(scopes) = &self.scopes {
+            writeln!(
+                f,
+                "  remembered  regions and compartments are those seen at {}, {} s before",
+                scopes.seen_at, scopes.age_s
+            )?;
+        }
+        for row in self.looked_at.iter().filter(|row| row.not_searchable) {
+            let kind = row.kind.as_ref().map(ToString::to_string).unwrap_or_default();
+            writeln!(
+                f,
+                "  not searched {}: Search does not list the type of a {kind}; only lists show it",
+                row.region
+            )?;
+        }
+        if self.looked_at.iter().any(|row| row.types == Some(TypesFrom::Documented)) {
+            writeln!(f, "  searched by documented names of types: the service did not show its own")?;
         }
         for (region, [listed, denied, unreachable, others]) in regions {
             let is_elsewhere = !self.key_regions.is_empty() && !self.key_regions.contains(region);

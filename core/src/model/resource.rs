@@ -37,6 +37,26 @@ pub enum Kind {
     Other(String),
 }
 
+impl Kind {
+    /// The service that lists it: what one of its kinds does not answer, the others will hardly answer either.
+    #[must_use]
+    pub fn service(&self) -> &'static str {
+        match self {
+            Self::Bucket => "objectstorage",
+            Self::Cluster | Self::NodePool => "containerengine",
+            Self::BackupPolicyAssignment
+            | Self::BlockVolume
+            | Self::BlockVolumeBackup
+            | Self::BlockVolumeReplica
+            | Self::BootVolume
+            | Self::BootVolumeBackup
+            | Self::BootVolumeReplica
+            | Self::InstanceConfiguration => "iaas",
+            Self::Other(_) => "other",
+        }
+    }
+}
+
 impl std::fmt::Display for Kind {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.pad(match self {

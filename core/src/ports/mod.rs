@@ -32,7 +32,9 @@ pub use rekeyer::{
     Begun, KindSpec, Observation, Presence, ReKeyer, StepRequest, Ticket, TicketReport, TicketState, unusable_key,
 };
 pub use reply::{Cursor, Page, Reply};
-pub use resource_catalog::{Candidate, CatalogPage, Copies, KeyHint, ResourceCatalog, ScopedRegion, Scopes, Selector};
+pub use resource_catalog::{
+    Candidate, CatalogPage, Copies, KeyHint, ResourceCatalog, ScopedRegion, Scopes, SearchTypes, Selector,
+};
 pub use signer::{Signer, SignerPublicKey};
 
 pub use crate::model::StepKind;

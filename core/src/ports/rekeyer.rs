@@ -33,6 +33,10 @@ pub struct KindSpec {
     pub scope: EvidenceScope,
     /// OCI permissions the steps and reads need.
     pub permissions: Vec<String>,
+    /// Whether the catalog's listing names each resource's key (`KeyHint::Key`): then many are read back with one call. What
+    /// the listing does not show under its new key is read by itself, so a wrong word here costs calls and decides nothing.
+    #[serde(default)]
+    pub listing_names_key: bool,
     /// What a person does about a kind that is found and read but has no steps.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub remedy: Option<String>,

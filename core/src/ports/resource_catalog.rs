@@ -9,7 +9,7 @@ use super::{Cursor, Reply};
 use crate::error::Result;
 use crate::model::{
     Compartment, CompartmentId, Coverage, Dependent, FoundBy, KeyId, Kind, PoliciesRead, Region, ResourceId,
-    TagSelector,
+    TagSelector, TypesFrom,
 };
 
 /// A subscribed region.
@@ -92,6 +92,17 @@ pub struct Candidate {
     pub copies: Copies,
 }
 
+/// What Search can find, as it says itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct SearchTypes {
+    /// Where the names of types are from.
+    pub from: TypesFrom,
+    /// Kinds of the selector that Search does not list.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unlisted: Vec<Kind>,
+}
+
 /// A part of one region's pass.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -100,6 +111,9 @@ pub struct CatalogPage {
     pub candidates: Vec<Candidate>,
     /// Verdicts on what this part finished looking at.
     pub coverage: Vec<Coverage>,
+    /// In an answer of Search: which kinds it can find. `None`: this catalog does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub search: Option<SearchTypes>,
     /// Where to go on; `None` means the region is done.
     pub next: Option<Cursor>,
 }

@@ -125,18 +125,26 @@ pub fn apply(state: Option<State>, recorded: &Recorded, fact: &Fact) -> Result<S
             }
         }
         Fact::EffectFailed(failed) => {
-            let failure =
-                Failure { attempts: failed.attempt, not_before: failed.not_before, error: failed.error.clone() };
+            let failure = Failure {
+                attempts: failed.attempt,
+                not_before: failed.not_before,
+                error: failed.error.clone(),
+                is_outage: failed.is_outage,
+            };
             state.failures.insert(failed.effect.clone(), failure);
         }
         Fact::Paused(paused) => {
             state.paused = Some(paused.clone());
-            state.pauses = state.pauses.saturating_add(1);
+            // An outage that a run has looked at again and that goes on is the pause that it was.
+            let goes_on = paused.is_outage && state.is_looking_again;
+            state.pauses = state.pauses.saturating_add(u32::from(!goes_on));
             state.last_pause = Some((recorded.at, paused.clone()));
         }
-        Fact::Resumed {} => {
+        Fact::Resumed { by_run } => {
             state.is_resumed = true;
+            state.is_looking_again = *by_run;
             state.resumed_after = state.passes.keys().next_back().copied();
+            state.resumed_at = state.resumed_at.max(Some(recorded.at).filter(|_| !by_run));
             state.paused = None;
             state.failures.clear();
         }
@@ -230,6 +238,8 @@ fn open(recorded: &Recorded, opened: super::fact::Opened) -> State {
         again_from: 0,
         is_resumed: false,
         resumed_after: None,
+        resumed_at: None,
+        is_looking_again: false,
         failures: BTreeMap::new(),
         notices: BTreeMap::new(),
         counts: Counts::default(),

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::effect::Effect;
-use super::fact::{Adopted, Author, EffectFailed, Fact, InUse, MintInDoubt, MintRefused, Replicated};
+use super::fact::{Adopted, Author, EffectFailed, Fact, InUse, MintInDoubt, MintRefused, Paused, Replicated};
 use super::mint::{author_of, count, paused};
 use super::register::RegisterWrite;
 use super::state::State;
@@ -125,7 +125,7 @@ pub fn conclude_flip(state: &State, number: u32, survey: &Survey, settings: &Set
         }
     }
     let listed = survey.versions.iter().find(|version| version.id == target.version);
-    let waited = survey.local.duration_since(since);
+    let waited = survey.local.duration_since(waiting_since(state, since));
     // A version that is not listed is late, not lost: what is scheduled for deletion stays listed, and a mint on
     // the strength of a slow list (A2) would be a second version.
     let is_lost = listed.is_some_and(|version| version.state.is_going() || version.state == KeyState::Disabled);
@@ -135,7 +135,7 @@ pub fn conclude_flip(state: &State, number: u32, survey: &Survey, settings: &Set
     if waited > signed(settings.margins.flip_deadline) {
         return Conclusion::pause(
             format!("{} is not current after {:?}", target.version, settings.margins.flip_deadline),
-            "look at the key in the Console; resume goes on waiting",
+            "look at the key in the Console; resume waits as long again",
         );
     }
     Conclusion::not_yet("the new version is not current yet")
@@ -164,14 +164,23 @@ pub fn conclude_replicas(
         return Conclusion::facts(vec![Fact::Replicated(Replicated { leg: number, regions: there })]);
     }
     let since = state.leg(number).and_then(|leg| leg.in_use_at).unwrap_or(state.last_at);
-    if now.duration_since(since) > signed(settings.margins.replica_deadline) {
+    if now.duration_since(waiting_since(state, since)) > signed(settings.margins.replica_deadline) {
         let missing: Vec<_> = expected.difference(&there).map(ToString::to_string).collect();
         return Conclusion::pause(
-            format!("not replicated to {} in time", missing.join(", ")),
-            "look at the replica vault in the Console; resume goes on waiting",
+            format!(
+                "not replicated to {} within {:?}: no dependent is moved before every replica has the version",
+                missing.join(", "),
+                settings.margins.replica_deadline
+            ),
+            "look at the replica vault in the Console; resume waits as long again",
         );
     }
     Conclusion::not_yet("the version has not reached every replica region yet")
+}
+
+/// Since when a deadline counts: since what it waits for began, or since a person said to go on waiting.
+fn waiting_since(state: &State, began: Timestamp) -> Timestamp {
+    state.resumed_at.map_or(began, |resumed| resumed.max(began))
 }
 
 /// What a failed effect means: a try counted, a doubt to settle, or a person to ask.
@@ -224,11 +233,16 @@ fn conclude_mint_failure(
 /// A counted try, or a pause where trying again would fail again. 429 counts as no try at all.
 pub(super) fn failed(state: &State, effect: &'static str, error: &Error, not_before: Timestamp) -> Fact {
     let tries = state.failures.get(effect).map_or(0, |failure| failure.attempts);
+    let is_outage = error.is_out_of_reach();
     if error.retry() == Retry::Never {
-        return paused(error.to_string(), remedy(error));
+        return match is_outage {
+            true => Fact::Paused(Paused::outage(error.to_string())),
+            false => paused(error.to_string(), remedy(error)),
+        };
     }
     let attempt = if error.kind() == ErrorKind::Throttled { tries } else { tries + 1 };
-    Fact::EffectFailed(EffectFailed { effect: effect.to_owned(), attempt, error: error.to_string(), not_before })
+    let (effect, error) = (effect.to_owned(), error.to_string());
+    Fact::EffectFailed(EffectFailed { effect, attempt, error, not_before, is_outage })
 }
 
 /// The next safe action, by kind of error.

@@ -6,12 +6,13 @@
 use super::announced;
 use super::effect::Effect;
 use super::fact::{Accounted, Completed, Fact, Paused};
-use super::legs::unseen_at;
+use super::legs::{too_old, unseen_at};
 use super::mint::census;
 use super::scope::{is_answered_for, left_out_findings};
 use super::state::{LegPhase, Phase, State};
 use crate::model::{
-    Coverage, CoverageState, EvidenceScope, Finding, FindingKind, Kind, Risk, Settings, Timestamp, Verdict,
+    Coverage, CoverageState, EvidenceScope, Finding, FindingKind, Kind, RememberedScopes, Risk, Settings, Timestamp,
+    Verdict,
 };
 use crate::safeguard::{Safeguard, is_on};
 
@@ -66,9 +67,13 @@ pub fn decide(state: &State, settings: &Settings, now: Timestamp) -> Decision {
     }
     let decision = match state.phase {
         Phase::Opened if !state.passes.contains_key(&0) => Decision::Perform(Effect::Pass { pass: 0 }),
-        Phase::Opened => match blind_pass(state, |_, _| true) {
+        Phase::Opened => match state.passes.iter().next_back() {
             // Somebody resumed: what could not be looked at then may be seen now.
-            Some((next, _)) if is_owed_a_look(state) => Decision::Perform(Effect::Pass { pass: next }),
+            Some((last, pass))
+                if is_owed_a_look(state) && (pass.scopes.is_some() || blind_pass(state, |_, _| true).is_some()) =>
+            {
+                Decision::Perform(Effect::Pass { pass: state.pass_open.unwrap_or(last + 1) })
+            }
             _ => Decision::Perform(Effect::Preflight),
         },
         Phase::Checked => decide_legs(state, settings),
@@ -85,10 +90,12 @@ pub fn decide(state: &State, settings: &Settings, now: Timestamp) -> Decision {
 fn held_back(state: &State, settings: &Settings, now: Timestamp, effect: &Effect) -> Option<Decision> {
     let failure = state.failures.get(effect.name())?;
     if failure.attempts >= settings.budgets.attempts {
-        return Some(Decision::Record(vec![Fact::Paused(Paused {
-            why: format!("{} failed {} times, last: {}", effect.name(), failure.attempts, failure.error),
-            do_next: "look at the error, mend its cause, then resume; nothing is lost meanwhile".to_owned(),
-        })]));
+        let why = format!("{} failed {} times, last: {}", effect.name(), failure.attempts, failure.error);
+        let paused = match failure.is_outage {
+            true => Paused::outage(why),
+            false => Paused::new(why, "look at the error, mend its cause, then resume; nothing is lost meanwhile"),
+        };
+        return Some(Decision::Record(vec![Fact::Paused(paused)]));
     }
     let why = || format!("trying again: {}", failure.error);
     (failure.not_before > now).then(|| Decision::Wait { until: failure.not_before, why: why() })
@@ -132,15 +139,15 @@ fn decide_next_leg(state: &State, number: u32, settings: &Settings) -> Decision 
         return Decision::Record(vec![Fact::LookedAgain { pass: next_pass() }]);
     }
     if unmoved > 0 {
-        return Decision::Record(vec![Fact::Paused(Paused {
-            why: format!(
+        return Decision::Record(vec![Fact::Paused(Paused::new(
+            format!(
                 "{unmoved} dependents that forbid several versions of a key are still on it: a version minted now would leave them undefined (R5)"
             ),
-            do_next: format!(
+            format!(
                 "`keywheel status {} --dependents` names them; move or free them, then resume: they are looked at again",
                 state.rid
             ),
-        })]);
+        ))]);
     }
     if state.leg_pass.is_none() && is_on(Safeguard::FreshPass) {
         return Decision::Perform(Effect::Pass { pass: state.pass_open.unwrap_or_else(next_pass) });
@@ -158,11 +165,25 @@ fn decide_next_leg(state: &State, number: u32, settings: &Settings) -> Decision 
     match blind_pass(state, matters) {
         _ if settings.policy.accept_risks.contains(&Risk::UnseenBlockStorage) => {}
         _ if !is_on(Safeguard::UnseenParts) => {}
+        None if forbids_anything(state) => {
+            let last = state.passes.iter().next_back();
+            match last.and_then(|(number, pass)| Some((number, too_old(pass, settings)?))) {
+                None => {}
+                Some((number, _)) if is_owed_a_look(state) => {
+                    return Decision::Perform(Effect::Pass { pass: state.pass_open.unwrap_or(number + 1) });
+                }
+                Some((_, paused)) => return Decision::Record(vec![Fact::Paused(paused)]),
+            }
+        }
         None => {}
         Some((next, _)) if is_owed_a_look(state) => return Decision::Perform(Effect::Pass { pass: next }),
         Some((_, hole)) => return Decision::Record(vec![Fact::Paused(unseen_at(hole, settings))]),
     }
     Decision::Perform(Effect::Survey { leg: number })
+}
+
+fn forbids_anything(state: &State) -> bool {
+    state.legs.iter().any(|leg| !leg.plan.forbids.is_empty())
 }
 
 /// A hole that the last pass left where such a kind may be, and the number of the next pass.
@@ -246,6 +267,7 @@ pub(super) fn closing_findings(state: &State) -> Vec<Finding> {
         // One compartment has a hole for each kind, and one finding.
         findings.sort();
         findings.dedup();
+        findings.extend(last.scopes.iter().map(RememberedScopes::finding));
         // A place may be listed while one thing in it cannot be read: whose key it is under is not known either.
         let is_blind = |finding: &&Finding| finding.kind == FindingKind::CoverageHole;
         findings.extend(last.findings.iter().filter(is_blind).cloned());

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{
     Census, CompartmentId, Counts, Coverage, Finding, Head, KeyId, KeyVersionId, Kind, LineHash, LookedAt, Region,
-    RequestId, RetryToken, RotationId, RotationName, Strategy, Timestamp, VaultId, Verdict,
+    RememberedScopes, RequestId, RetryToken, RotationId, RotationName, Strategy, Timestamp, VaultId, Verdict,
 };
 
 /// One fact of a rotation's own stream.
@@ -104,7 +104,11 @@ pub enum Fact {
         by: RotationId,
     },
     /// Somebody let it go on.
-    Resumed {},
+    Resumed {
+        /// A run that looks again after an outage, and no person.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        by_run: bool,
+    },
     /// Given up before the pivot; `due` does not start it again before `until`.
     Cancelled {
         /// Until when, if at all.
@@ -393,6 +397,9 @@ pub struct PassEnded {
     /// known, so all of them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub key_regions: Vec<Region>,
+    /// Regions and compartments are those of an earlier look: identity did not answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scopes: Option<RememberedScopes>,
     /// Rules not met.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub findings: Vec<Finding>,
@@ -471,6 +478,9 @@ pub struct EffectFailed {
     pub error: String,
     /// No other try before this, by the runner's clock.
     pub not_before: Timestamp,
+    /// The far end did not answer, which says nothing about what was asked for.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_outage: bool,
 }
 
 /// It rests.
@@ -480,4 +490,20 @@ pub struct Paused {
     pub why: String,
     /// The next safe action.
     pub do_next: String,
+    /// It rests because the far end does not answer: whoever drives it next looks again, without a person.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_outage: bool,
+}
+
+impl Paused {
+    /// A rest until a person acts.
+    pub fn new(why: impl Into<String>, do_next: impl Into<String>) -> Self {
+        Self { why: why.into(), do_next: do_next.into(), is_outage: false }
+    }
+
+    /// A rest until the far end answers again.
+    pub fn outage(why: impl Into<String>) -> Self {
+        let do_next = "nothing is lost: the next run looks again by itself; `keywheel resume` does so at once";
+        Self { is_outage: true, ..Self::new(why, do_next) }
+    }
 }

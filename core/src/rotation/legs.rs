@@ -99,6 +99,9 @@ pub(super) fn unseen(
         return None;
     }
     let is_forbidden = |kind: &Kind| classes.get(kind).copied().flatten() == Some(RekeyClass::Forbids);
+    if let Some(paused) = too_old(pass, settings).filter(|_| classes.keys().any(is_forbidden)) {
+        return Some(paused);
+    }
     let is_seen = |kind: &Kind| dependents.contains_key(kind);
     let mut holes = pass
         .holes
@@ -109,6 +112,18 @@ pub(super) fn unseen(
     Some(unseen_at(hole, settings))
 }
 
+/// Compartments that are remembered from too long ago: one made since may hold what forbids several versions.
+pub(super) fn too_old(pass: &PassEnded, settings: &Settings) -> Option<Paused> {
+    let remembered = pass.scopes.as_ref()?;
+    let most = settings.margins.scopes_age_max;
+    (remembered.age_s > most.as_secs()).then(|| {
+        Paused::outage(format!(
+            "{}; that is longer than {most:?} (margins.scopes_age_max), and block storage in a new compartment would be left on a key with two versions",
+            remembered.finding().text
+        ))
+    })
+}
+
 /// Asks a person for what no pass could look at.
 pub(super) fn unseen_at(hole: &Coverage, settings: &Settings) -> Paused {
     if let (CoverageState::LeftOut, Some(kind)) = (&hole.state, &hole.kind) {
@@ -116,9 +131,15 @@ pub(super) fn unseen_at(hole: &Coverage, settings: &Settings) -> Paused {
     }
     let kind = hole.kind.as_ref().map(ToString::to_string).unwrap_or_default();
     let place = hole.compartment.as_ref().map_or_else(|| hole.region.to_string(), ToString::to_string);
-    Paused {
-        why: format!("{kind}s in {place} could not be looked at ({:?}); one under this key would be left on a key with two versions", hole.state),
-        do_next: "let us list them (VOLUME_INSPECT, for replicas VOLUME_REPLICA_INSPECT), take the place out of scope, or name \"unseen_block_storage\" in policy.accept_risks; then resume"
-            .to_owned(),
+    let why = format!(
+        "{kind}s in {place} could not be looked at ({:?}); one under this key would be left on a key with two versions",
+        hole.state
+    );
+    if hole.state == CoverageState::Unreachable {
+        return Paused::outage(why);
     }
+    Paused::new(
+        why,
+        "let us list them (VOLUME_INSPECT, for replicas VOLUME_REPLICA_INSPECT), take the place out of scope, or name \"unseen_block_storage\" in policy.accept_risks; then resume",
+    )
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Keeping, KeepingSeen, LearnedRate, Region, StreamId, Tick, Timestamp};
+use crate::model::{Compartment, CompartmentId, Keeping, KeepingSeen, LearnedRate, Region, StreamId, Tick, Timestamp};
 
 /// A fact of the meta stream.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,6 +34,13 @@ pub enum MetaFact {
         /// The first line it has not.
         next_seq: u64,
     },
+    /// Regions and compartments are what they were when they were seen last.
+    ScopesConfirmed {
+        /// When, by the runner's clock.
+        at: Timestamp,
+    },
+    /// Regions and compartments were seen, and are others than before.
+    ScopesSeen(ScopesSeen),
     /// A sink's far end said what keeps its entries.
     SinkKeeping {
         /// The sink's name.
@@ -49,6 +56,41 @@ pub enum MetaFact {
     Ticked(Tick),
 }
 
+/// A subscribed region, as identity showed it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SeenRegion {
+    /// Its identifier.
+    pub region: Region,
+    /// Whether it is the home region.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_home: bool,
+}
+
+/// A complete look at regions and compartments, for when identity does not answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ScopesSeen {
+    /// When, by the runner's clock.
+    pub at: Timestamp,
+    /// Regions the tenancy subscribes to.
+    pub regions: Vec<SeenRegion>,
+    /// Compartments that could be seen, the root included.
+    pub compartments: Vec<Compartment>,
+}
+
+impl ScopesSeen {
+    /// Whether both show the same, in whatever order and whenever.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        let compartments = |seen: &Self| -> BTreeMap<CompartmentId, Compartment> {
+            seen.compartments.iter().map(|one| (one.id.clone(), one.clone())).collect()
+        };
+        let regions = |seen: &Self| -> BTreeMap<Region, bool> {
+            seen.regions.iter().map(|one| (one.region.clone(), one.is_home)).collect()
+        };
+        regions(self) == regions(other) && compartments(self) == compartments(other)
+    }
+}
+
 /// Cursors by sink and stream, and rates by service and region.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Cursors {
@@ -57,6 +99,7 @@ pub struct Cursors {
     rates: BTreeMap<(String, Region), u32>,
     keeping: BTreeMap<String, (KeepingSeen, Timestamp)>,
     last_tick: Option<Tick>,
+    scopes: Option<ScopesSeen>,
 }
 
 /// Where a sink's history of a stream parts from the journal's.
@@ -81,6 +124,12 @@ impl Cursors {
             MetaFact::SinkForked { sink, stream, seq, why } => {
                 self.forks.insert((sink.clone(), stream.clone()), Forked { seq: *seq, why: why.clone() });
             }
+            MetaFact::ScopesConfirmed { at } => {
+                if let Some(seen) = &mut self.scopes {
+                    seen.at = *at;
+                }
+            }
+            MetaFact::ScopesSeen(seen) => self.scopes = Some(seen.clone()),
             MetaFact::SinkKeeping { sink, keeping, seen_at, asked_at } => {
                 let before = self.keeping.get(sink).filter(|(seen, _)| seen.keeping == *keeping);
                 let same_since = before.map_or(*seen_at, |(seen, _)| seen.same_since);
@@ -89,6 +138,12 @@ impl Cursors {
             }
             MetaFact::Ticked(tick) => self.last_tick = Some(*tick),
         }
+    }
+
+    /// Regions and compartments as they were seen last.
+    #[must_use]
+    pub fn scopes(&self) -> Option<&ScopesSeen> {
+        self.scopes.as_ref()
     }
 
     /// The last run over all keys that was written down.

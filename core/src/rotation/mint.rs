@@ -321,5 +321,5 @@ fn newest<'a>(versions: &[&'a KeyVersion]) -> Result<Option<&'a KeyVersion>, Str
 
 /// Asks for a person.
 pub(super) fn paused(why: impl Into<String>, do_next: impl Into<String>) -> Fact {
-    Fact::Paused(Paused { why: why.into(), do_next: do_next.into() })
+    Fact::Paused(Paused::new(why, do_next))
 }

@@ -61,14 +61,10 @@ pub fn judge_policies(
         .collect();
     let rest = pinned.len().saturating_sub(NAMED_MAX);
     let more = if rest > 0 { format!("; and {rest} more") } else { String::new() };
-    Preflight::Stop(Paused {
-        why: format!(
-            "IAM policies name the key by its OCID, and would deny its successor: {}{more}",
-            named.join("; ")
-        ),
-        do_next: "let the statement name the compartment, the vault (target.vault.id) or a tag instead of the key's OCID, then resume; or name \"pinned_policies\" in policy.accept_risks"
-            .to_owned(),
-    })
+    Preflight::Stop(Paused::new(
+        format!("IAM policies name the key by its OCID, and would deny its successor: {}{more}", named.join("; ")),
+        "let the statement name the compartment, the vault (target.vault.id) or a tag instead of the key's OCID, then resume; or name \"pinned_policies\" in policy.accept_risks",
+    ))
 }
 
 /// The first statement of a policy that names a key, cut to what can be shown.

@@ -191,7 +191,7 @@ pub fn preflight(
     classes: &Classes,
     settings: &Settings,
 ) -> Preflight {
-    let stop = |why: String, do_next: &str| Preflight::Stop(Paused { why, do_next: do_next.to_owned() });
+    let stop = |why: String, do_next: &str| Preflight::Stop(Paused::new(why, do_next));
     if let Some(error) = refusal(seen, purpose, settings) {
         return stop(error.message().to_owned(), "mend this, then resume; or cancel");
     }

@@ -19,12 +19,10 @@ pub(super) fn left_out_at(kind: &Kind, settings: &Settings) -> Paused {
         true => format!("scope.nothing_under_keys says that no {kind} is under these keys, and one is"),
         false => format!("scope.kinds leaves {kind}s out; one under this key would be left on a key with two versions"),
     };
-    Paused {
-        why,
-        do_next: format!(
-            "add {word:?} to scope.kinds, or to scope.nothing_under_keys if you know that none is under keys in scope; then resume"
-        ),
-    }
+    let do_next = format!(
+        "add {word:?} to scope.kinds, or to scope.nothing_under_keys if you know that none is under keys in scope; then resume"
+    );
+    Paused::new(why, do_next)
 }
 
 /// Every kind that was not looked at, by name: once, whatever the number of regions.

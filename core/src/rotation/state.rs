@@ -177,6 +177,8 @@ pub struct Failure {
     pub not_before: Timestamp,
     /// What was said last.
     pub error: String,
+    /// Nobody answered.
+    pub is_outage: bool,
 }
 
 /// A notice on its way.
@@ -229,6 +231,10 @@ pub struct State {
     pub is_resumed: bool,
     /// The last pass that had ended when somebody resumed last.
     pub resumed_after: Option<u32>,
+    /// When a person resumed last, by the runner's clock.
+    pub resumed_at: Option<Timestamp>,
+    /// It was a run that ended its last pause, to look again after an outage.
+    pub is_looking_again: bool,
     /// Failed tries by effect.
     pub failures: BTreeMap<String, Failure>,
     /// Notices by dedupe key and notifier.

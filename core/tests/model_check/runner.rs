@@ -140,6 +140,7 @@ impl Folded {
             listed: 0,
             looked_at: Vec::new(),
             key_regions: Vec::new(),
+            scopes: None,
             findings: Vec::new(),
         };
         let kinds: BTreeSet<Kind> = BTreeSet::new();

@@ -15,6 +15,7 @@ mod legs;
 mod lineage;
 mod mint;
 mod policies;
+mod read_back;
 mod register;
 mod report;
 mod restored;

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use keywheel::Rotated;
 use keywheel::memory::{Caller, WorldSettings};
-use keywheel::model::{Alone, CompartmentId, CoverageState, FindingKind, Kind, Report, Settings, TagSelector, Verdict};
+use keywheel::model::{
+    Alone, CompartmentId, CoverageState, FindingKind, Kind, Report, Settings, TagSelector, TypesFrom, Verdict,
+};
 use keywheel::testkit::{HOME, Lab};
 
 use super::build::region;
@@ -153,4 +155,35 @@ fn where_nothing_can_be_under_the_key_only_copies_and_tags_are_looked_for() {
     let downgraded = report.findings.iter().find(|finding| finding.kind == FindingKind::CopyUnderOraclesKey);
     assert_eq!(downgraded.map(|finding| finding.subject.as_str()), Some(copy.as_str()));
     assert!(lab.world.log().iter().all(|entry| entry.region != far || entry.operation != "list_buckets"));
+}
+
+#[test]
+fn a_type_that_search_does_not_list_is_said_and_lists_show_the_kind_all_the_same() {
+    let mut lab = Lab::mixed(1, 0);
+    lab.settings.tag = Some(TagSelector { namespace: None, key: "keywheel".into(), value: "yes".into() });
+    let volume = lab.world.add_volume(&region(HOME), &lab.compartments[0], "tagged").key(&lab.key);
+    let volume = volume.tag("keywheel", "yes").done();
+    lab.clock.advance(Duration::from_secs(60));
+    lab.world.others_unlist_type("Volume");
+    let report = completed(lab.run(lab.rotator().rotate(&lab.key)));
+    assert_ne!(lab.wrapping_key(&volume), Some(lab.key.clone()), "it was moved");
+    let row = |kind: Option<Kind>| report.looked_at.iter().find(|row| row.region == region(HOME) && row.kind == kind);
+    assert_eq!(row(None).and_then(|row| row.types), Some(TypesFrom::Service));
+    assert!(row(Some(Kind::BlockVolume)).expect("it was listed").not_searchable, "{:?}", report.looked_at);
+    assert!(!row(Some(Kind::BootVolume)).expect("it was listed").not_searchable);
+    assert!(format!("{report}").contains("does not list the type of a block volume"), "{report}");
+}
+
+#[test]
+fn types_that_search_does_not_show_are_taken_from_the_documentation_and_that_is_said() {
+    let lab = tagged();
+    let bucket = lab.world.add_bucket(&region(HOME), &lab.compartments[0], "one").key(&lab.key);
+    drop(bucket.tag("keywheel", "yes").done());
+    lab.clock.advance(Duration::from_secs(60));
+    lab.world.deny_operation(&Caller::keywheel(), "list_resource_types");
+    let report = completed(lab.run(lab.rotator().rotate(&lab.key)));
+    let searched: Vec<_> = report.looked_at.iter().filter(|row| row.kind.is_none()).map(|row| row.types).collect();
+    assert_eq!(searched, [Some(TypesFrom::Documented); 2], "in both regions");
+    assert!(format!("{report}").contains("documented names"), "{report}");
+    assert_eq!(report.verdict, Some(Verdict::Clean), "it was found all the same");
 }

@@ -5,4 +5,5 @@
 
 mod build;
 mod coverage;
+mod outages;
 mod report;

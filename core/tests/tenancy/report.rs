@@ -7,7 +7,7 @@ use keywheel::Rotated;
 use keywheel::memory::FaultPlan;
 use keywheel::model::{
     CompartmentId, Coverage, CoverageState, DueState, FindingKind, KeyId, Kind, LookedAt, Report, ResourceId, StreamId,
-    Verdict,
+    TypesFrom, Verdict,
 };
 
 use super::build::{DOWN, HOME, Hung, Put, Tenancy, WEST, region};
@@ -89,7 +89,7 @@ fn cover(tenancy: &Tenancy, hung: &Hung, denied: &[CompartmentId], all: &mut Exp
                     row.unreachable = kind.as_ref().map_or(1, |_| places);
                     all.holes.insert(hole(None, CoverageState::Unreachable));
                 }
-                (None, _) => row.listed = 1,
+                (None, _) => (row.listed, row.types) = (1, Some(TypesFrom::Service)),
                 (Some(_), _) => {
                     (row.listed, row.denied) = (places - denied_count, denied_count);
                     all.holes.extend(denied.iter().map(|place| hole(Some(place), CoverageState::Denied)));

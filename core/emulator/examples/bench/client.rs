@@ -50,7 +50,10 @@ pub(crate) async fn rotate(dir: &Path, place: &Value) -> std::io::Result<Value> 
     let key = KeyId::parse(key).map_err(bad)?;
     let second = Duration::from_secs(1);
     let mut settings = Settings::lab();
-    settings.margins = Margins { processing: second, list_lag: second, clock_error: second, ..settings.margins };
+    // What goes on is asked for as often as in production.
+    let Margins { poll_min, poll_max, .. } = Margins::production();
+    let margins = Margins { poll_min, poll_max, ..settings.margins };
+    settings.margins = Margins { processing: second, list_lag: second, clock_error: second, ..margins };
     settings.budgets.blast_radius = u32::try_from(dependents * 2 + 1_000).unwrap_or(u32::MAX);
     settings.scope.keys.insert(key.clone());
     let rotator = Rotator::with_ports(settings, ports);

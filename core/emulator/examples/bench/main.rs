@@ -89,7 +89,11 @@ fn bench(words: &[&str]) -> std::io::Result<()> {
     let python = std::env::var_os("KEYWHEEL_PYTHON").map(PathBuf::from);
     let dir = std::env::temp_dir().join(format!("keywheel-bench-{}", std::process::id()));
     let mut rows = Vec::new();
+    let only = words.iter().position(|word| *word == "--only").and_then(|at| words.get(at + 1));
     for kind in [Dependents::Buckets, Dependents::Volumes] {
+        if only.is_some_and(|only| !kind_name(kind).starts_with(only)) {
+            continue;
+        }
         let size = Size { dependents, per_second: u32::try_from(per_second).map_err(bad)?, kind };
         let mut far: Option<Far> = None;
         for who in WHO {

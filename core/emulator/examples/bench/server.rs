@@ -57,7 +57,10 @@ pub(crate) async fn serve(dir: &Path, size: Size) -> std::io::Result<()> {
                 tenancy.begin();
                 say(&json!({ "versions": tenancy.versions(), "key": tenancy.key }));
             }
-            _ => say(&tenancy.counted(size)),
+            _ => {
+                tenancy.write_log()?;
+                say(&tenancy.counted(size));
+            }
         }
     }
     emulator.shutdown().await;
@@ -75,7 +78,7 @@ fn grow(size: Size) -> Tenancy {
     let settings = WorldSettings {
         others_per_second: Some(size.per_second),
         page_size: 1000,
-        log_limit: 0,
+        log_limit: if log().is_some() { 1_000_000 } else { 0 },
         versions_per_vault: 100,
         ..WorldSettings::lab()
     };
@@ -104,7 +107,22 @@ fn grow(size: Size) -> Tenancy {
     Tenancy { world, vault, key, version, dependents }
 }
 
+/// Where each call is written down, for whoever asks where the time went.
+fn log() -> Option<std::path::PathBuf> {
+    std::env::var_os("BENCH_LOG").filter(|path| !path.is_empty()).map(Into::into)
+}
+
 impl Tenancy {
+    /// Adds a line to the log for every call: its time, service, operation, status.
+    fn write_log(&self) -> std::io::Result<()> {
+        let Some(path) = log() else { return Ok(()) };
+        let mut file = std::fs::OpenOptions::new().create(true).append(true).open(path)?;
+        for entry in self.world.log() {
+            writeln!(file, "{}\t{}\t{}\t{}", entry.at, entry.service, entry.operation, entry.status)?;
+        }
+        Ok(())
+    }
+
     /// Counts from here on. The newest key of the vault is the one that everything is under.
     fn begin(&mut self) {
         self.key = self.world.keys_of_vault(&self.vault).pop().expect("it was seeded with one");

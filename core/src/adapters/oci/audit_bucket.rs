@@ -90,7 +90,7 @@ impl AuditBucket {
     async fn send(&self, call: Call) -> Result<Answer> {
         let namespace = match &self.place.namespace {
             Some(namespace) => namespace.clone(),
-            None => self.client.namespace().await?,
+            None => self.client.namespace(&self.place.region).await?,
         };
         let call = call.param("namespaceName", &namespace).param("bucketName", &self.place.bucket);
         self.client.send(&call).await.map_err(|error| error.with("bucket", &self.place.bucket))

@@ -15,8 +15,10 @@ use super::call::Call;
 use super::client::Client;
 use super::locate::is_hidden;
 use super::operation::Operation;
+use super::search_types::{self, Types};
+use super::seen_buckets::Again;
 use super::{backup_policies, blocks, holders, policies, search, wire};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 use crate::model::{
     Compartment, CompartmentId, Coverage, CoverageState, Dependent, FoundBy, KeyId, Kind, NamespaceName, PoliciesRead,
     Region, ResourceId, TagSelector,
@@ -33,6 +35,7 @@ const READS_AT_ONCE: usize = 8;
 /// Finds candidates with OCI's list calls and Resource Search.
 pub struct Catalog {
     client: Arc<Client>,
+    types: search_types::Known,
 }
 
 /// Where a pass stands. Places are named, not counted: a selector may have been put together anew.
@@ -91,7 +94,8 @@ impl Step {
 /// The buckets of one page of a listing.
 struct Buckets {
     answer: Answer,
-    found: Vec<wire::Bucket>,
+    /// Each, and whether its key was read.
+    found: Vec<(wire::Bucket, bool)>,
     /// Some bucket is listed and may not be read.
     hidden: bool,
 }
@@ -100,7 +104,7 @@ impl Catalog {
     /// What a client may see.
     #[must_use]
     pub fn new(client: Arc<Client>) -> Self {
-        Self { client }
+        Self { client, types: search_types::Known::default() }
     }
 
     async fn list(
@@ -123,13 +127,13 @@ impl Catalog {
         }
         if kind != Kind::Bucket {
             let coverage = vec![pass.coverage(Some((&kind, &compartment)), CoverageState::Unsupported)];
-            return Ok(Reply::bare(CatalogPage { candidates: Vec::new(), coverage, next }));
+            return Ok(Reply::bare(CatalogPage { search: None, candidates: Vec::new(), coverage, next }));
         }
-        let buckets = match self.buckets(pass.region, &compartment, page.as_deref()).await {
+        let buckets = match self.buckets(pass, &compartment, page.as_deref()).await {
             Ok(buckets) => buckets,
             Err(error) => return pass.verdict(error, Some((&kind, &compartment)), next),
         };
-        let namespace = self.client.namespace().await?;
+        let namespace = self.client.namespace(pass.region).await?;
         let hidden = hidden || buckets.hidden;
         let more = buckets.answer.witnesses.next_page.clone();
         let coverage = match &more {
@@ -143,9 +147,14 @@ impl Catalog {
         let candidates: Result<Vec<_>> = buckets
             .found
             .into_iter()
-            .map(|bucket| listed(bucket, pass.region, &namespace).map_err(|why| buckets.answer.unreadable(&why)))
+            .map(|(bucket, is_read)| {
+                let candidate = listed(bucket, pass.region, &namespace);
+                let candidate = candidate.map_err(|why| buckets.answer.unreadable(&why))?;
+                let key = if is_read { candidate.key.clone() } else { KeyHint::Unknown };
+                Ok(Candidate { key, ..candidate })
+            })
             .collect();
-        let page = CatalogPage { candidates: candidates?, coverage, next: more.or(next) };
+        let page = CatalogPage { search: None, candidates: candidates?, coverage, next: more.or(next) };
         Ok(buckets.answer.reply(page))
     }
 
@@ -176,7 +185,7 @@ impl Catalog {
             .collect();
         let more =
             more.map(|page| Step::List { kind: kind.clone(), compartment, page: Some(page), hidden: false }.cursor());
-        Ok(answer.reply(CatalogPage { candidates: candidates?, coverage, next: more.or(next) }))
+        Ok(answer.reply(CatalogPage { search: None, candidates: candidates?, coverage, next: more.or(next) }))
     }
 
     /// A page of clusters and the like: most listings name no key, so whoever looks for one reads each.
@@ -202,7 +211,7 @@ impl Catalog {
         };
         let more =
             more.map(|page| Step::List { kind: kind.clone(), compartment, page: Some(page), hidden: false }.cursor());
-        Ok(answer.reply(CatalogPage { candidates, coverage, next: more.or(next) }))
+        Ok(answer.reply(CatalogPage { search: None, candidates, coverage, next: more.or(next) }))
     }
 
     /// A page of what backup policies are assigned to. If no policy in sight copies to another region, no assignment
@@ -231,7 +240,12 @@ impl Catalog {
             Some(page) => page,
             None => match self.may_copy(pass).await {
                 Ok(true) => backup_policies::first_page(),
-                Ok(false) => return Ok(Reply::bare(pass.all_listed(&kind, compartment))),
+                Ok(false) => return Ok(Reply::bare(pass.rest_of(&kind, compartment, &CoverageState::Listed))),
+                // What does not answer may be identity, far from here: it says nothing of this region's other kinds.
+                Err(error) if error.is_out_of_reach() => {
+                    tracing::warn!(region = %pass.region, %error, "whether a backup policy copies could not be read");
+                    return Ok(Reply::bare(pass.rest_of(&kind, compartment, &CoverageState::Unreachable)));
+                }
                 Err(error) => return pass.verdict(error, place, next),
             },
         };
@@ -243,7 +257,7 @@ impl Catalog {
         let state = if hidden { CoverageState::Denied } else { CoverageState::Listed };
         let coverage = if part.next.is_some() { Vec::new() } else { vec![pass.coverage(place, state)] };
         let next = part.next.map(|page| step(&compartment, page, hidden)).or(next);
-        Ok(part.answer.reply(CatalogPage { candidates: part.candidates, coverage, next }))
+        Ok(part.answer.reply(CatalogPage { search: None, candidates: part.candidates, coverage, next }))
     }
 
     /// A policy may be of any compartment, in scope or not.
@@ -256,10 +270,11 @@ impl Catalog {
         backup_policies::may_copy(&self.client, pass.region, &all).await
     }
 
-    /// Lists a page and reads each bucket in it.
-    async fn buckets(&self, region: &Region, compartment: &CompartmentId, page: Option<&str>) -> Result<Buckets> {
+    /// Lists a page and reads each bucket in it that is not known again.
+    async fn buckets(&self, pass: &Pass<'_>, compartment: &CompartmentId, page: Option<&str>) -> Result<Buckets> {
+        let region = pass.region;
         let (answer, summaries) = self.bucket_page(region, compartment, page).await?;
-        let reads = summaries.into_iter().map(|summary| self.bucket(region, summary));
+        let reads = summaries.into_iter().map(|summary| self.bucket(pass, summary));
         let mut reads = stream::iter(reads).buffered(READS_AT_ONCE);
         let mut found = Vec::new();
         let mut unread = Vec::new();
@@ -286,7 +301,7 @@ impl Catalog {
         page: Option<&str>,
     ) -> Result<(Answer, Vec<wire::Bucket>)> {
         let call = Call::new(Operation::ListBuckets, region)
-            .param("namespaceName", &self.client.namespace().await?)
+            .param("namespaceName", &self.client.namespace(region).await?)
             .query("compartmentId", compartment)
             .query("fields", "tags")
             .query("limit", &BUCKETS_PER_PAGE)
@@ -296,13 +311,17 @@ impl Catalog {
         Ok((answer, buckets))
     }
 
-    /// Reads a listed bucket; its name, if we may not.
-    async fn bucket(&self, region: &Region, summary: wire::Bucket) -> Result<Result<wire::Bucket, String>> {
-        if let Some(known) = self.client.seen_buckets().unchanged(region, &summary) {
-            return Ok(Ok(known));
+    /// Reads a listed bucket, unless it is known again, and says whether its key is one that was read; its name, if we may not.
+    async fn bucket(&self, pass: &Pass<'_>, summary: wire::Bucket) -> Result<Result<(wire::Bucket, bool), String>> {
+        let region = pass.region;
+        match self.client.seen_buckets().again(region, &summary, &pass.selector.key) {
+            Some(Again::Unchanged(known)) => return Ok(Ok((known, true))),
+            // Whoever knows it by its OCID passes over it; whoever does not reads its key.
+            Some(Again::Same(known)) => return Ok(Ok((known, false))),
+            None => {}
         }
         let call = Call::new(Operation::GetBucket, region)
-            .param("namespaceName", &self.client.namespace().await?)
+            .param("namespaceName", &self.client.namespace(region).await?)
             .param("bucketName", &summary.name);
         match self.client.send(&call).await {
             Ok(answer) => {
@@ -310,7 +329,7 @@ impl Catalog {
                 self.client.seen_buckets().keep(region, &bucket);
                 bucket.freeform_tags = bucket.freeform_tags.or(summary.freeform_tags);
                 bucket.defined_tags = bucket.defined_tags.or(summary.defined_tags);
-                Ok(Ok(bucket))
+                Ok(Ok((bucket, true)))
             }
             Err(error) if is_hidden(&error) => Ok(Err(summary.name)),
             Err(error) => Err(error),
@@ -318,21 +337,25 @@ impl Catalog {
     }
 
     async fn search(&self, pass: &Pass<'_>, tag: &TagSelector, page: Option<String>) -> Result<Reply<CatalogPage>> {
+        // Every type is asked for: what carries the tag and is of no kind of ours must be named, not passed over.
         let query = search::tag_query(tag)?;
+        let types = self.types.of(&self.client, pass.region).await?;
         let (answer, found) = match search::page(&self.client, pass.region, &query, page.as_deref()).await {
             Ok(found) => found,
             Err(error) => return pass.verdict(error, None, None),
         };
-        let namespace = self.client.namespace().await?;
-        let candidates =
-            found.into_iter().filter_map(|one| searched(one, pass.selector, tag, pass.region, &namespace)).collect();
+        let namespace = self.client.namespace(pass.region).await?;
+        let candidates = found
+            .into_iter()
+            .filter_map(|one| searched(one, pass.selector, tag, (pass.region, &types), &namespace))
+            .collect();
         let next = answer.witnesses.next_page.clone();
         let coverage = match &next {
             Some(_) => Vec::new(),
             None => vec![pass.coverage(None, CoverageState::Listed)],
         };
         let next = next.map(|page| Step::Search { page: Some(page) }.cursor());
-        Ok(answer.reply(CatalogPage { candidates, coverage, next }))
+        Ok(answer.reply(CatalogPage { search: Some(types.told(&pass.selector.kinds)), candidates, coverage, next }))
     }
 }
 
@@ -352,19 +375,19 @@ impl Pass<'_> {
         }
     }
 
-    /// The kind is done in this compartment and in all that follow.
-    fn all_listed(&self, kind: &Kind, compartment: CompartmentId) -> CatalogPage {
+    /// The same verdict on the kind in this compartment and in all that follow.
+    fn rest_of(&self, kind: &Kind, compartment: CompartmentId, state: &CoverageState) -> CatalogPage {
         let mut coverage = Vec::new();
         let mut at = Some(compartment);
         let mut next = None;
         while let Some(done) = at.take() {
-            coverage.push(self.coverage(Some((kind, &done)), CoverageState::Listed));
+            coverage.push(self.coverage(Some((kind, &done)), state.clone()));
             match Step::after(self.selector, Some((kind, &done))) {
                 Some(Step::List { kind: same, compartment, .. }) if same == *kind => at = Some(compartment),
                 other => next = other.map(|step| step.cursor()),
             }
         }
-        CatalogPage { candidates: Vec::new(), coverage, next }
+        CatalogPage { search: None, candidates: Vec::new(), coverage, next }
     }
 
     /// Turns "may not look" and "cannot be reached" into a verdict; any other error stays one.
@@ -374,9 +397,7 @@ impl Pass<'_> {
         place: Option<(&Kind, &CompartmentId)>,
         mut next: Option<Cursor>,
     ) -> Result<Reply<CatalogPage>> {
-        let unreachable = matches!(error.kind(), ErrorKind::Exhausted | ErrorKind::Unavailable | ErrorKind::Timeout)
-            && error.status() != Some(429);
-        let state = match (is_hidden(&error), unreachable) {
+        let state = match (is_hidden(&error), error.is_out_of_reach()) {
             (true, _) => CoverageState::Denied,
             (_, true) => CoverageState::Unreachable,
             _ => return Err(error),
@@ -399,7 +420,7 @@ impl Pass<'_> {
         }
         tracing::warn!(region = %self.region, error = %error, "a part of a region could not be looked at");
         Ok(Reply {
-            value: CatalogPage { candidates: Vec::new(), coverage, next },
+            value: CatalogPage { search: None, candidates: Vec::new(), coverage, next },
             etag: None,
             server_date: error.server_date(),
             request_id: error.request_id().cloned(),
@@ -430,23 +451,13 @@ fn searched(
     found: wire::FoundResource,
     selector: &Selector,
     tag: &TagSelector,
-    region: &Region,
+    (region, types): (&Region, &Types),
     namespace: &NamespaceName,
 ) -> Option<Candidate> {
-    let kind = match found.resource_type.to_ascii_lowercase().as_str() {
-        "key" | "vault" => return None,
-        "bucket" => Kind::Bucket,
-        "volume" => Kind::BlockVolume,
-        "volumebackup" => Kind::BlockVolumeBackup,
-        "bootvolume" => Kind::BootVolume,
-        "bootvolumebackup" => Kind::BootVolumeBackup,
-        "blockvolumereplica" | "volumereplica" => Kind::BlockVolumeReplica,
-        "bootvolumereplica" => Kind::BootVolumeReplica,
-        "clusterscluster" | "cluster" => Kind::Cluster,
-        "clustersnodepool" | "nodepool" => Kind::NodePool,
-        "instanceconfiguration" => Kind::InstanceConfiguration,
-        other => Kind::Other(other.to_owned()),
-    };
+    if ["key", "vault"].iter().any(|other| found.resource_type.eq_ignore_ascii_case(other)) {
+        return None;
+    }
+    let kind = types.kind_of(&found.resource_type);
     let tags = wire::tags(found.freeform_tags, found.defined_tags);
     let in_scope = selector.compartments.iter().any(|one| one.id == found.compartment_id);
     if !in_scope || !search::carries(&tags, tag) {
@@ -513,7 +524,9 @@ impl ResourceCatalog for Catalog {
             }
             (Some(Step::Search { page }), Some(tag)) => self.search(&pass, tag, page).await,
             (Some(Step::Search { .. }), None) => Err(stranger()),
-            (None, _) => Ok(Reply::bare(CatalogPage { candidates: Vec::new(), coverage: Vec::new(), next: None })),
+            (None, _) => {
+                Ok(Reply::bare(CatalogPage { search: None, candidates: Vec::new(), coverage: Vec::new(), next: None }))
+            }
         }
     }
 

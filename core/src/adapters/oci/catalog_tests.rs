@@ -1,9 +1,12 @@
 //! A pass over a region, as a far end with two compartments shows it.
 
-use super::super::loopback::{FarEnd, Said, Seen, ashburn, not_found, ok, ok_with, refused};
+use super::super::loopback::{FarEnd, Said, Seen, ashburn, not_found, ok, ok_with, phoenix, refused};
 use super::*;
+use std::sync::atomic::{AtomicU32, Ordering};
+
 use crate::adapters::oci::ListedEtags;
-use crate::model::Kind;
+use crate::model::{Kind, TypesFrom};
+use crate::ports::SearchTypes;
 
 const KEY: &str = "ocid1.key.oc1.iad.v.k";
 
@@ -73,7 +76,6 @@ async fn pass(far: &FarEnd, selector: &Selector) -> (Vec<Candidate>, Vec<Coverag
 
 #[tokio::test]
 async fn a_bucket_whose_listed_etag_is_the_one_that_was_read_is_not_read_again() {
-    use std::sync::atomic::{AtomicU32, Ordering};
     let change = Arc::new(AtomicU32::new(0));
     let changes = Arc::clone(&change);
     let far = FarEnd::start(move |seen, _| {
@@ -111,6 +113,46 @@ async fn a_bucket_whose_listed_etag_is_the_one_that_was_read_is_not_read_again()
     change.store(1, Ordering::Relaxed);
     assert_eq!(keys().await, [hint("k"), hint("other")]);
     assert_eq!((far.count("GET /n/ns/b/a"), far.count("GET /n/ns/b/b")), (1, 2));
+}
+
+/// A listing says when a bucket was made: so the same one need not be read for its OCID, and its key is left open.
+#[tokio::test]
+async fn a_bucket_that_was_under_the_key_is_known_again_until_another_has_its_name() {
+    let remade = Arc::new(AtomicU32::new(0));
+    let made = Arc::clone(&remade);
+    let far = FarEnd::start(move |seen, _| {
+        let (day, id) = if made.load(Ordering::Relaxed) == 0 { ("01", "b") } else { ("02", "b2") };
+        let body = |more: &str| {
+            format!(
+                "{{\"namespace\":\"ns\",\"name\":\"b\",\"compartmentId\":\"ocid1.compartment.oc1..one\",\"timeCreated\":\"2026-01-{day}T00:00:00Z\"{more}}}"
+            )
+        };
+        match seen.call().as_str() {
+            "GET /n" => ok("\"ns\""),
+            "GET /n/ns/b" if seen.target.contains("oc1..two") => not_found(),
+            "GET /n/ns/b" => ok(&format!("[{}]", body(""))),
+            "GET /n/ns/b/b" => ok(&body(&format!(",\"id\":\"ocid1.bucket.oc1.iad.{id}\",\"kmsKeyId\":\"{KEY}\""))),
+            _ => not_found(),
+        }
+    })
+    .await;
+    let catalog = Catalog::new(far.client());
+    let look = async |selector: &Selector| -> (String, KeyHint) {
+        let page = catalog.dependents(selector, &ashburn(), None).await.expect("a page").value;
+        let [candidate] = page.candidates.try_into().expect("one bucket");
+        (candidate.dependent.id.to_string(), candidate.key)
+    };
+    let ours = selector(None);
+    let other = Selector { key: KeyId::parse("ocid1.key.oc1.iad.v.other").expect("a key"), ..selector(None) };
+    let read = KeyHint::Key(KeyId::parse(KEY).expect("a key"));
+    let is_b = |key: KeyHint| ("ocid1.bucket.oc1.iad.b".to_owned(), key);
+    assert_eq!(look(&ours).await, is_b(read.clone()));
+    assert_eq!(look(&ours).await, is_b(KeyHint::Unknown), "the same bucket, not read again");
+    assert_eq!(far.count("GET /n/ns/b/b"), 1);
+    assert_eq!(look(&other).await, is_b(read.clone()), "it may have come to the other key: read");
+    remade.store(1, Ordering::Relaxed);
+    assert_eq!(look(&ours).await, ("ocid1.bucket.oc1.iad.b2".to_owned(), read), "another bucket of that name");
+    assert_eq!(far.count("GET /n/ns/b/b"), 3);
 }
 
 fn states(coverage: &[Coverage]) -> Vec<(Option<&str>, CoverageState)> {
@@ -268,4 +310,78 @@ fn a_place_named_twice_is_looked_at_once_and_the_pass_ends() {
         seen.push(at);
     }
     assert_eq!(seen.len(), 3, "two compartments and Search: {seen:?}");
+}
+
+/// A client at home in a region that answers nothing but 503, with this other region.
+fn away_from_home(home: &FarEnd, other: &FarEnd) -> Arc<Client> {
+    home.client_with(|settings| {
+        settings.endpoints = settings.endpoints.clone().with_override(phoenix(), &other.base).expect("loopback");
+    })
+}
+
+#[tokio::test]
+async fn a_home_region_that_is_down_does_not_keep_the_buckets_of_another_from_being_listed() {
+    let home = FarEnd::start(|_, _| refused(503, "ServiceUnavailable")).await;
+    let other = FarEnd::start(|seen, _| far(seen)).await;
+    let catalog = Catalog::new(away_from_home(&home, &other));
+    let mut selector = selector(None);
+    // Whether a backup policy copies is known only with every compartment, and those are shown at home.
+    selector.kinds.insert(0, Kind::BackupPolicyAssignment);
+    let page = catalog.dependents(&selector, &phoenix(), None).await.expect("a page").value;
+    let unreachable = [Some("one"), Some("two")].map(|place| (place, CoverageState::Unreachable));
+    assert_eq!(states(&page.coverage), unreachable);
+    let page = catalog.dependents(&selector, &phoenix(), page.next).await.expect("a page").value;
+    assert_eq!(page.candidates.len(), 1, "the first page of buckets");
+    assert_eq!(home.count("GET /n"), 0, "every region knows the namespace");
+}
+
+#[tokio::test]
+async fn without_subscriptions_the_regions_are_asked_that_are_known_otherwise() {
+    let home = FarEnd::start(|_, before| match before {
+        0 => ok(r#"[{"regionName":"us-ashburn-1"},{"regionName":"eu-frankfurt-1"}]"#),
+        _ => refused(503, "ServiceUnavailable"),
+    })
+    .await;
+    let client = home.client();
+    let frankfurt = Region::parse("eu-frankfurt-1").expect("a region");
+    let (here, away) = ("ocid1.key.oc1.iad.v.k", "ocid1.key.oc1.phx.v.k");
+    assert_eq!(client.regions_for(here).await.expect("answered"), [ashburn(), frankfurt.clone()]);
+    assert_eq!(client.regions_for(away).await.expect("known"), [ashburn(), frankfurt, phoenix()]);
+    let fresh = home.client();
+    assert_eq!(fresh.regions_for(away).await.expect("the OCID names one"), [ashburn(), phoenix()]);
+    assert!(fresh.regions_for(here).await.expect_err("nothing else is known").is_out_of_reach());
+}
+
+#[tokio::test]
+async fn the_types_of_search_are_read_once_and_what_it_lacks_is_told() {
+    let far = FarEnd::start(|seen, _| match seen.call().as_str() {
+        "GET /20180409/resourceTypes" if seen.target.contains("page=p2") => ok(r#"[{"name":"BUCKET","fields":[]}]"#),
+        "GET /20180409/resourceTypes" => ok_with(&[("opc-next-page", "p2")], r#"[{"name":"Key"}]"#),
+        _ => far(seen),
+    })
+    .await;
+    let catalog = Catalog::new(far.client());
+    let mut selector = selector(Some("yes"));
+    selector.kinds = vec![Kind::Bucket, Kind::BlockVolume];
+    for _ in 0..2 {
+        let cursor = Some(Step::Search { page: None }.cursor());
+        let page = catalog.dependents(&selector, &ashburn(), cursor).await.expect("a page").value;
+        assert_eq!(page.search, Some(SearchTypes { from: TypesFrom::Service, unlisted: vec![Kind::BlockVolume] }));
+        let kinds: Vec<_> = page.candidates.iter().map(|one| one.dependent.kind.clone()).collect();
+        assert_eq!(kinds, [Kind::Bucket, Kind::Other("volume".to_owned())], "no listed type says what it is");
+    }
+    assert_eq!(far.count("GET /20180409/resourceTypes"), 2, "two pages, once");
+}
+
+#[tokio::test]
+async fn where_search_does_not_show_its_types_documented_names_are_used_and_that_is_told() {
+    let far = FarEnd::start(|seen, _| far(seen)).await;
+    let catalog = Catalog::new(far.client());
+    for asked in 1..3 {
+        let cursor = Some(Step::Search { page: None }.cursor());
+        let page = catalog.dependents(&selector(Some("yes")), &ashburn(), cursor).await.expect("a page").value;
+        assert_eq!(page.search, Some(SearchTypes { from: TypesFrom::Documented, unlisted: Vec::new() }));
+        assert_eq!(page.candidates[0].dependent.kind, Kind::Bucket);
+        assert_eq!(far.count("GET /20180409/resourceTypes"), asked, "it may be shown another time");
+    }
 }

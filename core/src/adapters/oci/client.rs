@@ -14,7 +14,7 @@ use super::endpoint::Endpoints;
 use super::operation::Operation;
 use super::seen_buckets::{ListedEtags, SeenBuckets};
 use super::transport::{Timeouts, Transport};
-use super::wire;
+use super::{region, wire};
 use crate::adapters::layers::{PacePolicy, Pacer, Retrier, RetryPolicy};
 use crate::adapters::system::{SystemClock, SystemRandom};
 use crate::error::{ErrorKind, Result};
@@ -72,6 +72,8 @@ pub struct Client {
     tenancy: CompartmentId,
     region: Region,
     namespace: Mutex<Option<NamespaceName>>,
+    /// Regions that identity named last.
+    subscribed: Mutex<Vec<Region>>,
     seen_buckets: SeenBuckets,
 }
 
@@ -101,7 +103,14 @@ impl Client {
         let retrier = Retrier::new(settings.clock, settings.random, settings.retry);
         let transport = Transport::new(settings.endpoints, credentials, retrier, pacer, settings.timeouts);
         let seen_buckets = SeenBuckets::new(settings.listed_etags);
-        Arc::new(Self { transport, tenancy, region, namespace: Mutex::new(None), seen_buckets })
+        Arc::new(Self {
+            transport,
+            tenancy,
+            region,
+            namespace: Mutex::default(),
+            subscribed: Mutex::default(),
+            seen_buckets,
+        })
     }
 
     /// The region of calls that name none.
@@ -152,12 +161,13 @@ impl Client {
         &self.seen_buckets
     }
 
-    /// The tenancy's Object Storage namespace; it never changes.
-    pub(crate) async fn namespace(&self) -> Result<NamespaceName> {
+    /// The tenancy's Object Storage namespace; it never changes, and every region knows it. Asked where it is needed, so that
+    /// no other region has to answer.
+    pub(crate) async fn namespace(&self, region: &Region) -> Result<NamespaceName> {
         if let Some(known) = self.namespace.lock().unwrap_or_else(PoisonError::into_inner).clone() {
             return Ok(known);
         }
-        let answer = self.send(&Call::new(Operation::GetNamespace, &self.region)).await?;
+        let answer = self.send(&Call::new(Operation::GetNamespace, region)).await?;
         let name: String = answer.json()?;
         let name = NamespaceName::parse(name).map_err(|why| answer.unreadable(&why.to_string()))?;
         *self.namespace.lock().unwrap_or_else(PoisonError::into_inner) = Some(name.clone());
@@ -170,6 +180,8 @@ impl Client {
         let answer = self.send(&call).await?;
         let mut regions: Vec<wire::RegionSubscription> = answer.json()?;
         regions.retain(|region| region.status.as_deref().is_none_or(|status| status == "READY"));
+        let names = regions.iter().map(|region| region.region_name.clone()).collect();
+        *self.subscribed.lock().unwrap_or_else(PoisonError::into_inner) = names;
         Ok((answer, regions))
     }
 
@@ -198,8 +210,9 @@ impl Client {
 
     /// Regions to look for something in: ours first, then the rest of the tenancy's.
     ///
-    /// Without leave to list subscriptions only ours is known.
-    pub(crate) async fn regions(&self) -> Result<Vec<Region>> {
+    /// Without leave to list subscriptions only ours is known. If identity does not answer, those are asked that it named
+    /// before and the one that the OCID names, which is a hint and no more (oci-api §0 fact 16).
+    pub(crate) async fn regions_for(&self, ocid: &str) -> Result<Vec<Region>> {
         let mut regions = vec![self.region.clone()];
         match self.subscriptions().await {
             Ok((_, found)) => {
@@ -207,6 +220,19 @@ impl Client {
             }
             Err(error)
                 if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Denied) && error.status() != Some(401) => {}
+            Err(error) if error.is_out_of_reach() => {
+                let known = self.subscribed.lock().unwrap_or_else(PoisonError::into_inner).clone();
+                let hint = ocid.split('.').nth(3).and_then(|segment| region::parse(segment).ok());
+                for region in known.into_iter().chain(hint) {
+                    if !regions.contains(&region) {
+                        regions.push(region);
+                    }
+                }
+                if regions.len() == 1 {
+                    return Err(error);
+                }
+                tracing::warn!(%error, "subscriptions are not shown; regions that are known otherwise are asked");
+            }
             Err(error) => return Err(error),
         }
         Ok(regions)

@@ -55,7 +55,7 @@ impl Locator {
         }
         let mut replica = None;
         let mut unseen = None;
-        for region in self.client.regions().await? {
+        for region in self.client.regions_for(vault.as_str()).await? {
             match self.get_vault(&region, vault).await {
                 Ok(described) if described.vault.is_primary == Some(false) => replica = replica.or(Some(described)),
                 Ok(described) => {
@@ -93,7 +93,7 @@ impl Locator {
         if let Some(place) = remembered(&self.keys, key) {
             return Ok(place);
         }
-        let regions = self.client.regions().await?;
+        let regions = self.client.regions_for(key.as_str()).await?;
         let place = match self.by_search(operation, key, &regions).await? {
             Some(place) => place,
             None => self.by_inventory(operation, key, &regions).await?,

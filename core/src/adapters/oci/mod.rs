@@ -30,6 +30,7 @@ pub mod region;
 mod rekey;
 mod retention;
 mod search;
+mod search_types;
 mod seen_buckets;
 mod sign;
 mod transport;

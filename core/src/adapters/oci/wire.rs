@@ -320,12 +320,13 @@ pub(crate) struct FoundResource {
 }
 
 /// Bucket and BucketSummary; the summary has neither id nor key.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Bucket {
     pub name: String,
     pub id: Option<ResourceId>,
     pub compartment_id: CompartmentId,
+    pub time_created: Option<Timestamp>,
     pub etag: Option<String>,
     pub kms_key_id: Option<String>,
     pub is_read_only: Option<bool>,

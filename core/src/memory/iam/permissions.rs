@@ -63,7 +63,7 @@ pub(super) fn needed(operation: &str) -> &'static [&'static str] {
         "publish_message" => &["ONS_TOPIC_PUBLISH"],
         "post_metric_data" => &["METRIC_WRITE"],
         // SearchResources needs nothing by itself; the namespace may be read by everybody.
-        "search_resources" | "get_namespace" => &[],
+        "search_resources" | "list_resource_types" | "get_namespace" => &[],
         _ => UNKNOWN,
     }
 }

@@ -63,6 +63,14 @@ pub struct Listed {
     pub holes: Vec<Coverage>,
 }
 
+impl Listed {
+    /// A place that did not answer.
+    #[must_use]
+    pub fn silence(&self) -> Option<&Coverage> {
+        self.holes.iter().find(|hole| hole.state == CoverageState::Unreachable)
+    }
+}
+
 /// The place of a resource that stayed unseen was listed. What could not be listed proves nothing.
 #[must_use]
 pub fn conclude_listed(state: &State, item: u32, listed: &Listed, later: &Later) -> Vec<PageFact> {
@@ -76,7 +84,7 @@ pub fn conclude_listed(state: &State, item: u32, listed: &Listed, later: &Later)
             "reading it says 404, and {compartment} lists it: it is there and we may not read it; grant that, then resume"
         ));
     }
-    if let Some(hole) = listed.holes.iter().find(|hole| hole.state == CoverageState::Unreachable) {
+    if let Some(hole) = listed.silence() {
         return unlisted(state, item, &format!("{} could not be reached", place(hole)), later);
     }
     if let Some(hole) = listed.holes.first() {
@@ -114,7 +122,7 @@ fn unlisted(state: &State, item: u32, why: &str, later: &Later) -> Vec<PageFact>
         item,
         error: format!("404, and its compartment could not be listed: {why}"),
         in_doubt: was_intended,
-        counted: true,
+        counted: !later.is_outage,
         is_busy: false,
         is_missing: true,
         not_before: later.retry,

@@ -34,6 +34,8 @@ pub struct Later {
     pub now: Timestamp,
     /// How far two 404s must lie apart to mean anything (R10).
     pub absence_settle: Duration,
+    /// Its place does not answer at all: that says nothing about a dependent, and counts against none.
+    pub is_outage: bool,
 }
 
 /// A call about a dependent failed: try again later, settle, or give up.
@@ -41,7 +43,7 @@ pub struct Later {
 pub fn conclude_failure(state: &State, item: u32, error: &Error, later: &Later) -> Vec<PageFact> {
     let was_intended = state.at(item).is_some_and(|progress| matches!(progress.step, StepState::Intended));
     let in_doubt = was_intended && error.landed() != Landed::No;
-    if error.retry() == Retry::Never && !in_doubt {
+    if error.retry() == Retry::Never && !in_doubt && !later.is_outage {
         return match error.kind() {
             // Gone, or not permitted: whoever can still read it afterwards may not change it.
             ErrorKind::NotFound if !state.at(item).is_some_and(|progress| progress.is_seen_again) => {
@@ -63,7 +65,7 @@ pub fn conclude_unread(state: &State, item: u32, error: &Error, later: &Later) -
 }
 
 fn failed(item: u32, error: &Error, in_doubt: bool, later: &Later) -> Vec<PageFact> {
-    let counted = error.kind() != ErrorKind::Throttled;
+    let counted = error.kind() != ErrorKind::Throttled && !later.is_outage;
     vec![PageFact::StepFailed(StepFailed {
         item,
         error: error.to_string(),

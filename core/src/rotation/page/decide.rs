@@ -45,6 +45,11 @@ pub enum PageEffect {
         /// Index.
         item: u32,
     },
+    /// Read these after their last step, with one listing.
+    ReadBack {
+        /// Indexes.
+        items: Vec<u32>,
+    },
     /// Ask where work requests stand, together.
     Poll {
         /// Index and work request.
@@ -57,17 +62,24 @@ pub enum PageEffect {
 pub struct PageDecision {
     /// Facts that follow from facts alone.
     pub record: Vec<PageFact>,
-    /// Effects, at most as many as may be in flight. `List` and `Poll` come at the end, one of each, and are paced by the driver.
+    /// Effects, at most as many as may be in flight. `List`, `ReadBack` and `Poll` come at the end, one of each, and are paced by the driver.
     pub effects: Vec<PageEffect>,
     /// The earliest time at which something held back may be tried again.
     pub next: Option<Timestamp>,
 }
 
-/// Decides. `in_flight` are items this very process is working on: their open intents are not in doubt.
+/// Decides. `in_flight` are items this very process is working on: their open intents are not in doubt. `alone`: where the
+/// kind's listing names the key, the items that it did not show; the others are read back together.
 #[must_use]
-pub fn decide(state: &State, in_flight: &BTreeSet<u32>, settings: &Settings, now: Timestamp) -> PageDecision {
+pub fn decide(
+    state: &State,
+    in_flight: &BTreeSet<u32>,
+    alone: Option<&BTreeSet<u32>>,
+    settings: &Settings,
+    now: Timestamp,
+) -> PageDecision {
     let mut decision = PageDecision::default();
-    let (mut tickets, mut unseen) = (Vec::new(), Vec::new());
+    let (mut tickets, mut unseen, mut together) = (Vec::new(), Vec::new(), Vec::new());
     let room = settings.budgets.in_flight.saturating_sub(in_flight.len());
     for (item, progress) in (0..).zip(&state.progress) {
         if progress.outcome.is_some() || in_flight.contains(&item) {
@@ -103,9 +115,15 @@ pub fn decide(state: &State, in_flight: &BTreeSet<u32>, settings: &Settings, now
             }
             continue;
         }
-        if decision.effects.len() < room {
-            decision.effects.push(next_effect(state, item, progress));
+        let effect = next_effect(state, item, progress);
+        if matches!(effect, PageEffect::Observe { .. }) && alone.is_some_and(|alone| !alone.contains(&item)) {
+            together.push(item);
+        } else if decision.effects.len() < room {
+            decision.effects.push(effect);
         }
+    }
+    if !together.is_empty() {
+        decision.effects.push(PageEffect::ReadBack { items: together });
     }
     if !unseen.is_empty() {
         decision.effects.push(PageEffect::List { items: unseen });

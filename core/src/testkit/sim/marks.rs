@@ -140,7 +140,7 @@ fn main(lines: &[MainLine], marks: &mut BTreeSet<&'static str>) {
                 marks.insert("behind, swept");
                 continue;
             }
-            Fact::Resumed {} => "paused and resumed",
+            Fact::Resumed { .. } => "paused and resumed",
             Fact::Cancelled { .. } => "cancelled",
             Fact::Completed(completed) if completed.verdict == Verdict::Clean => "completed clean",
             Fact::Completed(_) => "completed with exceptions",

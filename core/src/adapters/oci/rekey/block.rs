@@ -79,6 +79,7 @@ impl ReKeyer for BlockReKeyer {
             best_grade: if calls.update.is_some() { Grade::VersionSeen } else { Grade::Unseen },
             scope: if calls.update.is_some() { EvidenceScope::DataKey } else { EvidenceScope::Unknown },
             permissions,
+            listing_names_key: calls.update.is_some(),
             remedy: calls.update.is_none().then(|| REPLICA.to_owned()),
         })
     }

@@ -212,6 +212,7 @@ impl ReKeyer for BucketReKeyer {
             best_grade: Grade::ChangeSeen,
             scope: EvidenceScope::DataKey,
             permissions,
+            listing_names_key: false,
             remedy: None,
         })
     }

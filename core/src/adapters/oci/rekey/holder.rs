@@ -94,6 +94,7 @@ impl ReKeyer for HolderReader {
             best_grade: Grade::Unseen,
             scope: EvidenceScope::NewDataOnly,
             permissions,
+            listing_names_key: false,
             remedy: Some(remedy.to_owned()),
         })
     }

@@ -123,6 +123,7 @@ impl ReKeyer for NodePoolReKeyer {
             best_grade: Grade::VersionSeen,
             scope: EvidenceScope::NewDataOnly,
             permissions,
+            listing_names_key: false,
             remedy: None,
         })
     }
