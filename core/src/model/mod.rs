@@ -9,6 +9,7 @@ mod classes;
 mod coverage;
 mod deletion;
 mod doctor;
+mod enroll;
 mod finding;
 mod iam;
 mod ids;
@@ -33,6 +34,7 @@ pub use deletion::{Deletion, DeletionOf};
 pub use doctor::{
     ASSUMPTIONS, Check, CheckVerdict, Checkup, Forecast, Section, Source, Standing, THROW_AWAY_TAG, THROW_AWAY_VALUE,
 };
+pub use enroll::{Enroll, EnrollFrom, EnrolledFrom};
 pub use finding::{Finding, FindingKind};
 pub use iam::{IamPolicy, PoliciesRead};
 pub use ids::{
