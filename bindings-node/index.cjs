@@ -50,8 +50,8 @@ class Rotator {
     return this.#call('plan', { key })
   }
 
-  async doctor(live) {
-    return this.#call('doctor', { live })
+  async doctor(live, subject) {
+    return this.#call('doctor', { live, subject })
   }
 
   async rotate(key) {

@@ -118,7 +118,7 @@ export interface Check {
   value: string
   /** Who vouches for it: documented, unverified or ours. */
   source: { standing: string; text: string }
-  /** holds, broken, unknown or ours. */
+  /** holds, broken, unknown or ours; of rights seen_working, denied or too_broad. */
   verdict: string
   seen: string[]
   do_next?: string
@@ -228,8 +228,11 @@ export declare class Rotator {
   due(): Promise<DueKey[]>
   /** What a rotation of this key would do; made by reads alone. */
   plan(key: string): Promise<Plan>
-  /** Tests what rotations rely on. With `live`, also by minting on that key, which nobody can undo. */
-  doctor(live?: string): Promise<Checkup>
+  /**
+   * Tests what rotations rely on: with `live`, also by minting on that key, which nobody can undo. `subject`, such as
+   * "dynamic-group keywheel", is whose statements are shown, and read for what is too broad.
+   */
+  doctor(live?: string, subject?: string): Promise<Checkup>
   /** Rotates a key if it is due, and sees the rotation through. */
   rotate(key: string): Promise<Rotated>
   /** Rotates every key that is due. A key that fails does not stop the others: each row has its own `error`. */

@@ -114,6 +114,12 @@ impl Rotator {
         call!(self, |rotator| rotator.doctor(live.as_ref()))
     }
 
+    /// See [`crate::Rotator::doctor_for`].
+    pub fn doctor_for(&self, live: Option<&KeyId>, subject: &str) -> Result<Checkup> {
+        let (live, subject) = (live.cloned(), subject.to_owned());
+        call!(self, |rotator| rotator.doctor_for(live.as_ref(), &subject))
+    }
+
     /// See [`crate::Rotator::due`].
     pub fn due(&self) -> Result<Vec<DueKey>> {
         call!(self, |rotator| rotator.due())

@@ -24,7 +24,7 @@ use crate::config::{Audit, AuditBucketConfig, AuditLogConfig, Config, Credential
 #[cfg(feature = "webhook")]
 use crate::config::{HookAddress, HookFormat};
 use crate::model::CompartmentId;
-use crate::ports::{AuditSink, KeyStore, MetricSink, Notifier, Ports, ReKeyer, ResourceCatalog};
+use crate::ports::{AuditSink, Examiner, KeyStore, MetricSink, Notifier, Ports, ReKeyer, ResourceCatalog};
 use crate::rotator::Rotator;
 use crate::{Error, ErrorKind, Result};
 
@@ -145,6 +145,10 @@ impl Ports {
         if let Some(client) = &client {
             audit.extend(far_sinks(&config.audit, client));
         }
+        let (clock, random) = (Arc::new(SystemClock), Arc::new(SystemRandom));
+        let examiner = client.clone().map(|client| {
+            Arc::new(oci::OciExaminer::new(client, Arc::clone(&clock) as _, premises(config))) as Arc<dyn Examiner>
+        });
         let reads_audit_events = client.clone().filter(|_| config.reads_audit_events);
         let audit_log = reads_audit_events.map(|client| Arc::new(oci::Audit::new(client)) as _);
         let mut metrics: Vec<Arc<dyn MetricSink>> = Vec::new();
@@ -153,7 +157,6 @@ impl Ports {
         {
             metrics.push(Arc::new(oci::Monitoring::new(client, namespace, compartment, region)));
         }
-        let (clock, random) = (Arc::new(SystemClock), Arc::new(SystemRandom));
         Ok(brought.over(Self {
             key_store,
             catalog,
@@ -162,11 +165,29 @@ impl Ports {
             notifiers,
             metrics,
             audit_log,
+            examiner,
             journal,
             clock,
             random,
             pace,
         }))
+    }
+}
+
+/// What a config uses of a tenancy, for `doctor` to look at.
+fn premises(config: &Config) -> oci::Premises {
+    oci::Premises {
+        settings: config.settings.clone(),
+        topic: config.notices.topic.as_ref().map(|(_, region)| region.clone()),
+        metrics: config.metrics.as_ref().map(|target| (target.compartment.clone(), target.region.clone())),
+        audit_bucket: config.audit.bucket.clone().map(|bucket| oci::AuditBucketPlace {
+            region: bucket.region,
+            namespace: bucket.namespace,
+            bucket: bucket.name,
+            prefix: bucket.prefix,
+        }),
+        audit_log: config.audit.log.as_ref().map(|log| log.region.clone()),
+        reads_audit_events: config.reads_audit_events,
     }
 }
 

@@ -259,14 +259,20 @@ impl Rotator {
         self.engine.plan(key).await
     }
 
-    /// Tests what at-most-once rests on: the assumptions A1 to A7, each with its value, its source and what was seen.
+    /// Tests what at-most-once rests on: the assumptions A1 to A7, each with its value, its source and what was seen. Over OCI it
+    /// also asks each endpoint that the config needs, tries each reading call, and reads policies for what allows too much.
     ///
     /// Without `live` it reads the cloud and appends a line to its own stream of the journal. With it, it also mints on
     /// that key, which must carry the free-form tag `keywheel-throw-away = true` and protect nothing: one version if
     /// all is well ([`Forecast`](crate::model::Forecast) says how many at most), which nobody can ever remove from the
     /// vault's quota.
     pub async fn doctor(&self, live: Option<&KeyId>) -> Result<Checkup> {
-        self.engine.doctor(live).await
+        self.engine.doctor(live, None).await
+    }
+
+    /// The same; statements are shown for, and over-broad ones looked for of, this subject of IAM's: `dynamic-group keywheel`.
+    pub async fn doctor_for(&self, live: Option<&KeyId>, subject: &str) -> Result<Checkup> {
+        self.engine.doctor(live, Some(subject)).await
     }
 
     /// What is owed to every key in scope.

@@ -109,8 +109,10 @@ def plan(key: str) -> Ask[Plan]:
     return _ask("plan", decoder(Plan), key=text("key", key))
 
 
-def doctor(live: str | None) -> Ask[Checkup]:
-    return _ask("doctor", decoder(Checkup), live=_maybe_text("live", live))
+def doctor(live: str | None, subject: str | None) -> Ask[Checkup]:
+    return _ask(
+        "doctor", decoder(Checkup), live=_maybe_text("live", live), subject=_maybe_text("subject", subject)
+    )
 
 
 def rotate(key: str) -> Ask[Rotated]:

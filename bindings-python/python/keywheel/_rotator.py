@@ -101,9 +101,14 @@ class Rotator:
         """Returns what a rotation of this key would do; made by reads alone."""
         return self._do(_calls.plan(key))
 
-    def doctor(self, live: str | None = None, *, on_progress: Listener | None = None) -> Checkup:
-        """Tests what rotations rely on. With `live`, also by minting on that key, which nobody can undo."""
-        return self._do(_calls.doctor(live), on_progress)
+    def doctor(
+        self, live: str | None = None, *, subject: str | None = None, on_progress: Listener | None = None
+    ) -> Checkup:
+        """Tests what rotations rely on: with `live`, also by minting on that key, which nobody can undo.
+
+        `subject`, such as "dynamic-group keywheel", is whose statements are shown, and read for what is too broad.
+        """
+        return self._do(_calls.doctor(live, subject), on_progress)
 
     def rotate(self, key: str, *, on_progress: Listener | None = None) -> Rotated:
         """Rotates a key if it is due, and sees the rotation through.

@@ -172,10 +172,16 @@ class CheckVerdict(StrEnum):
 
     BROKEN = "broken"
     """What was seen contradicts it."""
+    DENIED = "denied"
+    """A right that is needed was refused."""
     HOLDS = "holds"
     """It was tested, and what was seen agrees with it."""
     OURS = "ours"
     """keywheel keeps it by itself; tests of the far end show it, not this run."""
+    SEEN_WORKING = "seen_working"
+    """A right that is needed was seen to be there: a call that takes it was answered."""
+    TOO_BROAD = "too_broad"
+    """More is allowed than is needed."""
     UNKNOWN = "unknown"
     """It was not tested, or the test came to nothing."""
 

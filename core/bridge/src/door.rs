@@ -10,6 +10,7 @@ use std::time::Duration;
 use futures_util::future::{Either, select};
 use futures_util::{FutureExt as _, StreamExt as _};
 use keywheel::adapters::oci::credentials::ConfigFile;
+use keywheel::adapters::oci::iam::IamSubject;
 use keywheel::adapters::system::SystemClock;
 use keywheel::compose::Brought;
 use keywheel::config::Config;
@@ -138,6 +139,8 @@ struct MaybeKey {
 struct MaybeLive {
     #[serde(default)]
     live: Option<KeyId>,
+    #[serde(default)]
+    subject: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -267,8 +270,12 @@ impl Door {
                 write(method, &rotator.dependents(&rotation).await?)
             }
             "doctor" => {
-                let MaybeLive { live } = read(method, arguments)?;
-                write(method, &rotator.doctor(live.as_ref()).await?)
+                let MaybeLive { live, subject } = read(method, arguments)?;
+                let checkup = match subject {
+                    Some(subject) => rotator.doctor_for(live.as_ref(), IamSubject::parse(&subject)?.as_str()).await?,
+                    None => rotator.doctor(live.as_ref()).await?,
+                };
+                write(method, &checkup)
             }
             "due" => {
                 let Nothing {} = read(method, arguments)?;

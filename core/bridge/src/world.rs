@@ -254,6 +254,7 @@ impl World {
             journal: Arc::clone(&self.journal) as _,
             clock: Arc::new(self.clock.clone()),
             random: Arc::new(SeededRandom::new(self.settings.seed + 1 + nth)),
+            examiner: None,
             pace: None,
         };
         let (runtime, abroad) = (Runtime::current()?, Arc::clone(&self.time.abroad));

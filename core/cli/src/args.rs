@@ -204,6 +204,10 @@ pub(crate) struct DoctorArgs {
     /// Mint without asking.
     #[arg(long, short, requires = "live")]
     pub(crate) yes: bool,
+    /// Who rotates, as IAM calls it: "dynamic-group NAME", "group NAME" or "any-user". Statements are shown for it, and
+    /// policies are read for what allows it too much.
+    #[arg(long, value_name = "SUBJECT", value_parser = subject)]
+    pub(crate) subject: Option<IamSubject>,
 }
 
 /// `emulate`.

@@ -15,7 +15,7 @@ Exit codes:
     5  something is due (`due --exit-code`)
     6  refused for a stated reason before anything was changed
     7  still open: the time given ran out; `keywheel resume` goes on
-    8  `doctor` found an assumption broken
+    8  `doctor` found an assumption broken, an endpoint that does not serve, or a right denied
     9  a vault, key or version is scheduled for deletion (`due --exit-code`)
   130  interrupted; nothing is lost, `keywheel resume` goes on";
 

@@ -81,6 +81,34 @@ fn a_wrong_word_is_a_usage_error() {
 }
 
 #[test]
+fn policy_prints_statements_that_can_be_pasted_and_asks_nobody() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let config = "[scope]\nkinds = [\"bucket\"]\nkeys = [\"ocid1.key.oc1.iad.v.k\"]\nregions = [\"us-ashburn-1\"]\n\
+                  key_compartments = [\"ocid1.compartment.oc1..k\"]\n";
+    std::fs::write(dir.path().join("keywheel.toml"), config).expect("a file");
+    let output = keywheel(dir.path(), &["policy", "--subject", "dynamic-group rotator"]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let printed = text(&output.stdout);
+    let statements: Vec<&str> = printed.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).collect();
+    assert!(statements.iter().all(|line| line.starts_with("Allow ")), "{printed}");
+    let mint = "Allow dynamic-group rotator to {KEY_ROTATE} in compartment id ocid1.compartment.oc1..k \
+                where target.key.id = 'ocid1.key.oc1.iad.v.k'";
+    let grant = "Allow service objectstorage-us-ashburn-1 to use keys in compartment id ocid1.compartment.oc1..k";
+    for wanted in [mint, grant] {
+        assert!(statements.contains(&wanted), "{wanted}: {printed}");
+    }
+    assert!(printed.contains("# UNVERIFIED: ") && printed.contains("# calls: reencrypt_bucket"), "{printed}");
+
+    let output = keywheel(dir.path(), &["policy", "--json", "--keys-in", "ocid1.compartment.oc1..other"]);
+    let lines = json_lines(&output);
+    assert_eq!((lines.len(), &lines[0]["type"]), (1, &Value::from("policy")));
+    let texts = lines[0]["statements"].as_array().expect("statements").iter();
+    let texts: Vec<_> = texts.map(|one| one["text"].as_str().expect("a text")).collect();
+    assert!(texts.iter().any(|text| text.contains("{KEY_ROTATE} in compartment id ocid1.compartment.oc1..other")));
+    assert_eq!(keywheel(dir.path(), &["policy", "--subject", "rotator"]).status.code(), Some(2));
+}
+
+#[test]
 fn init_does_not_replace_a_config() {
     let dir = tempfile::tempdir().expect("a folder");
     std::fs::write(dir.path().join("keywheel.toml"), "# mine\n").expect("a file");

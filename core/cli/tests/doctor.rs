@@ -136,3 +136,52 @@ async fn a_key_in_use_is_refused_and_nobody_is_asked_in_a_script() {
     assert!(said(&refused).contains("keywheel-throw-away = true"), "{}", said(&refused));
     assert_eq!(patient.rig.emulator.arrived_mints(), []);
 }
+
+/// The checks of one section.
+fn section(output: &Output, name: &str) -> Vec<Value> {
+    let text = String::from_utf8(output.stdout.clone()).expect("output is UTF-8");
+    let mut lines = text.lines().map(|line| serde_json::from_str::<Value>(line).expect("a line is JSON"));
+    let doctor = lines.find(|line| line["type"] == "doctor").unwrap_or_else(|| panic!("{}", said(output)));
+    let sections = doctor["sections"].as_array().expect("sections");
+    let found = sections.iter().find(|section| section["name"] == *name);
+    found.unwrap_or_else(|| panic!("{name} in {doctor}"))["checks"].as_array().expect("checks").clone()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn endpoints_permissions_and_policies_are_shown_and_a_denied_right_is_exit_code_8() {
+    let patient = Patient::with(WorldSettings::lab()).await;
+    let world = &patient.rig.tenancy.world;
+    let broad = "Allow dynamic-group keywheel to manage keys in tenancy";
+    world.add_policy(&world.tenancy_id(), "broad", &[broad]);
+    let output = patient.rig.run(&["doctor", "--json", "--subject", "dynamic-group keywheel"]).await;
+    assert_eq!(output.status.code(), Some(0), "too much breaks nothing: {}", said(&output));
+    let endpoints = section(&output, "connectivity");
+    assert!(endpoints.len() > 8 && endpoints.iter().all(|check| check["verdict"] == "holds"), "{endpoints:?}");
+    let of = |checks: &[Value], call: &str| -> Value {
+        let is_it =
+            |check: &&Value| check["title"].as_str().is_some_and(|title| title.starts_with(&format!("{call}:")));
+        checks.iter().find(is_it).unwrap_or_else(|| panic!("{call}")).clone()
+    };
+    let rights = section(&output, "permissions");
+    assert_eq!(of(&rights, "list_buckets")["verdict"], "seen_working");
+    assert_eq!(of(&rights, "create_key_version")["verdict"], "unknown");
+    let found = section(&output, "over-broad rights");
+    assert_eq!((found[1]["verdict"].as_str(), found[1]["title"].as_str()), (Some("too_broad"), Some(broad)));
+
+    let hidden = world.add_compartment("hidden", &world.tenancy_id());
+    world.faults(FaultPlan::new().deny_compartment(&hidden));
+    let output = patient.rig.run(&["doctor", "--json"]).await;
+    assert_eq!(output.status.code(), Some(8), "{}", said(&output));
+    let denied = of(&section(&output, "permissions"), "list_buckets");
+    assert_eq!(denied["verdict"], "denied");
+    assert!(denied["seen"][0].as_str().is_some_and(|seen| seen.contains(hidden.as_str())), "{denied}");
+    let next = denied["do_next"].as_str().expect("what to do");
+    assert!(next.starts_with("add: Allow dynamic-group keywheel to {BUCKET_INSPECT, BUCKET_READ}"), "{next}");
+    let shown = said(&patient.rig.run(&["doctor"]).await);
+    for words in ["C1 ", "answered in", "seen working", "DENIED", "TOO BROAD", "BROKEN or DENIED: P", broad, "no proof"]
+    {
+        assert!(shown.contains(words), "{words:?} in {shown}");
+    }
+    let no_subject = patient.rig.run(&["doctor", "--subject", "keywheel"]).await;
+    assert_eq!(no_subject.status.code(), Some(2), "{}", said(&no_subject));
+}

@@ -45,6 +45,7 @@ async fn rotate(lab: &Lab, act: impl Fn(&World) + Send + 'static) -> (Report, BT
         journal,
         clock: Arc::new(SystemClock),
         random: Arc::new(SystemRandom),
+        examiner: None,
         pace: None,
     };
     let mut settings = Settings::lab();

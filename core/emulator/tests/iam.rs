@@ -14,7 +14,7 @@ use futures_util::{StreamExt as _, stream};
 use tenancy::{Told, all_statements, rotated};
 
 /// Tenancies beside each other: each is nearly all waiting.
-const AT_ONCE: usize = 12;
+const AT_ONCE: usize = 16;
 
 /// What the report says without a statement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

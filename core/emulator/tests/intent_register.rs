@@ -49,6 +49,7 @@ async fn far() -> Far {
         journal: MemoryJournal::new(),
         clock: Arc::new(SystemClock),
         random: Arc::new(SystemRandom),
+        examiner: None,
         pace: None,
     };
     Far { world, key, ports, _emulator: emulator, _files: files }

@@ -110,6 +110,7 @@ impl Far {
             journal: MemoryJournal::new(),
             clock: Arc::new(SystemClock),
             random: Arc::new(SystemRandom),
+            examiner: None,
             pace: None,
         };
         let mut settings = Settings::lab();

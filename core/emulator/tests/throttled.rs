@@ -54,6 +54,7 @@ async fn refusals_are_requeued_uncounted_and_what_was_found_out_is_kept() {
         clock: Arc::new(SystemClock),
         random: Arc::new(SystemRandom),
         audit_log: None,
+        examiner: None,
         pace: Some(client.pace()),
     };
     let mut settings = Settings::lab();

@@ -1,7 +1,6 @@
 //! What `doctor` found: sections of checks, each with its value, its source, its verdict and what was seen.
 //!
-//! Plain data, made by `rotation::doctor`; nothing here judges. Later sections (connectivity, clock, permissions) are
-//! more of the same.
+//! Plain data, made by `rotation::doctor`; nothing here judges.
 
 use std::fmt;
 use std::time::Duration;
@@ -16,6 +15,12 @@ pub const THROW_AWAY_TAG: &str = "keywheel-throw-away";
 pub const THROW_AWAY_VALUE: &str = "true";
 /// Section of the assumptions A1 to A7.
 pub const ASSUMPTIONS: &str = "assumptions";
+/// Section of the endpoints that a config needs.
+pub const CONNECTIVITY: &str = "connectivity";
+/// Section of the calls that a config needs.
+pub const PERMISSIONS: &str = "permissions";
+/// Section of statements that allow more than is needed.
+pub const RIGHTS: &str = "over-broad rights";
 
 /// Everything one run of `doctor` found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -109,10 +114,16 @@ impl Standing {
 pub enum CheckVerdict {
     /// What was seen contradicts it.
     Broken,
+    /// A right that is needed was refused.
+    Denied,
     /// It was tested, and what was seen agrees with it.
     Holds,
     /// keywheel keeps it by itself; tests of the far end show it, not this run.
     Ours,
+    /// A right that is needed was seen to be there: a call that takes it was answered.
+    SeenWorking,
+    /// More is allowed than is needed.
+    TooBroad,
     /// It was not tested, or the test came to nothing.
     Unknown,
 }
@@ -123,17 +134,31 @@ impl CheckVerdict {
     pub fn word(self) -> &'static str {
         match self {
             Self::Broken => "BROKEN",
+            Self::Denied => "DENIED",
             Self::Holds => "holds",
             Self::Ours => "ours",
+            Self::SeenWorking => "seen working",
+            Self::TooBroad => "TOO BROAD",
             Self::Unknown => "unknown",
         }
     }
 }
 
 impl Checkup {
-    /// Everything that is contradicted by what was seen.
+    /// Everything that is contradicted by what was seen, and every right that is needed and was refused.
     pub fn broken(&self) -> impl Iterator<Item = &Check> {
-        self.checks().filter(|check| check.verdict == CheckVerdict::Broken)
+        self.checks().filter(|check| matches!(check.verdict, CheckVerdict::Broken | CheckVerdict::Denied))
+    }
+
+    /// Everything that is allowed and not needed.
+    pub fn too_broad(&self) -> impl Iterator<Item = &Check> {
+        self.checks().filter(|check| check.verdict == CheckVerdict::TooBroad)
+    }
+
+    /// A section by its name.
+    #[must_use]
+    pub fn section(&self, name: &str) -> Option<&Section> {
+        self.sections.iter().find(|section| section.name == name)
     }
 
     /// All checks of all sections.
@@ -165,8 +190,12 @@ impl fmt::Display for Checkup {
         }
         let broken: Vec<_> = self.broken().map(|check| check.id.as_str()).collect();
         match broken.as_slice() {
-            [] => write!(f, "nothing that was seen contradicts an assumption"),
-            ids => write!(f, "BROKEN: {}", ids.join(", ")),
+            [] => write!(f, "nothing that was seen contradicts an assumption")?,
+            ids => write!(f, "BROKEN: {}", ids.join(", "))?,
+        }
+        match self.too_broad().count() {
+            0 => Ok(()),
+            count => write!(f, "; {count} statements allow more than is needed"),
         }
     }
 }

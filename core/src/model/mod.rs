@@ -10,6 +10,7 @@ mod coverage;
 mod deletion;
 mod doctor;
 mod enroll;
+mod examined;
 mod finding;
 mod iam;
 mod ids;
@@ -32,9 +33,11 @@ pub use classes::NAMED_KINDS;
 pub use coverage::{Alone, LookedAt, RememberedScopes, TypesFrom};
 pub use deletion::{Deletion, DeletionOf};
 pub use doctor::{
-    ASSUMPTIONS, Check, CheckVerdict, Checkup, Forecast, Section, Source, Standing, THROW_AWAY_TAG, THROW_AWAY_VALUE,
+    ASSUMPTIONS, CONNECTIVITY, Check, CheckVerdict, Checkup, Forecast, PERMISSIONS, RIGHTS, Section, Source, Standing,
+    THROW_AWAY_TAG, THROW_AWAY_VALUE,
 };
 pub use enroll::{Enroll, EnrollFrom, EnrolledFrom};
+pub use examined::{CallSeen, EndpointAnswer, EndpointSeen, PlaceSeen, ShownBy, Tried};
 pub use finding::{Finding, FindingKind};
 pub use iam::{IamPolicy, PoliciesRead};
 pub use ids::{

@@ -6,6 +6,7 @@
 mod audit_log;
 mod audit_sink;
 mod clock;
+mod examiner;
 mod journal;
 mod key_store;
 mod metric_sink;
@@ -22,6 +23,7 @@ use std::sync::Arc;
 pub use audit_log::AuditLog;
 pub use audit_sink::{AuditEntry, AuditSink, Keeping, KeepingPromise, LastHeld};
 pub use clock::Clock;
+pub use examiner::Examiner;
 pub use journal::{Append, Claim, Fence, Journal, JournalExt};
 pub use key_store::{KeyMint, KeyStore, KeyStoreExt, KeyStorePromises, VersionMint};
 pub use metric_sink::MetricSink;
@@ -46,6 +48,7 @@ pub mod doubles {
     pub use super::audit_log::MockAuditLog;
     pub use super::audit_sink::MockAuditSink;
     pub use super::clock::MockClock;
+    pub use super::examiner::MockExaminer;
     pub use super::journal::MockJournal;
     pub use super::key_store::MockKeyStore;
     pub use super::metric_sink::MockMetricSink;
@@ -67,6 +70,7 @@ pub struct Ports {
     pub notifiers: Vec<Arc<dyn Notifier>>,
     pub metrics: Vec<Arc<dyn MetricSink>>,
     pub audit_log: Option<Arc<dyn AuditLog>>,
+    pub examiner: Option<Arc<dyn Examiner>>,
     pub journal: Arc<dyn Journal>,
     pub clock: Arc<dyn Clock>,
     pub random: Arc<dyn Random>,

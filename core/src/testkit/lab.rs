@@ -170,6 +170,7 @@ impl Lab {
             journal: Arc::clone(&self.journal) as _,
             clock: Arc::new(self.clock.clone()),
             random: Arc::new(SeededRandom::new(self.seed + 1)),
+            examiner: None,
             pace: None,
         }
     }

@@ -170,6 +170,7 @@ impl Tenancy {
             clock: Arc::new(self.clock.clone()),
             random: Arc::new(SeededRandom::new(7)),
             audit_log: None,
+            examiner: None,
             pace: None,
         };
         Rotator::with_ports(self.settings.clone(), ports)

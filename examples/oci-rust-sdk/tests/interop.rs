@@ -229,6 +229,7 @@ async fn a_whole_rotation_is_signed_through_the_sdks_provider_and_names_what_the
         journal: MemoryJournal::new(),
         clock: Arc::new(SystemClock),
         random: Arc::new(SystemRandom),
+        examiner: None,
         pace: None,
         audit_log: None,
     };

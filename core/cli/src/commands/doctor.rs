@@ -38,7 +38,11 @@ pub(crate) async fn run(rotator: &Rotator, args: &DoctorArgs, output: &Output) -
             return Ok(Exit::Done);
         }
     }
-    let checkup = watch(output, rotator, rotator.doctor(args.live.as_ref())).await?;
+    let live = args.live.as_ref();
+    let checkup = match &args.subject {
+        Some(subject) => watch(output, rotator, rotator.doctor_for(live, subject.as_str())).await?,
+        None => watch(output, rotator, rotator.doctor(live)).await?,
+    };
     output.show("doctor", &checkup, || doctor::text(&checkup, output));
     Ok(if checkup.broken().next().is_some() { Exit::Broken } else { Exit::Done })
 }

@@ -45,6 +45,7 @@ pub(crate) async fn rotate(dir: &Path, place: &Value) -> std::io::Result<Value> 
         clock: Arc::new(SystemClock),
         random: Arc::new(SystemRandom),
         audit_log: None,
+        examiner: None,
         pace: Some(client.pace()),
     };
     let key = KeyId::parse(key).map_err(bad)?;

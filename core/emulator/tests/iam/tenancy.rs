@@ -9,7 +9,7 @@ use keywheel::adapters::layers::PacePolicy;
 use keywheel::adapters::oci::iam::{IamSubject, IamWants, iam_policy};
 use keywheel::adapters::oci::{
     Audit, AuditBucket, AuditBucketPlace, Catalog, Client, ClientSettings, Endpoints, LoggingSink, Monitoring,
-    Rekeyers, Topic, VaultKeyStore,
+    OciExaminer, Premises, Rekeyers, Topic, VaultKeyStore,
 };
 use keywheel::adapters::system::{SystemClock, SystemRandom};
 use keywheel::memory::{Caller, MemoryJournal, WorldSettings};
@@ -20,6 +20,8 @@ use keywheel::{Rotated, Rotator};
 use crate::common::lab::Lab;
 
 const TRAIL: &str = "trail";
+/// Who rotates.
+pub(crate) const SUBJECT: &str = "dynamic-group keyrotator";
 
 /// Vaults and keys in one compartment, what they protect in another; a third that nobody speaks of.
 pub(crate) struct Tenancy {
@@ -58,7 +60,7 @@ pub(crate) async fn tenancy() -> Tenancy {
 }
 
 impl Tenancy {
-    fn settings(&self) -> Settings {
+    pub(crate) fn settings(&self) -> Settings {
         let mut settings = Settings::lab();
         settings.policy.intent_register = Some(TagName { namespace: "keywheel".to_owned(), key: "intent".to_owned() });
         settings.scope.vaults.insert(self.lab.vault.clone());
@@ -80,7 +82,7 @@ impl Tenancy {
         Client::from_config_file(settings).expect("a config")
     }
 
-    fn ports(&self, journal: Arc<MemoryJournal>) -> Ports {
+    pub(crate) fn ports(&self, journal: Arc<MemoryJournal>) -> Ports {
         let (client, lab) = (self.client(), &self.lab);
         let place = AuditBucketPlace {
             region: lab.home.clone(),
@@ -90,6 +92,15 @@ impl Tenancy {
         };
         let metrics = Monitoring::new(Arc::clone(&client), "keywheel".into(), self.shops.clone(), lab.home.clone());
         let log = LoggingSink::new(Arc::clone(&client), self.log.clone(), lab.home.clone());
+        let premises = Premises {
+            settings: self.settings(),
+            topic: Some(lab.home.clone()),
+            metrics: Some((self.shops.clone(), lab.home.clone())),
+            audit_bucket: Some(place.clone()),
+            audit_log: Some(lab.home.clone()),
+            reads_audit_events: true,
+        };
+        let examiner = OciExaminer::new(Arc::clone(&client), Arc::new(SystemClock), premises);
         Ports {
             key_store: Arc::new(VaultKeyStore::new(Arc::clone(&client))),
             catalog: Arc::new(Catalog::new(Arc::clone(&client))),
@@ -101,6 +112,7 @@ impl Tenancy {
             clock: Arc::new(SystemClock),
             random: Arc::new(SystemRandom),
             audit_log: Some(Arc::new(Audit::new(client))),
+            examiner: Some(Arc::new(examiner)),
             pace: None,
         }
     }
@@ -115,7 +127,7 @@ pub(crate) fn printed(tenancy: &Tenancy) -> Vec<String> {
         audit_bucket: Some(TRAIL),
         has_audit_log: true,
         reads_audit_events: true,
-        subject: IamSubject::parse("dynamic-group keyrotator").expect("a subject"),
+        subject: IamSubject::parse(SUBJECT).expect("a subject"),
         keys_in: None,
     };
     iam_policy(&wants).statements.into_iter().map(|statement| statement.text).collect()
@@ -161,7 +173,7 @@ pub(crate) async fn rotated(change: Option<&(dyn Fn(Vec<String>) -> Vec<String> 
     let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
     lab.world.add_policy(&lab.world.tenancy_id(), "keywheel", &texts);
     if change.is_some() {
-        lab.world.restrict(&Caller::new(&lab.config.user), "dynamic-group keyrotator");
+        lab.world.restrict(&Caller::new(&lab.config.user), SUBJECT);
     }
     let journal = MemoryJournal::new();
     let rotator = Rotator::with_ports(tenancy.settings(), tenancy.ports(Arc::clone(&journal)));

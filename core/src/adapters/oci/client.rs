@@ -156,6 +156,11 @@ impl Client {
         self.transport.send(call).await
     }
 
+    /// A reading call, sent once.
+    pub(crate) async fn ask_once(&self, call: &Call) -> Result<Answer> {
+        self.transport.ask_once(call).await
+    }
+
     /// Buckets as this process read them last.
     pub(crate) fn seen_buckets(&self) -> &SeenBuckets {
         &self.seen_buckets

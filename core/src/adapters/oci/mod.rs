@@ -12,6 +12,7 @@ mod catalog;
 mod client;
 pub mod credentials;
 mod endpoint;
+mod examine;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing;
@@ -42,6 +43,7 @@ pub use audit_log::Audit;
 pub use catalog::Catalog;
 pub use client::{Client, ClientSettings};
 pub use endpoint::Endpoints;
+pub use examine::{OciExaminer, Premises};
 pub use key_store::VaultKeyStore;
 pub use logging_sink::LoggingSink;
 pub use monitoring::Monitoring;

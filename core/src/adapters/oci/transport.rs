@@ -116,6 +116,12 @@ impl Transport {
         }
     }
 
+    /// Makes a reading call once, without the retries that hide what is wrong.
+    pub(crate) async fn ask_once(&self, call: &Call) -> Result<Answer> {
+        debug_assert!(!call.operation.mutates(), "{:?} is no read", call.operation);
+        self.refreshing(call).await
+    }
+
     /// After a mint was refused with 401. The mint itself is not sent again (A7); but if the credentials could be
     /// renewed, another one makes sense, under a date that is journaled for it.
     async fn renewed_for_the_next(&self, error: Error) -> Error {
@@ -290,7 +296,7 @@ impl Transport {
 }
 
 /// The name that a service's rate is kept under, and whose its limit is.
-const fn paced(service: Service) -> (&'static str, Limit) {
+pub(crate) const fn paced(service: Service) -> (&'static str, Limit) {
     match service {
         Service::Audit => ("audit", Limit::Unknown),
         Service::BlockStorage => ("iaas", Limit::Unknown),

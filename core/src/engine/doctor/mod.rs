@@ -5,6 +5,7 @@
 
 mod journal;
 mod sinks;
+mod surroundings;
 mod trial;
 
 use std::future::Future;
@@ -37,11 +38,12 @@ impl Fold for Notes {
 }
 
 impl Engine {
-    /// Tests what can be tested of the assumptions A1 to A7; with a throw-away key, by minting on it.
+    /// Tests what can be tested of the assumptions A1 to A7; with a throw-away key, by minting on it. Then looks at endpoints,
+    /// permissions and policies, where somebody can be asked.
     ///
     /// # Errors
     /// `Refused` if the key is not one that may be thrown away. What cannot be reached is a verdict, not an error.
-    pub async fn doctor(&self, live: Option<&KeyId>) -> Result<Checkup> {
+    pub async fn doctor(&self, live: Option<&KeyId>, subject: Option<&str>) -> Result<Checkup> {
         let mut observed = self.look_around().await?;
         observed.journal = self.probe_journal().await;
         if let Some(key) = live {
@@ -52,6 +54,7 @@ impl Engine {
         }
         let mut sections = vec![assumptions(&observed, &self.settings)];
         sections.extend(self.sinks_section().await);
+        sections.extend(self.surroundings(subject).await?);
         let checkup = Checkup {
             at: self.ports.clock.now(),
             live: observed.trial.as_ref().map(|trial| trial.key.clone()),

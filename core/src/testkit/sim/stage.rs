@@ -191,6 +191,7 @@ impl Stage {
             journal: Arc::clone(&self.journal) as _,
             clock,
             random: Arc::new(SeededRandom::new(self.scenario.seed.wrapping_mul(31).wrapping_add(chance))),
+            examiner: None,
             pace: None,
         }
     }

@@ -16,7 +16,8 @@ use serde::Serialize;
 use super::operation::Operation;
 use crate::error::{Error, Result};
 use crate::model::{CompartmentId, Kind, RekeyClass, Settings, Standing, StrategyPolicy};
-use needs::{About, Need, needs};
+pub(crate) use needs::About;
+use needs::{Need, needs};
 
 /// Who the statements are for, as IAM spells it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -111,11 +112,46 @@ pub fn iam_policy(wants: &IamWants<'_>) -> LeastPrivilege {
     let mut statements = Vec::new();
     for (about, needed) in grouped(needs(wants)) {
         for place in places(wants, about) {
-            statements.push(statement(wants, about, &needed, &place));
+            statements.push(statement(wants, about, &needed, &place_of(place)));
         }
     }
     services(wants, &mut statements);
     LeastPrivilege { statements, notes: notes(wants) }
+}
+
+/// A call that a config needs, and the statement that lets it through in each place; `None`: the whole tenancy.
+pub(crate) struct NeededCall {
+    pub operation: Operation,
+    pub about: About,
+    pub reason: &'static str,
+    pub standing: Standing,
+    pub source: String,
+    pub places: Vec<(Option<CompartmentId>, String)>,
+}
+
+/// The calls that this config needs, each once for what it is about, in the order of the statements.
+pub(crate) fn needed_calls(wants: &IamWants<'_>) -> Vec<NeededCall> {
+    let mut calls: Vec<NeededCall> = Vec::new();
+    for (about, needed) in grouped(needs(wants)) {
+        let statements = places(wants, about).into_iter().map(|place| {
+            let statement = statement(wants, about, &needed, &place_of(place));
+            (place.cloned(), statement)
+        });
+        let statements: Vec<_> = statements.collect();
+        // `use key-delegate` has no call of its own: it is what giving a resource a key takes besides.
+        let own = needed.iter().take(if about == About::Delegate { 1 } else { needed.len() });
+        for need in own {
+            if calls.iter().any(|call| (call.operation, call.about) == (need.operation, about)) {
+                continue;
+            }
+            let (standing, source) = statements
+                .first()
+                .map_or((Standing::Unverified, String::new()), |(_, one)| (one.standing, one.source.clone()));
+            let places = statements.iter().map(|(place, one)| (place.clone(), one.text.clone())).collect();
+            calls.push(NeededCall { operation: need.operation, about, reason: need.reason, standing, source, places });
+        }
+    }
+    calls
 }
 
 /// Needs that one statement can carry, in the order in which they first come.
@@ -134,34 +170,34 @@ fn place_of(compartment: Option<&CompartmentId>) -> String {
     compartment.map_or_else(|| "tenancy".to_owned(), |id| format!("compartment id {id}"))
 }
 
-fn places(wants: &IamWants<'_>, about: About) -> Vec<String> {
+fn places<'a>(wants: &IamWants<'a>, about: About) -> Vec<Option<&'a CompartmentId>> {
     match about {
         About::BackupPolicies
         | About::Tenancy
         | About::Policies
         | About::Topic
         | About::TrailBucket
-        | About::TrailLog => vec![place_of(None)],
-        About::Metrics => vec![place_of(wants.metrics)],
+        | About::TrailLog => vec![None],
+        About::Metrics => vec![wants.metrics],
         _ if about.is_about_keys() => places_of_keys(wants),
         _ => {
             // A statement about a compartment holds in everything below it.
             let scope = &wants.settings.scope;
             let named: BTreeSet<_> = scope.compartments.iter().chain(&scope.compartment_trees).collect();
             match named.is_empty() {
-                true => vec![place_of(None)],
-                false => named.into_iter().map(|id| place_of(Some(id))).collect(),
+                true => vec![None],
+                false => named.into_iter().map(Some).collect(),
             }
         }
     }
 }
 
 /// Where vaults and keys are: as somebody says now, else as the config says.
-fn places_of_keys(wants: &IamWants<'_>) -> Vec<String> {
+fn places_of_keys<'a>(wants: &IamWants<'a>) -> Vec<Option<&'a CompartmentId>> {
     let named = &wants.settings.scope.key_compartments;
     match wants.keys_in {
-        None if !named.is_empty() => named.iter().map(|id| place_of(Some(id))).collect(),
-        one => vec![place_of(one)],
+        None if !named.is_empty() => named.iter().map(Some).collect(),
+        one => vec![one],
     }
 }
 
@@ -254,7 +290,7 @@ fn may_have_successor(settings: &Settings) -> bool {
 /// Grants to services: without them what keywheel asks for cannot use the new material.
 fn services(wants: &IamWants<'_>, statements: &mut Vec<IamStatement>) {
     let scope = &wants.settings.scope;
-    let places = places_of_keys(wants);
+    let places: Vec<_> = places_of_keys(wants).into_iter().map(place_of).collect();
     let any = |kinds: &[Kind]| kinds.iter().any(|kind| scope.wants(kind));
     let mut grant = |service: String, reason: &str| {
         statements.extend(places.iter().map(|place| IamStatement {

@@ -6,7 +6,7 @@ use crate::model::{Kind, RekeyClass};
 
 /// What a statement is about: calls about one thing share a statement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum About {
+pub(crate) enum About {
     AuditEvents,
     BackupAssignments,
     BackupPolicies,
