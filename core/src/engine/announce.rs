@@ -43,7 +43,7 @@ impl Engine {
     }
 
     /// Whether a request with this date would come too late to be heard.
-    fn is_stale(&self, date: Option<Timestamp>) -> bool {
+    pub(super) fn is_stale(&self, date: Option<Timestamp>) -> bool {
         let now = self.server_time().at(self.ports.clock.now());
         date.is_some_and(|date| now > date + self.settings.margins.skew_limit)
     }

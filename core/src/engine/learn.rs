@@ -10,11 +10,18 @@ use crate::ports::Pace;
 use crate::rotation::meta::{Cursors, MetaFact};
 
 impl Engine {
-    /// Tells the adapters what earlier runs found out.
+    /// Tells the adapters what earlier runs found out, before this process asks anybody anything. Once is enough.
     pub(super) async fn recall_rates(&self) {
         let Some(pace) = &self.ports.pace else { return };
+        if self.rates_kept().is_some() {
+            return;
+        }
         match Book::<Cursors>::open(self, StreamId::meta()).await {
-            Ok(book) => pace.remember(&book.state().map(Cursors::rates).unwrap_or_default()),
+            Ok(book) => {
+                let rates = book.state().map(Cursors::rates).unwrap_or_default();
+                pace.remember(&rates);
+                *self.rates_kept() = Some(rates);
+            }
             Err(error) => tracing::debug!(%error, "learned rates could not be read"),
         }
     }
@@ -29,17 +36,20 @@ impl Engine {
 
     async fn append_rates(&self, pace: &dyn Pace) -> Result<()> {
         let learned = pace.learned();
-        if learned.is_empty() {
+        // Most drives find out nothing new, and need not read the stream for that.
+        let kept = self.rates_kept().clone().unwrap_or_default();
+        if !learned.iter().any(|rate| is_news(rate, &kept)) {
             return Ok(());
         }
         let mut book = Book::<Cursors>::open(self, StreamId::meta()).await?;
         let known = book.state().map(Cursors::rates).unwrap_or_default();
         let news = learned.into_iter().filter(|rate| is_news(rate, &known)).map(MetaFact::RateLearned);
         let facts: Vec<MetaFact> = news.collect();
-        if facts.is_empty() {
-            return Ok(());
+        if !facts.is_empty() {
+            book.append(self, None, &facts).await?;
         }
-        book.append(self, None, &facts).await
+        *self.rates_kept() = book.state().map(Cursors::rates);
+        Ok(())
     }
 }
 

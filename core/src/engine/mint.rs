@@ -120,7 +120,11 @@ impl Engine {
         if answer.as_ref().is_err_and(|error| error.landed() != Landed::No) && !is_on(Safeguard::OneShot) {
             return self.send_once(state, intent).await;
         }
-        answer
+        // A date that grew old before it was heard says nothing of the credentials: the next one may be heard.
+        answer.map_err(|error| match error.status() {
+            Some(401) if self.is_stale(Some(intent.date)) => error.retry_later(None),
+            _ => error,
+        })
     }
 
     async fn send_once(&self, state: &State, intent: &MintIntended) -> Result<Reply<Minted>> {

@@ -56,7 +56,7 @@ pub use tick::TICK_KEPT_EVERY;
 pub use turns::{Turn, Turns};
 pub use view::Walked;
 
-use crate::model::{KeyId, RunnerId, Settings, Timestamp};
+use crate::model::{KeyId, LearnedRate, RunnerId, Settings, Timestamp};
 use crate::ports::{Ports, Scopes};
 use crate::rotation::registry::Registry;
 use crate::{Error, Result};
@@ -79,6 +79,8 @@ pub struct Engine {
     scopes_seen: Mutex<Option<(Timestamp, Scopes)>>,
     /// Sinks that were asked what keeps their entries, and when.
     keeping_asked: Mutex<BTreeMap<String, Timestamp>>,
+    /// What the journal keeps of services' limits, once it was read.
+    rates_kept: Mutex<Option<Vec<LearnedRate>>>,
     progress: Sender<Progress>,
     // Keeps the channel open while nobody listens.
     _listener: InactiveReceiver<Progress>,
@@ -109,6 +111,7 @@ impl Engine {
             keys_unseen: AtomicBool::new(false),
             scopes_seen: Mutex::default(),
             keeping_asked: Mutex::default(),
+            rates_kept: Mutex::default(),
             progress,
             _listener: listener,
         })
@@ -147,6 +150,11 @@ impl Engine {
     fn keeping_asked(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Timestamp>> {
         // Each entry is written whole.
         self.keeping_asked.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn rates_kept(&self) -> std::sync::MutexGuard<'_, Option<Vec<LearnedRate>>> {
+        // It is replaced whole or not at all.
+        self.rates_kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn nonce(&self) -> [u8; 16] {

@@ -32,6 +32,7 @@ pub enum Opening {
 impl Engine {
     /// Opens a rotation, or finds the open one of the key's lineage (R6).
     pub async fn open(&self, request: &Request, turn: &Turn) -> Result<Opening> {
+        self.recall_rates().await;
         let mut pace = Pace::default();
         let mut throttled = 0;
         loop {

@@ -116,6 +116,7 @@ impl Engine {
 
     /// What is owed to every key in scope. A key that cannot be read is `blocked` and does not hide the others.
     pub async fn due_keys(&self) -> Result<Vec<DueKey>> {
+        self.recall_rates().await;
         let keys = self.keys_in_scope().await?;
         self.due_rows(keys).await
     }
@@ -133,6 +134,7 @@ impl Engine {
 
     /// The row of one key; `name` is what it is called if it cannot be read.
     pub async fn due_key(&self, key: KeyId, name: String) -> Result<DueKey> {
+        self.recall_rates().await;
         let (due, seen, _) = match self.due_unhurried(&key).await {
             Ok(read) => read,
             Err(error) if matches!(error.kind(), ErrorKind::Corrupt | ErrorKind::Fork | ErrorKind::Bug) => {
@@ -169,6 +171,7 @@ impl Engine {
 
     /// What a rotation would do. Reads only; appends nothing.
     pub async fn plan(&self, key: &KeyId) -> Result<Plan> {
+        self.recall_rates().await;
         let (due, seen, sweeps) = self.due_unhurried(key).await?;
         let purpose = if sweeps.is_some() { Purpose::Sweep } else { Purpose::Rotate };
         let mints = u64::from(purpose == Purpose::Rotate);

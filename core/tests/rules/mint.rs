@@ -150,3 +150,16 @@ fn data_is_never_moved_to_material_older_than_what_is_superseded() {
 fn earlier() -> keywheel::model::KeyVersionId {
     keywheel::model::KeyVersionId::parse("ocid1.keyversion.oc1.iad.aaaa.earlier").expect("valid")
 }
+
+#[test]
+fn a_mint_whose_date_grew_old_before_it_was_sent_is_intended_anew_and_asks_for_nobody() {
+    let story = Story::begin();
+    // The machine sleeps between the intent and the send: OCI refuses the date, which is certain.
+    story.before("mint_intended", 1, |scene| {
+        scene.clock.advance(Duration::from_secs(20));
+    });
+    story.complete();
+    let refused = story.told("mint_refused");
+    assert!(matches!(refused.as_slice(), [one] if one.number("status") == 401), "{refused:?}");
+    assert_eq!((story.minted(), story.told("mint_intended").len()), (1, 2));
+}

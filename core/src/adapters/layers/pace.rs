@@ -146,10 +146,17 @@ impl Pace for Pacer {
     }
 
     fn remember(&self, rates: &[LearnedRate]) {
+        // In the order of `with`: a service may be asked for the first time while this is written down.
+        let mut begun = self.rates.lock().unwrap_or_else(PoisonError::into_inner);
         let mut remembered = self.remembered.lock().unwrap_or_else(PoisonError::into_inner);
         for rate in rates {
             let per_second = f64::from(rate.per_minute) / 60.0;
             remembered.insert((rate.service.clone(), rate.region.clone()), per_second);
+            // One that was asked already goes on from there, unless it found out something itself.
+            let same = |(service, region): &(&'static str, Region)| *service == rate.service && *region == rate.region;
+            if let Some((_, begun)) = begun.iter_mut().find(|(name, _)| same(name)) {
+                begun.remember(per_second);
+            }
         }
     }
 }
@@ -195,5 +202,13 @@ mod tests {
         assert!(second.learned().is_empty(), "it has asked nothing yet");
         second.answered("iaas", Limit::Unknown, &region(), clock.now(), &Ok(()));
         assert!(second.learned()[0].per_minute.abs_diff(learned[0].per_minute) < 60, "{:?}", second.learned());
+        let third = pacer(&clock);
+        third.answered("iaas", Limit::Unknown, &region(), clock.now(), &Ok(()));
+        third.remember(&learned);
+        assert_eq!(third.learned(), second.learned(), "what was asked before it was told goes on from there too");
+        first.remember(
+            &second.learned().into_iter().map(|one| LearnedRate { per_minute: 1, ..one }).collect::<Vec<_>>(),
+        );
+        assert_eq!(first.learned(), learned, "what was found out here stays");
     }
 }

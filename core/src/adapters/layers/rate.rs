@@ -24,8 +24,13 @@ const PER_SECOND_MIN: f64 = 0.5;
 const DOUBLING: f64 = 2.0;
 /// Back towards a rate that was taken before.
 const RECOVERY: f64 = 1.25;
-/// Feeling for more. What it oversteps is what is wasted: about one request in a hundred.
-const PROBE: f64 = 1.01;
+/// Feeling for more, by this part. What it oversteps is what is wasted: about one request in a hundred.
+const PROBE: f64 = 0.01;
+/// The largest such part, and how many of the smallest come first.
+const PROBE_MAX: f64 = 0.25;
+const PATIENCE: u32 = 6;
+/// The least that is left of a rate after one refusal.
+const FALL_MAX: f64 = 0.5;
 /// Below what was delivered, so that the service's own allowance fills again.
 const BACK_OFF: f64 = 0.98;
 
@@ -38,6 +43,8 @@ pub(super) struct Rate {
     slack: Duration,
     /// What the service took when it last refused; `None`: it never has.
     taken: Option<f64>,
+    /// How often the rate was raised since it refused last.
+    raised: u32,
     /// When the next request would leave if they were spaced evenly.
     next: Option<Timestamp>,
     /// The service asked for silence until then.
@@ -57,6 +64,7 @@ impl Rate {
             ceiling: ceiling.max(PER_SECOND_MIN),
             slack: if ceiling.is_finite() { Duration::ZERO } else { SLACK },
             taken: None,
+            raised: 0,
             next: None,
             silent_until: None,
             was_wanted: false,
@@ -75,8 +83,10 @@ impl Rate {
     }
 
     /// What was found out; `None` while nothing was refused.
+    ///
+    /// A dip of the moment is not what was found out: begun too high, a run has a few refusals more, begun too low it is slow.
     pub(super) fn learned(&self) -> Option<f64> {
-        self.taken.map(|_| self.per_second)
+        self.taken.map(|taken| self.per_second.max(taken).min(self.ceiling))
     }
 
     /// Lets one request leave now, or says when to ask again.
@@ -110,8 +120,10 @@ impl Rate {
         let factor = match self.taken {
             None => DOUBLING,
             Some(taken) if self.per_second < 0.8 * taken => RECOVERY,
-            Some(_) => PROBE,
+            // What is taken time and again is not the limit: the steps grow until something is refused.
+            Some(_) => 1.0 + (PROBE * 2_f64.powi(self.raised.saturating_sub(PATIENCE).min(8) as i32)).min(PROBE_MAX),
         };
+        self.raised = self.raised.saturating_add(1);
         self.per_second = (self.per_second * factor).min(self.ceiling);
         self.was_wanted = false;
         self.changed = Some(now);
@@ -128,6 +140,9 @@ impl Rate {
             return;
         }
         let taken = (self.delivered.len() as f64 / WINDOW.as_secs_f64()).max(PER_SECOND_MIN);
+        // A process that stood still was served nothing, which says little of the service: by half at most at a time.
+        let taken = taken.max(self.per_second * FALL_MAX);
+        self.raised = 0;
         self.taken = Some(self.taken.map_or(taken, |before| before.mul_add(0.5, taken * 0.5)));
         self.per_second = (self.per_second.min(taken) * BACK_OFF).max(PER_SECOND_MIN);
         self.next = self.next.map(|next| next.max(now));
@@ -223,6 +238,51 @@ mod tests {
         second.remember(learned);
         let took = serve(&mut second, &mut service, 6_600);
         assert!(took / (6_550.0 / 50.0) <= 1.01, "{took}");
+    }
+
+    #[test]
+    fn a_rate_remembered_too_low_is_outgrown_in_seconds_and_one_too_high_costs_a_few_refusals() {
+        for (learned, refused_max) in [(25.0, 36), (60.0, 36)] {
+            let (mut rate, mut service) = (Rate::new(10.0, f64::INFINITY), Service::new(50.0));
+            rate.remember(learned);
+            let took = serve(&mut rate, &mut service, 1_200);
+            assert!(took / (1_150.0 / 50.0) <= 1.15, "{learned}: {:.3} of the ideal", took / (1_150.0 / 50.0));
+            assert!(service.answered.1 <= refused_max, "{learned}: {} refused", service.answered.1);
+        }
+    }
+
+    #[test]
+    fn a_process_that_stood_still_does_not_take_its_own_silence_for_the_services_limit() {
+        let (mut rate, mut service) = (Rate::new(10.0, f64::INFINITY), Service::new(50.0));
+        serve(&mut rate, &mut service, 1_000);
+        let (before, at) = (rate.per_second, service.at + Duration::from_secs(5));
+        // For five seconds nothing was served here; then a refusal arrives.
+        rate.refused(at, at, None);
+        assert!(rate.per_second >= before * 0.49, "{} after {before}", rate.per_second);
+        service.at = at;
+        let took = serve(&mut rate, &mut service, 1_000);
+        assert!(took <= 1.1 * 20.0, "{took}");
+    }
+
+    #[test]
+    fn what_is_kept_is_what_the_service_takes_and_not_a_dip_at_the_end() {
+        let (mut rate, mut service) = (Rate::new(10.0, f64::INFINITY), Service::new(50.0));
+        serve(&mut rate, &mut service, 3_000);
+        let at = service.at + Duration::from_secs(2);
+        rate.refused(at, at, None);
+        let learned = rate.learned().expect("it was refused");
+        assert!(rate.per_second < 30.0 && learned > 35.0, "{learned} of {}", rate.per_second);
+    }
+
+    #[test]
+    fn a_limit_that_falls_to_a_tenth_is_followed_down() {
+        let (mut rate, mut service) = (Rate::new(10.0, f64::INFINITY), Service::new(50.0));
+        serve(&mut rate, &mut service, 1_000);
+        (service.limit, service.tokens) = (5.0, 5.0);
+        let before = service.answered.1;
+        let took = serve(&mut rate, &mut service, 300);
+        assert!(took <= 1.1 * 60.0, "{took}");
+        assert!(service.answered.1 - before <= 40, "{} refused", service.answered.1 - before);
     }
 
     #[test]

@@ -144,7 +144,7 @@ pub(crate) fn settings(endpoints: Endpoints) -> ClientSettings {
     random.expect_fill().returning(|bytes| bytes.fill(7));
     ClientSettings {
         endpoints,
-        timeouts: Timeouts { connect: Duration::from_secs(5), attempt: Duration::from_secs(5) },
+        timeouts: Timeouts { connect: Duration::from_secs(5), attempt: Duration::from_secs(5), ..Timeouts::default() },
         retry: RetryPolicy { attempts_max: 3, ..RetryPolicy::default() },
         clock: Arc::new(clock),
         random: Arc::new(random),

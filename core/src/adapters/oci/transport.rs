@@ -43,12 +43,16 @@ pub struct Timeouts {
     pub connect: Duration,
     /// Until the answer is read, the connection included.
     pub attempt: Duration,
+    /// A request that is refused with 401 so long after it was signed is signed anew and sent once more: its date may have grown old
+    /// while this machine slept.
+    pub stale_after: Duration,
 }
 
 impl Default for Timeouts {
     /// Those of the official SDKs.
     fn default() -> Self {
-        Self { connect: Duration::from_secs(10), attempt: Duration::from_secs(60) }
+        let (connect, attempt) = (Duration::from_secs(10), Duration::from_secs(60));
+        Self { connect, attempt, stale_after: Duration::from_secs(2) }
     }
 }
 
@@ -135,10 +139,16 @@ impl Transport {
         }
     }
 
+    /// A 401 is a definitive refusal (A6): what was refused may be sent again if something is better now.
     async fn refreshing(&self, call: &Call) -> Result<Answer> {
+        let began = present();
         match self.attempt(call, Wire::Pooled).await {
             Err(error) if error.status() == Some(401) => match self.credentials.refresh().await? {
                 Refreshed::Renewed => self.attempt(call, Wire::Pooled).await,
+                // By the clock of the wall: a machine that is suspended stops every other one.
+                Refreshed::Same if present().duration_since(began).unsigned_abs() >= self.timeouts.stale_after => {
+                    self.attempt(call, Wire::Pooled).await
+                }
                 Refreshed::Same => Err(error),
             },
             other => other,

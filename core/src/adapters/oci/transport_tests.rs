@@ -82,7 +82,8 @@ async fn a_mint_whose_answer_breaks_off_may_have_landed() {
 async fn a_silent_far_end_is_a_timeout_that_may_have_landed() {
     let far = FarEnd::start(|_, _| Said::Silence).await;
     let endpoints = Endpoints::production().with_override(ashburn(), &far.base).expect("loopback");
-    let timeouts = Timeouts { connect: Duration::from_secs(5), attempt: Duration::from_millis(100) };
+    let timeouts =
+        Timeouts { connect: Duration::from_secs(5), attempt: Duration::from_millis(100), ..Timeouts::default() };
     let client = client(ClientSettings { timeouts, ..settings(endpoints) });
     let error = client.send(&mint(&far)).await.expect_err("no answer");
     assert_eq!((error.kind(), error.landed()), (ErrorKind::Timeout, Landed::Maybe));
@@ -164,6 +165,28 @@ async fn an_api_key_is_not_tried_again_after_a_401() {
     let error = far.client().send(&read()).await.expect_err("refused");
     assert_eq!((error.kind(), error.status()), (ErrorKind::Denied, Some(401)));
     assert_eq!(far.seen().len(), 1);
+}
+
+#[tokio::test]
+async fn a_date_that_grew_old_on_the_way_is_renewed_once_and_a_mints_never() {
+    let far = FarEnd::start(|seen, before| match (seen.method.as_str(), before) {
+        ("GET", 0) | ("POST", _) => refused(401, "NotAuthenticated"),
+        _ => ok("\"ns\""),
+    })
+    .await;
+    let mut settings = settings(Endpoints::production().with_override(ashburn(), &far.base).expect("loopback"));
+    settings.config_file = None;
+    // Every answer comes too late.
+    settings.timeouts.stale_after = Duration::ZERO;
+    let plain = far.client();
+    let principal = Principal { credentials: plain.credentials(), tenancy: plain.tenancy().clone(), region: ashburn() };
+    let client = super::super::Client::with_principal(principal, settings);
+    client.send(&read()).await.expect("the second answer");
+    assert_eq!(far.count("GET"), 2);
+    let error = client.send(&mint(&far)).await.expect_err("refused");
+    assert_eq!((error.status(), far.count("POST")), (Some(401), 1), "a mint has one date, and the journal knows it");
+    client.send(&assignment()).await.expect_err("refused twice");
+    assert_eq!(far.count("POST"), 3, "a change that was refused is sent once more, under another date");
 }
 
 /// Credentials that are refused until they are refreshed.

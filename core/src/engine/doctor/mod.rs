@@ -44,6 +44,7 @@ impl Engine {
     /// # Errors
     /// `Refused` if the key is not one that may be thrown away. What cannot be reached is a verdict, not an error.
     pub async fn doctor(&self, live: Option<&KeyId>, subject: Option<&str>) -> Result<Checkup> {
+        self.recall_rates().await;
         let mut observed = self.look_around().await?;
         observed.journal = self.probe_journal().await;
         if let Some(key) = live {
