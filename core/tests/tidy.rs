@@ -430,6 +430,28 @@ fn healed_copies_are_what_they_are_copied_from() {
     }
 }
 
+/// What stands between two marks of a page.
+fn between<'t>(text: &'t str, begin: &str, end: &str) -> Option<(&'t str, &'t str, &'t str)> {
+    let (head, rest) = text.split_once(begin)?;
+    let (middle, tail) = rest.split_once(end)?;
+    Some((head, middle, tail))
+}
+
+#[cfg(feature = "oci")]
+#[test]
+fn healed_table_of_permissions_is_what_the_operations_take() {
+    let (begin, end) = ("<!-- healed: permissions -->\n", "<!-- /healed -->");
+    let page = root().join("core/docs/permissions.md");
+    let text = std::fs::read_to_string(&page).expect("the page is there");
+    let (head, middle, tail) = between(&text, begin, end).expect("the marks are there");
+    let wanted = keywheel::adapters::oci::iam::permission_table();
+    if middle == wanted {
+        return;
+    }
+    assert!(std::env::var_os("KEYWHEEL_HEAL").is_some(), "core/docs/permissions.md is stale: run `make heal`");
+    std::fs::write(&page, format!("{head}{begin}{wanted}{end}{tail}")).expect("the page can be written");
+}
+
 // ---------------------------------------------------------------------------------------------------------------
 // The checkers bite.
 

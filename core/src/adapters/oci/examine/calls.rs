@@ -347,7 +347,7 @@ impl Run<'_> {
                     break;
                 }
                 Listed::First(None) => {
-                    why = Tried::Not("nothing of it is listed there, so nothing was read".to_owned())
+                    why = Tried::Not("nothing of it is listed there, so nothing was read".to_owned());
                 }
                 Listed::Not(_) => {
                     why = Tried::Not(format!("{} is not answered there, so nothing was read", list.name()));

@@ -5,6 +5,7 @@
 //! test watches. What Oracle does not document is marked.
 
 mod needs;
+mod table;
 #[cfg(test)]
 mod tests;
 
@@ -18,6 +19,7 @@ use crate::error::{Error, Result};
 use crate::model::{CompartmentId, Kind, RekeyClass, Settings, Standing, StrategyPolicy};
 pub(crate) use needs::About;
 use needs::{Need, needs};
+pub use table::permission_table;
 
 /// Who the statements are for, as IAM spells it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
