@@ -78,6 +78,9 @@ test('doctor names every assumption and refuses to mint on a key in use', { skip
   const verdicts = Object.fromEntries(checkup.sections[0].checks.map((check) => [check.id, check.verdict]))
   assert.deepEqual(Object.keys(verdicts), ['A1', 'A2', 'A3', 'A4', 'A5', 'A6', 'A7'])
   assert.deepEqual([verdicts.A1, verdicts.A4, verdicts.A7], ['unknown', 'holds', 'ours'])
+  const names = checkup.sections.map((section) => section.name)
+  assert.deepEqual(names, ['assumptions', 'connectivity', 'permissions', 'over-broad rights'])
+  await assert.rejects(rotator.doctor(undefined, 'rotator'), (error) => error.kind === 'config')
   await assert.rejects(rotator.doctor(lab.key), (error) => error.kind === 'refused' && error.landed === 'no')
 })
 

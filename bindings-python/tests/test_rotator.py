@@ -65,11 +65,18 @@ class Rotation(unittest.TestCase):
     def test_doctor_names_every_assumption_and_mints_only_on_a_throw_away_key(self) -> None:
         rotator = keywheel.Rotator(self.lab["keywheel_config"])
         checkup = rotator.doctor()
-        (section,) = checkup.sections
-        verdicts = {check.id: check.verdict for check in section.checks}
+        sections = {section.name: section.checks for section in checkup.sections}
+        self.assertEqual(list(sections), ["assumptions", "connectivity", "permissions", "over-broad rights"])
+        verdicts = {check.id: check.verdict for check in sections["assumptions"]}
         self.assertEqual(list(verdicts), ["A1", "A2", "A3", "A4", "A5", "A6", "A7"])
         self.assertEqual((verdicts["A1"], verdicts["A4"], verdicts["A7"]), ("unknown", "holds", "ours"))
         self.assertTrue(checkup.is_test)
+        self.assertIn("seen_working", {check.verdict for check in sections["permissions"]})
+        theirs = rotator.doctor(subject="dynamic-group rotator").sections[2].checks
+        self.assertTrue(any("dynamic-group rotator" in (check.do_next or "") for check in theirs))
+        with self.assertRaises(keywheel.KeywheelError) as caught:
+            rotator.doctor(subject="rotator")
+        self.assertEqual(caught.exception.kind, "config")
         with self.assertRaises(keywheel.KeywheelError) as caught:
             rotator.doctor(live=self.lab["key"])
         self.assertEqual((caught.exception.kind, caught.exception.landed), ("refused", "no"))

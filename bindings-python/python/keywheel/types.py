@@ -51,6 +51,8 @@ __all__ = [
     "DueKey",
     "DueState",
     "DueStateOpen",
+    "EnrolledFrom",
+    "EnrolledFromKey",
     "Etag",
     "Evidence",
     "EvidenceScope",
@@ -233,6 +235,13 @@ class DueState(StrEnum):
     """Nothing is owed yet."""
 
 
+class EnrolledFrom(StrEnum):
+    """What an enrolled resource was under when it was found."""
+
+    ORACLES_KEY = "oracles_key"
+    """Oracle's own key."""
+
+
 class EvidenceScope(StrEnum):
     """What the evidence speaks of."""
 
@@ -261,6 +270,8 @@ class FindingKind(StrEnum):
     """Two versions were made where one was meant."""
     EMPTY = "empty"
     """The key protects nothing that we can see."""
+    ENROLLED = "enrolled"
+    """A tagged resource was under another key, or Oracle's, and policy has it moved to ours."""
     HISTORY_UNKNOWN = "history_unknown"
     """The key was first seen with several versions: older data may still hang on an earlier one."""
     INHERITED = "inherited"
@@ -828,6 +839,8 @@ class DependentReport(Data):
 
     dependent: Dependent
     """Which."""
+    enrolled_from: EnrolledFrom | EnrolledFromKey | None = None
+    """It was not under the key: it carries the tag, and policy enrolled it from here."""
     outcome: Outcome | None = None
     """What became of it; `None` while it is open."""
 
@@ -1703,6 +1716,15 @@ class DueStateOpen(Data):
     _word: ClassVar[str] = "open"
     _is_spread: ClassVar[bool] = False
     open: RotationId
+
+
+@dataclass(frozen=True, kw_only=True)
+class EnrolledFromKey(Data):
+    """Another key of the tenancy's."""
+
+    _word: ClassVar[str] = "key"
+    _is_spread: ClassVar[bool] = False
+    key: KeyId
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,6 +7,7 @@ mod attribution;
 mod audit;
 mod credentials;
 mod duration;
+mod enroll;
 mod metrics;
 mod notices;
 mod problem;

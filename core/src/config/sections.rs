@@ -12,6 +12,7 @@ use super::attribution::attribution;
 use super::audit::audit;
 use super::credentials::credentials;
 use super::duration::show_duration;
+use super::enroll::enroll;
 use super::metrics::metrics;
 use super::notices::notices;
 use super::problem::Problem;
@@ -64,6 +65,7 @@ pub(super) fn read(text: &str, path: &Path, home: Option<&Path>, found: &mut Fou
     let mut policy = policy(root.table("policy", found), is_test, found);
     policy.classes = kinds(root.table("kinds", found), &policy.accept_risks, found);
     let tag = tag(root.table("tag", found), found);
+    super::enroll::check(&scope, tag.is_some(), found);
     let budgets = limits(root.table("limits", found), is_test, &mut oci.kms_requests_per_second, found);
     let margins = margins(root.table("margins", found), is_test, found);
     let notices = notices(root.table("notices", found), &paths, found);
@@ -188,6 +190,7 @@ fn scope(mut table: Table<'_>, endpoints: &BTreeMap<Region, String>, found: &mut
         ),
         kinds: table.list("kinds", kind, &remedy, found),
         nothing_under_keys: table.list("nothing_under_keys", kind, &remedy, found),
+        enroll: enroll(table.table("enroll", found), found),
     };
     if let Some(kind) = scope.nothing_under_keys.iter().find(|kind| scope.wants(kind)) {
         let why = format!("scope.kinds wants {} looked at, so there is nothing to state", kind.word());

@@ -245,12 +245,16 @@ kinds = []          # kinds to look at, such as [\"bucket\"]; empty: all. What i
 # Of a kind that forbids several versions of its key (block storage) leaving it out is not enough: your own statement
 # that nothing of it is under keys in scope is wanted too, and one that is found disproves it.
 # nothing_under_keys = [\"block_volume\", \"boot_volume\", \"block_volume_backup\", \"boot_volume_backup\"]
+# What carries the tag and is under another key is a finding. A rotation moves it to its own key only if you say so:
+# [scope.enroll]
+# from = \"oracles_key\"      # or \"unmanaged_keys\": from customer keys, too; or \"any_key\": even from keys managed here
+# to = [\"ocid1.key...\"]     # the key that takes them; of two that could, neither does
 
 ";
 
 const TAG: &str = "\
 # The tag that says: this resource is meant to be under a managed key. A dependent without it is re-keyed
-# too (and reported); a resource with it under another key is a finding.
+# too (and reported); a resource with it under another key is a finding, unless [scope.enroll] has it moved.
 ";
 
 const NOTICES: &str = "\

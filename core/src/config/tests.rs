@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::*;
-use crate::model::{KeyId, Kind, Margins, RekeyClass};
+use crate::model::{Enroll, EnrollFrom, KeyId, Kind, Margins, RekeyClass};
 
 fn parse(text: &str) -> Result<Config> {
     Config::parse(text, Path::new("/etc/keywheel/keywheel.toml"), Some(Path::new("/home/me")))
@@ -228,6 +228,37 @@ fn kinds_are_looked_at_by_name_and_a_statement_is_about_what_is_not() {
     let text = "[scope]\nkinds = [\"bucket\"]\nnothing_under_keys = [\"boot_volume\"]\n";
     let scope = parse(text).expect("it is consistent").settings.scope;
     assert_eq!((scope.kinds, scope.nothing_under_keys), ([Kind::Bucket].into(), [Kind::BootVolume].into()));
+}
+
+#[test]
+fn enrolling_is_off_unless_a_source_and_a_managed_key_are_named_and_a_tag_is_there() {
+    let key = "ocid1.key.oc1.iad.x.y";
+    let text =
+        |keys: &str, enroll: &str, tag: &str| format!("[scope]\nkeys = [{keys}]\n[scope.enroll]\n{enroll}\n{tag}");
+    let (ours, tag) = (format!("{key:?}"), "[tag]\nkey = \"a\"\nvalue = \"b\"\n");
+    let whole = format!("from = \"unmanaged_keys\"\nto = [{key:?}]");
+    let enroll = parse(&text(&ours, &whole, tag)).expect("it is consistent").settings.scope.enroll;
+    let to = [key.parse().expect("an OCID")].into();
+    assert_eq!(enroll, Some(Enroll { from: EnrollFrom::UnmanagedKeys, to }));
+    assert_eq!(parse(tag).expect("it is off").settings.scope.enroll, None);
+    let hostile = "[tag]\nkey = \"a\"\nvalue = \"b' || lifecycleState = 'ACTIVE\"\n";
+    for (text, start) in [
+        (text(&ours, &whole, ""), "scope.enroll: there is no [tag]"),
+        (text("", &whole, tag), "scope.enroll.to = ocid1.key.oc1.iad.x.y: the key is not in scope"),
+        (text(&ours, &format!("to = [{key:?}]"), tag), "scope.enroll.from: it is missing"),
+        (text(&ours, "from = \"anywhere\"", tag), "line 4: scope.enroll.from = \"anywhere\""),
+        (text(&ours, &whole, hostile), "tag.value"),
+    ] {
+        let found = problems(&text);
+        assert!(found.iter().any(|problem| problem.contains(start)), "{start:?} in {found:#?}");
+    }
+}
+
+#[test]
+fn how_long_what_does_not_answer_is_asked_and_trusted_can_be_said() {
+    let settings =
+        parse("[limits]\nunreachable_after = 0\n[margins]\nscopes_age_max = \"1h\"\n").expect("fine").settings;
+    assert_eq!((settings.budgets.unreachable_after, settings.margins.scopes_age_max), (0, Duration::from_secs(3600)));
 }
 
 #[test]

@@ -14,6 +14,7 @@ mod book;
 mod claim;
 mod doctor;
 mod drive;
+mod enroll;
 mod keeping;
 mod kinds;
 mod learn;
@@ -43,6 +44,7 @@ mod view;
 mod walk;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_broadcast::{InactiveReceiver, Sender};
@@ -71,6 +73,8 @@ pub struct Engine {
     lineages: lineage::Lineages,
     /// Keys that were in scope when that was last asked.
     keys_seen: Mutex<Option<BTreeSet<KeyId>>>,
+    /// Whether a place of keys did not answer then: there may be others.
+    keys_unseen: AtomicBool,
     /// Regions and compartments as they were seen last, until they are written down.
     scopes_seen: Mutex<Option<(Timestamp, Scopes)>>,
     /// Sinks that were asked what keeps their entries, and when.
@@ -104,6 +108,7 @@ impl Engine {
             registry,
             lineages,
             keys_seen,
+            keys_unseen: AtomicBool::new(false),
             scopes_seen: Mutex::default(),
             keeping_asked: Mutex::default(),
             rates_kept: Mutex::default(),

@@ -14,7 +14,7 @@ use crate::Result;
 use crate::journal::Replay;
 use crate::model::{Dependent, EvidenceScope, Outcome, ResourceId, StreamId};
 use crate::rotation::page::{self, Inventory, PageFact};
-use crate::rotation::{Fact, PageOpened, PassEnded, State, UNMOVED, wants_successor};
+use crate::rotation::{Fact, Leg, PageOpened, PassEnded, State, UNMOVED, wants_successor};
 
 impl Engine {
     /// Walks the catalog and records what was not known. Errors are the pass's; what was written stays.
@@ -38,6 +38,11 @@ impl Engine {
             stayed = self.inherited(main).await?;
         }
         walk.inherit(stayed);
+        let state = self.state(main)?;
+        // Before the legs are known, what forbids several versions makes one of its own.
+        let makes_successor = state.legs.is_empty() || state.legs.iter().any(Leg::is_successor);
+        let purpose = state.purpose();
+        Box::pin(walk.enroll(purpose, makes_successor)).await?;
         let mut added = 0;
         while let Some(groups) = walk.next(&known).await? {
             self.keep(held).await?;
@@ -120,7 +125,9 @@ impl Engine {
     async fn write_pages(&self, main: &mut Book<State>, held: &Held, pass: u32, group: Group) -> Done {
         let (purpose, policy) = (self.state(main)?.purpose(), self.settings.policy.strategy);
         let spec = self.kind_spec(&group.kind);
-        let moved = spec.as_ref().map(|spec| spec.steps(wants_successor(Some(spec.class), purpose, policy)));
+        // What is enrolled is given a key in any case, be it this one.
+        let is_given = |class| group.enrolled_from.is_some() || wants_successor(Some(class), purpose, policy);
+        let moved = spec.as_ref().map(|spec| spec.steps(is_given(spec.class)));
         let (steps, scope) = moved.unwrap_or((Vec::new(), EvidenceScope::Unknown));
         let remedy = spec.and_then(|spec| spec.remedy);
         let size = self.settings.budgets.page_size.clamp(1, 1000);
@@ -137,6 +144,7 @@ impl Engine {
                 remedy: remedy.clone(),
                 scope,
                 items: items.to_vec(),
+                enrolled_from: group.enrolled_from.clone(),
             };
             let mut book = self.page_book(main, number).await?;
             book.append(self, Some(held.fence()), &[PageFact::PageInventory(Box::new(inventory.clone()))]).await?;
@@ -168,6 +176,7 @@ fn opened(inventory: &Inventory, hash: crate::model::LineHash) -> PageOpened {
         region: inventory.region.clone(),
         compartment: inventory.compartment.clone(),
         kind: inventory.kind.clone(),
+        is_enrolled: inventory.enrolled_from.is_some(),
         dependents: u32::try_from(inventory.items.len()).expect("a page holds at most 1,000"),
         hash,
     }

@@ -1,6 +1,7 @@
 //! Where to look: compartments in scope, regions where a key can be used, keys that are managed here. Reads only.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::Ordering;
 
 use super::Engine;
 use crate::model::{Compartment, CompartmentId, KeyId, Region, Vault, VaultId};
@@ -70,6 +71,21 @@ impl Engine {
         Ok(keys)
     }
 
+    /// Whether every key that is managed here is known, as far as anybody answered.
+    pub(super) fn knows_managed(&self) -> bool {
+        let is_told = self.keys_seen().is_some() && !self.keys_unseen.load(Ordering::Relaxed);
+        self.settings.scope.vaults.is_empty() || is_told
+    }
+
+    /// Keys of one lineage with this one.
+    pub(super) async fn kin_of(&self, key: &KeyId) -> Result<BTreeSet<KeyId>> {
+        let registry = self.registry().await?;
+        let Some(registry) = registry.state() else { return Ok([key.clone()].into()) };
+        let root = registry.root_of(key);
+        let successors = registry.successors_of([root.clone()].iter());
+        Ok(successors.into_iter().chain([root, key.clone()]).collect())
+    }
+
     /// Keys in scope: those named, the AES keys of the vaults named, and whatever took over from any of them.
     ///
     /// A vault that cannot be reached does not hide the others: of its keys those are in scope that the journal knows.
@@ -106,6 +122,7 @@ impl Engine {
                 }
             }
         }
+        self.keys_unseen.store(unreached.is_some(), Ordering::Relaxed);
         if let Some(error) = unreached.filter(|_| keys.is_empty()) {
             return Err(error);
         }

@@ -61,7 +61,11 @@ impl Engine {
             let page = self.page_book(&main, *number).await?;
             let Some(state) = page.state() else { continue };
             for (item, progress) in state.inventory.items.iter().zip(&state.progress) {
-                let report = DependentReport { dependent: item.dependent.clone(), outcome: progress.outcome.clone() };
+                let report = DependentReport {
+                    dependent: item.dependent.clone(),
+                    outcome: progress.outcome.clone(),
+                    enrolled_from: state.inventory.enrolled_from.clone(),
+                };
                 match places.entry(item.dependent.id.clone()) {
                     // Looked at again, or come back: what it came to then is what counts.
                     Entry::Occupied(place) => all[*place.get()] = report,
@@ -172,6 +176,7 @@ impl Engine {
         let purpose = if sweeps.is_some() { Purpose::Sweep } else { Purpose::Rotate };
         let mints = u64::from(purpose == Purpose::Rotate);
         let mut walk = Walk::new(self, key, Some(super::scope::regions_of(&seen.vault))).await?;
+        Box::pin(walk.enroll(purpose, true)).await?;
         let mut known = HashSet::new();
         let mut walked = Walked::default();
         let mut places = BTreeSet::new();

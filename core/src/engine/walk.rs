@@ -2,18 +2,19 @@
 //!
 //! Reads only. `plan` counts what comes out; a pass writes it down.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 
 use super::Engine;
+use super::enroll::Enrolling;
 use super::reconcile::{Looked, Sighting, folded};
 use super::scopes::Known;
 use super::silence::Silence;
 use crate::model::{
-    CompartmentId, Coverage, CoverageState, Dependent, Finding, FindingKind, FoundBy, KeyId, Kind, LookedAt, Region,
-    RememberedScopes, ResourceId,
+    CompartmentId, Coverage, CoverageState, Dependent, EnrolledFrom, Finding, FindingKind, FoundBy, KeyId, Kind,
+    LookedAt, Region, RememberedScopes, ResourceId,
 };
 use crate::ports::{Candidate, CatalogPage, Copies, Cursor, KeyHint, Presence, Selector};
 use crate::rotation::page::Item;
@@ -24,6 +25,8 @@ pub(super) struct Group {
     pub region: Region,
     pub compartment: CompartmentId,
     pub kind: Kind,
+    /// They are under this, and enrolled.
+    pub enrolled_from: Option<EnrolledFrom>,
     pub items: Vec<Item>,
 }
 
@@ -51,14 +54,19 @@ pub(super) struct Seen {
 
 /// A walk over regions, one catalog page at a time.
 pub(super) struct Walk<'a> {
-    engine: &'a Engine,
-    selector: Selector,
+    pub(super) engine: &'a Engine,
+    pub(super) selector: Selector,
     /// What is looked at where nothing can be under the key: copies, and by the tag.
     elsewhere: Selector,
     /// Where resources can be under the key; `None`: not known, so anywhere.
-    key_regions: Option<BTreeSet<Region>>,
+    pub(super) key_regions: Option<BTreeSet<Region>>,
     /// Keys that are managed here: what is under one of them is where it belongs.
-    managed: BTreeSet<KeyId>,
+    pub(super) managed: BTreeSet<KeyId>,
+    /// Keys of the key's own lineage: what hangs on one is moved by a rotation of its own.
+    pub(super) kin: BTreeSet<KeyId>,
+    pub(super) enrolling: Option<Enrolling>,
+    /// What was enrolled, and from where.
+    enrolled: HashMap<ResourceId, EnrolledFrom>,
     looked: Looked,
     regions: VecDeque<Region>,
     cursor: Option<Cursor>,
@@ -107,12 +115,16 @@ impl<'a> Walk<'a> {
         let selector = Selector { key: key.clone(), kinds, compartments, tag: engine.settings.tag.clone() };
         let elsewhere = Selector { kinds: across, ..selector.clone() };
         let managed = engine.managed().await?;
+        let kin = engine.kin_of(key).await?;
         Ok(Self {
             engine,
             selector,
             elsewhere,
             key_regions,
             managed,
+            kin,
+            enrolling: None,
+            enrolled: HashMap::new(),
             looked,
             regions,
             cursor: None,
@@ -347,6 +359,13 @@ impl<'a> Walk<'a> {
         if candidate.found_by == FoundBy::Journal {
             let text = format!("it was left unfinished before; it is under {} now", whose());
             self.note(FindingKind::Inherited, &candidate, &text);
+        } else if tagged && self.is_enrolled(&candidate, key) {
+            let text =
+                format!("it carries the tag and was under {}; scope.enroll moves it to this key's material", whose());
+            // A hundred are named, and every one is moved.
+            self.note(FindingKind::Enrolled, &candidate, &text);
+            self.enrolled.insert(candidate.dependent.id.clone(), EnrolledFrom::of(key));
+            mine.push(candidate);
         } else if tagged && key.is_none_or(|key| !self.managed.contains(key)) {
             self.note(
                 FindingKind::TaggedElsewhere,
@@ -415,19 +434,26 @@ impl<'a> Walk<'a> {
     }
 
     fn group(&mut self, candidates: Vec<Candidate>) -> Vec<Group> {
-        let mut groups: BTreeMap<(Region, CompartmentId, Kind), Vec<Item>> = BTreeMap::new();
+        let mut groups: BTreeMap<(Place, Option<EnrolledFrom>), Vec<Item>> = BTreeMap::new();
         for candidate in candidates {
             let Candidate { dependent, found_by, .. } = candidate;
             self.seen.found += 1;
             self.seen.search_only += u64::from(found_by == FoundBy::Search);
-            let items = groups.entry(place(&dependent)).or_default();
+            let from = self.enrolled.get(&dependent.id).cloned();
+            let items = groups.entry((place(&dependent), from)).or_default();
             if !items.iter().any(|item| item.dependent.id == dependent.id) {
                 items.push(Item { dependent, found_by });
             }
         }
         groups
             .into_iter()
-            .map(|((region, compartment, kind), items)| Group { region, compartment, kind, items })
+            .map(|(((region, compartment, kind), enrolled_from), items)| Group {
+                region,
+                compartment,
+                kind,
+                enrolled_from,
+                items,
+            })
             .collect()
     }
 }

@@ -20,6 +20,8 @@ pub enum FindingKind {
     Duplicate,
     /// The key protects nothing that we can see.
     Empty,
+    /// A tagged resource was under another key, or Oracle's, and policy has it moved to ours.
+    Enrolled,
     /// The key was first seen with several versions: older data may still hang on an earlier one.
     HistoryUnknown,
     /// A dependent that was left unfinished, by an overtaken rotation or before a resume, is not under the key any more.

@@ -9,6 +9,7 @@ mod classes;
 mod coverage;
 mod deletion;
 mod doctor;
+mod enroll;
 mod examined;
 mod finding;
 mod iam;
@@ -35,6 +36,7 @@ pub use doctor::{
     ASSUMPTIONS, CONNECTIVITY, Check, CheckVerdict, Checkup, Forecast, PERMISSIONS, RIGHTS, Section, Source, Standing,
     THROW_AWAY_TAG, THROW_AWAY_VALUE,
 };
+pub use enroll::{Enroll, EnrollFrom, EnrolledFrom};
 pub use examined::{CallSeen, EndpointAnswer, EndpointSeen, PlaceSeen, ShownBy, Tried};
 pub use finding::{Finding, FindingKind};
 pub use iam::{IamPolicy, PoliciesRead};

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{CompartmentId, KeyId, Kind, Region, RekeyClass, ResourceId, VaultId};
+use super::{CompartmentId, Enroll, KeyId, Kind, Region, RekeyClass, ResourceId, VaultId};
 
 /// Waits and bounds that come from what OCI does or does not promise. One value for all of them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -404,6 +404,9 @@ pub struct Scope {
     /// The owner's statement that nothing of these kinds, which `kinds` leaves out, is under keys in scope.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub nothing_under_keys: BTreeSet<Kind>,
+    /// Tagged resources under another key that a rotation moves to its own; `None`: none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub enroll: Option<Enroll>,
 }
 
 impl Scope {

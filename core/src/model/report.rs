@@ -8,8 +8,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Attribution, AuditCopy, Coverage, Dependent, EvidenceScope, ExceptionReport, Finding, Grade, KeyId, KeyVersionId,
-    Kind, KindReport, LookedAt, Outcome, Region, RememberedScopes, RotationId, Timestamp, TypesFrom,
+    Attribution, AuditCopy, Coverage, Dependent, EnrolledFrom, EvidenceScope, ExceptionReport, Finding, Grade, KeyId,
+    KeyVersionId, Kind, KindReport, LookedAt, Outcome, Region, RememberedScopes, RotationId, Timestamp, TypesFrom,
 };
 
 /// How a completed rotation ended.
@@ -130,6 +130,9 @@ pub struct DependentReport {
     pub dependent: Dependent,
     /// What became of it; `None` while it is open.
     pub outcome: Option<Outcome>,
+    /// It was not under the key: it carries the tag, and policy enrolled it from here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub enrolled_from: Option<EnrolledFrom>,
 }
 
 /// One row of `list` and `status`.

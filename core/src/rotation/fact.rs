@@ -369,6 +369,9 @@ pub struct PageOpened {
     pub compartment: CompartmentId,
     /// Kind of its dependents.
     pub kind: Kind,
+    /// They were under another key, and policy enrolled them.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_enrolled: bool,
     /// How many.
     pub dependents: u32,
     /// Hash of the page's first line.

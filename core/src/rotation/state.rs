@@ -304,7 +304,8 @@ impl State {
         let kinds: BTreeSet<&Kind> = earlier.flat_map(|leg| &leg.plan.forbids).collect();
         let looked_at = self.pages.values().filter(|page| !page.is_looked_at_again);
         looked_at
-            .filter(|page| kinds.contains(&page.opened.kind))
+            // What was never under the key is not left behind on it.
+            .filter(|page| kinds.contains(&page.opened.kind) && !page.opened.is_enrolled)
             .flat_map(|page| UNMOVED.iter().map(|word| page.counts.with(word)))
             .sum()
     }

@@ -5,5 +5,6 @@
 
 mod build;
 mod coverage;
+mod enroll;
 mod outages;
 mod report;

@@ -19,21 +19,29 @@ use crate::{HOME, bad};
 
 const SIGNATURES: u32 = 1_000;
 
-/// Rotates the key once and says what it took.
-pub(crate) async fn rotate(dir: &Path, place: &Value) -> std::io::Result<Value> {
-    let text = |name: &str| place[name].as_str().map(str::to_owned).ok_or_else(|| bad(format!("no {name}")));
-    let (config, url, key) = (text("config")?, text("url")?, text("key")?);
-    let dependents = place["size"]["dependents"].as_u64().unwrap_or_default();
+fn text(place: &Value, name: &str) -> std::io::Result<String> {
+    place[name].as_str().map(str::to_owned).ok_or_else(|| bad(format!("no {name}")))
+}
+
+/// A client that begins with so many requests a second.
+pub(crate) fn connect(place: &Value, start: f64) -> std::io::Result<Arc<Client>> {
     let home = Region::parse(HOME).expect("a region");
-    let endpoints = Endpoints::production().with_override(home, &url).map_err(bad)?;
+    let endpoints = Endpoints::production().with_override(home, &text(place, "url")?).map_err(bad)?;
     let settings = ClientSettings {
-        config_file: Some(config.into()),
+        config_file: Some(text(place, "config")?.into()),
         endpoints,
-        // As in production: nothing is known of any limit, and of key management's ten a fifth is left to people.
-        pace: PacePolicy::default(),
+        pace: PacePolicy { start, ..PacePolicy::default() },
         ..ClientSettings::default()
     };
-    let client = Client::from_config_file(settings).map_err(bad)?;
+    Client::from_config_file(settings).map_err(bad)
+}
+
+/// Rotates the key once and says what it took.
+pub(crate) async fn rotate(dir: &Path, place: &Value) -> std::io::Result<Value> {
+    let key = text(place, "key")?;
+    let dependents = place["size"]["dependents"].as_u64().unwrap_or_default();
+    // As in production: nothing is known of any limit, and of key management's ten a fifth is left to people.
+    let client = connect(place, PacePolicy::default().start)?;
     let ports = Ports {
         key_store: Arc::new(VaultKeyStore::new(Arc::clone(&client))),
         catalog: Arc::new(Catalog::new(Arc::clone(&client))),
@@ -79,7 +87,7 @@ pub(crate) async fn rotate(dir: &Path, place: &Value) -> std::io::Result<Value> 
 }
 
 /// CPU seconds of one RSA signature with this key and nothing around it, in this very process.
-fn bare_signature(file: &Path) -> std::io::Result<f64> {
+pub(crate) fn bare_signature(file: &Path) -> std::io::Result<f64> {
     let pem = std::fs::read_to_string(file)?;
     let base64: String = pem.lines().filter(|line| !line.starts_with("-----")).collect();
     let der = data_encoding::BASE64.decode(base64.as_bytes()).map_err(bad)?;
@@ -93,7 +101,7 @@ fn bare_signature(file: &Path) -> std::io::Result<f64> {
 }
 
 /// CPU time of this process, where Linux tells.
-fn cpu_seconds() -> f64 {
+pub(crate) fn cpu_seconds() -> f64 {
     let spent = || -> Option<f64> {
         // Nanoseconds on a CPU, of each thread: finer than the ticks of `stat`.
         let mut sum = 0.0;

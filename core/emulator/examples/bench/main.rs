@@ -6,6 +6,7 @@
 
 mod client;
 mod server;
+mod signed;
 mod table;
 
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -15,7 +16,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use table::Row;
+use table::{Row, Signed};
 
 /// Where everything is.
 pub(crate) const HOME: &str = "us-ashburn-1";
@@ -73,6 +74,13 @@ fn main() -> std::io::Result<()> {
             println!("{told}");
             Ok(())
         }
+        ["calls", dir, place] => {
+            let place: Value = serde_json::from_slice(&std::fs::read(place)?)?;
+            // On one thread: what threads cost each other is the embedder's choice, not a call's.
+            let single = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            println!("{}", single.block_on(signed::calls(Path::new(dir), &place))?);
+            Ok(())
+        }
         rest => bench(rest),
     }
 }
@@ -117,11 +125,20 @@ fn bench(words: &[&str]) -> std::io::Result<()> {
             far = Some(there);
         }
     }
+    let size = Size { dependents: 1, per_second: u32::MAX, kind: Dependents::Buckets };
+    let far = Far::start(&dir, size)?;
+    eprintln!("signed calls ...");
+    let mut signed = vec![Signed { who: "keywheel", told: far.told(&mut far.command("calls")?) }];
+    if let Some(python) = &python {
+        let mut peer = far.peer(python);
+        signed.push(Signed { who: "Python SDK", told: far.told(peer.arg("16").arg("calls")) });
+    }
+    drop(far);
     let _ = std::fs::remove_dir_all(&dir);
     if is_json {
-        println!("{}", json!({ "machine": table::machine(), "rows": rows }));
+        println!("{}", json!({ "machine": table::machine(), "rows": rows, "signed": signed }));
     } else {
-        print!("{}", table::text(&rows));
+        print!("{}", table::text(&rows, &signed));
     }
     Ok(())
 }
@@ -192,21 +209,31 @@ impl Far {
         Ok(before)
     }
 
+    /// This very program, told what to do there.
+    fn command(&self, what: &str) -> std::io::Result<Command> {
+        let mut command = Command::new(std::env::current_exe()?);
+        command.arg(what).arg(&self.dir).arg(&self.place);
+        Ok(command)
+    }
+
+    fn peer(&self, python: &Path) -> Command {
+        let mut command = Command::new(python);
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/bench/peer.py");
+        command.arg(script).arg(&self.place);
+        command
+    }
+
     /// Runs a client to its end; what it says of itself.
     fn run(&self, who: Who, python: Option<&Path>) -> Result<Value, String> {
-        let mut command = match (who, python) {
+        match (who, python) {
             (Who::Python { threads, retries }, Some(python)) => {
-                let mut command = Command::new(python);
-                let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/bench/peer.py");
-                command.arg(script).arg(&self.place).arg(threads.to_string()).arg(retries);
-                command
+                self.told(self.peer(python).arg(threads.to_string()).arg(retries))
             }
-            _ => {
-                let mut command = Command::new(std::env::current_exe().map_err(|error| error.to_string())?);
-                command.arg("rotate").arg(&self.dir).arg(&self.place);
-                command
-            }
-        };
+            _ => self.told(&mut self.command("rotate").map_err(|error| error.to_string())?),
+        }
+    }
+
+    fn told(&self, command: &mut Command) -> Result<Value, String> {
         let output =
             command.stdin(Stdio::null()).stderr(Stdio::inherit()).output().map_err(|error| error.to_string())?;
         let text = String::from_utf8_lossy(&output.stdout);

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use keywheel::memory::{Stretch, World, WorldSettings};
-use keywheel::model::{KeyId, KeyVersionId, Region, ResourceId, VaultId};
+use keywheel::model::{CompartmentId, Dependent, KeyId, KeyVersionId, Kind, Region, ResourceId, Tags, VaultId};
 use keywheel_emulator::{Emulator, EmulatorSettings};
 use serde_json::{Value, json};
 
@@ -16,6 +16,8 @@ use crate::{Dependents, HOME, Size};
 
 /// How many compartments the dependents are spread over.
 const COMPARTMENTS: usize = 6;
+/// The first bucket.
+const BUCKET: &str = "bucket-00000";
 
 struct Tenancy {
     world: Arc<World>,
@@ -24,6 +26,8 @@ struct Tenancy {
     key: KeyId,
     version: KeyVersionId,
     dependents: Vec<ResourceId>,
+    /// What holds the first of them.
+    compartment: CompartmentId,
 }
 
 /// Serves until standard input ends.
@@ -42,6 +46,7 @@ pub(crate) async fn serve(dir: &Path, size: Size) -> std::io::Result<()> {
         "tenancy": tenancy.world.tenancy_id(),
         "key": tenancy.key,
         "size": size,
+        "sample": tenancy.sample(&home),
     }));
     let (lines, mut told) = tokio::sync::mpsc::unbounded_channel();
     std::thread::spawn(move || {
@@ -104,7 +109,8 @@ fn grow(size: Size) -> Tenancy {
         });
     }
     let version = world.current_version(&key);
-    Tenancy { world, vault, key, version, dependents }
+    let compartment = compartments[0].clone();
+    Tenancy { world, vault, key, version, dependents, compartment }
 }
 
 /// Where each call is written down, for whoever asks where the time went.
@@ -128,6 +134,21 @@ impl Tenancy {
         self.key = self.world.keys_of_vault(&self.vault).pop().expect("it was seeded with one");
         self.version = self.world.current_version(&self.key);
         self.world.reset_meters();
+    }
+
+    /// One of the dependents, as a client names it.
+    fn sample(&self, region: &Region) -> Option<Dependent> {
+        let id = self.dependents.first()?.clone();
+        (id.as_str().starts_with("ocid1.bucket.")).then(|| Dependent {
+            id,
+            kind: Kind::Bucket,
+            region: region.clone(),
+            compartment: self.compartment.clone(),
+            name: BUCKET.to_owned(),
+            namespace: Some(self.world.namespace()),
+            availability_domain: None,
+            tags: Tags::default(),
+        })
     }
 
     fn versions(&self) -> usize {

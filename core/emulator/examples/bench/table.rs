@@ -32,7 +32,7 @@ pub(crate) struct Row {
     versions: u64,
     /// The most that key management saw within one second.
     kms_second: u64,
-    /// P4: CPU of the client's process per signed call, beside a bare RSA-2048 signature in the same process.
+    /// CPU of the client's whole process by call, its journal included, beside a bare RSA-2048 signature in the same process.
     cpu: Option<f64>,
     /// Why the client did not come to an end.
     broken: Option<String>,
@@ -91,8 +91,33 @@ impl Row {
     }
 }
 
+/// P4: what a client says of its signed calls.
+#[derive(Debug, Serialize)]
+pub(crate) struct Signed {
+    pub(crate) who: &'static str,
+    pub(crate) told: Result<Value, String>,
+}
+
+impl Signed {
+    fn text(&self) -> String {
+        let micros = |told: &Value, name: &str| told[name].as_f64().unwrap_or_default() * 1e6;
+        match &self.told {
+            Ok(told) => {
+                let (call, signature) = (micros(told, "call_cpu"), micros(told, "signature_cpu"));
+                format!(
+                    "{:<38} {:>7.2}   {call:.0} us a call, {signature:.0} us a signature, {} calls\n",
+                    self.who,
+                    call / signature.max(0.001),
+                    told["calls"]
+                )
+            }
+            Err(why) => format!("{:<38} did not come to its end: {why}\n", self.who),
+        }
+    }
+}
+
 /// The table, and the machine it is from.
-pub(crate) fn text(rows: &[Row]) -> String {
+pub(crate) fn text(rows: &[Row], signed: &[Signed]) -> String {
     let mut text = format!("{}\n", machine());
     for kind in [Dependents::Buckets, Dependents::Volumes] {
         let rows: Vec<_> = rows.iter().filter(|row| row.size.kind == kind).collect();
@@ -113,7 +138,7 @@ pub(crate) fn text(rows: &[Row]) -> String {
             "not moved",
             "versions",
             "KMS/s",
-            "P4",
+            "CPU",
         );
         for row in rows {
             let cpu = row.cpu.map_or("-".to_owned(), |cpu| format!("{cpu:.2}"));
@@ -138,10 +163,12 @@ pub(crate) fn text(rows: &[Row]) -> String {
             }
         }
     }
+    let _ = writeln!(text, "\nP4: CPU by signed call, by a bare RSA-2048 signature in the same process");
+    text.extend(signed.iter().map(Signed::text));
     text + "\nP1 all: seconds by ideal. P1: the same without pauses of the client's of two seconds and more (quiet period, flip). P2: calls that
 took a token, by dependent, discovery included. 429s: of all calls. failed: what the client gave up. not moved: by the far end's
-books. KMS/s: the most within one second; the tenancy has ten. P4: CPU of the whole client by signed call, by the CPU of a bare
-RSA-2048 signature in the same process.\n"
+books. KMS/s: the most within one second; the tenancy has ten. CPU: of the client's whole process, its journal included, by call,
+by the CPU of a bare signature.\n"
 }
 
 /// What this was measured on.

@@ -9,7 +9,7 @@ use super::absence::{Answered, missing};
 use super::fact::{PageFact, StepBegun, StepCompleted, StepFailed, StepSettled};
 use super::state::{State, StepState};
 use crate::model::{
-    Etag, Evidence, Grade, KeyId, KeyVersionId, Outcome, RequestId, StepKind, Timestamp, WorkRequestId,
+    EnrolledFrom, Etag, Evidence, Grade, KeyId, KeyVersionId, Outcome, RequestId, StepKind, Timestamp, WorkRequestId,
 };
 use crate::safeguard::{Safeguard, is_on};
 use crate::{Error, ErrorKind, Landed, Retry};
@@ -210,7 +210,13 @@ pub fn conclude_looked(
         let why = "its kind was classed otherwise when it was recorded; resume, and it is looked at again";
         return outcome(Outcome::Blocked { why: why.to_owned() });
     }
-    if goal.key == *source && !is_again {
+    let enrolled = state.inventory.enrolled_from.as_ref();
+    if enrolled.is_some() && goal.key == *source && state.inventory.steps == [StepKind::AssignKey] {
+        let remedy = "its kind forbids several versions of a key, and no successor was made by this rotation; the next \
+                      rotation that makes one enrolls it, or move it by hand";
+        return outcome(Outcome::Manual { remedy: remedy.to_owned() });
+    }
+    if goal.key == *source && !is_again && enrolled.is_none() {
         let remedy = "it wants a key of its own version history, and no successor was made for it by this rotation; \
                       rotate the key again, or move it by hand";
         return outcome(Outcome::Manual { remedy: remedy.to_owned() });
@@ -227,13 +233,19 @@ pub fn conclude_looked(
         Some(key) if *key == goal.key && state.inventory.steps.len() == 1 => {
             outcome(Outcome::Already { evidence: evidence(state, seen, goal, None) })
         }
-        Some(key) if *key == *source || *key == goal.key => match was_intended {
+        key if is_source(state, key.as_ref()) || key.as_ref() == Some(&goal.key) => match was_intended {
             true => Looked::Facts(conclude_found(item, None)),
             false => Looked::Go(etag),
         },
         Some(key) => outcome(Outcome::Blocked { why: format!("somebody moved it to {key} meanwhile") }),
         None => outcome(Outcome::Blocked { why: "somebody moved it to Oracle's own key meanwhile".to_owned() }),
     }
+}
+
+/// Whether a key is one that a dependent of this page may be taken from: the rotation's own, or what it was enrolled from.
+fn is_source(state: &State, key: Option<&KeyId>) -> bool {
+    let enrolled = state.inventory.enrolled_from.as_ref();
+    key == Some(&state.inventory.key) || enrolled.is_some_and(|from| from.key() == key)
 }
 
 /// What evidence of [`StepKind::Reassign`] says beside its grade.
@@ -287,8 +299,9 @@ pub fn conclude_observed(state: &State, item: u32, seen: &ReadBack, goal: &Goal,
     match &seen.key {
         Some(key) if *key == goal.key => {}
         // Accepted, and nothing changed: the silent no-op. Read again, in case it only comes late.
-        Some(key) if *key == state.inventory.key => {
-            return again(format!("the service accepted the change, and it is still under {key}"));
+        key if is_source(state, key.as_ref()) => {
+            let from = EnrolledFrom::of(key.as_ref());
+            return again(format!("the service accepted the change, and it is still under {from}"));
         }
         Some(key) => {
             return outcome(Outcome::Blocked { why: format!("somebody moved it to {key} meanwhile") });

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::model::{
-    CompartmentId, Dependent, Etag, EvidenceScope, FoundBy, KeyId, Kind, Outcome, Region, RequestId, StepKind,
-    Timestamp, WorkRequestId,
+    CompartmentId, Dependent, EnrolledFrom, Etag, EvidenceScope, FoundBy, KeyId, Kind, Outcome, Region, RequestId,
+    StepKind, Timestamp, WorkRequestId,
 };
 
 /// One fact of a page.
@@ -69,8 +69,11 @@ pub struct Inventory {
     pub compartment: CompartmentId,
     /// Their kind.
     pub kind: Kind,
-    /// The key they were read to be under.
+    /// The key they were read to be under; of what is enrolled, the key that enrolls it.
     pub key: KeyId,
+    /// What they were read to be under instead: they carry the tag, and policy enrolls them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub enrolled_from: Option<EnrolledFrom>,
     /// Steps to take, in order; empty: no adapter moves this kind.
     pub steps: Vec<StepKind>,
     /// What a person does about a kind without steps.

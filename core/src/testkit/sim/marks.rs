@@ -56,6 +56,7 @@ pub const ALL: &[&str] = &[
     "a cluster is left to a person",
     "a pinned policy pauses before the pivot",
     "blocked for the key's sake",
+    "a stranger is enrolled",
     "completed clean",
     "completed with exceptions",
 ];
@@ -130,6 +131,7 @@ fn main(lines: &[MainLine], marks: &mut BTreeSet<&'static str>) {
             },
             Fact::Retargeted(_) => "retargeted",
             Fact::TargetLost { .. } => "target lost",
+            Fact::PageOpened(opened) if opened.is_enrolled => "a stranger is enrolled",
             Fact::PageOpened(opened) if opened.pass > 0 => "late arrivals in a later pass",
             Fact::PageOpened(opened) if opened.page > 1 => "two pages at once",
             Fact::PassEnded(ended) if !ended.holes.is_empty() => "coverage hole",

@@ -13,8 +13,8 @@ use super::scenario::{Broken, Scenario};
 use super::{mixed, oke};
 use crate::memory::{Failure, ManualClock, MemoryAuditSink, MemoryJournal, SeededRandom, World};
 use crate::model::{
-    Ambiguity, Budgets, CompartmentId, KeyId, KeyVersionId, Kind, Margins, Region, ResourceId, Settings, StreamId,
-    TagSelector, Timestamp,
+    Ambiguity, Budgets, CompartmentId, Enroll, EnrollFrom, KeyId, KeyVersionId, Kind, Margins, Region, ResourceId,
+    Settings, StreamId, TagSelector, Timestamp,
 };
 use crate::ports::{AuditSink, Clock, Ports};
 use crate::testkit::lab::{ELSEWHERE, HOME};
@@ -103,6 +103,11 @@ impl Stage {
         settings.policy.rotate_when_empty = true;
         oke::settle(scenario, &mut settings);
         settings.tag = (scenario.seed.is_multiple_of(3)).then(selector);
+        // Half of those that have a tag take along what carries it and is under another key.
+        settings.scope.enroll = scenario.seed.is_multiple_of(6).then(|| Enroll {
+            from: if scenario.seed.is_multiple_of(4) { EnrollFrom::UnmanagedKeys } else { EnrollFrom::OraclesKey },
+            to: [key.clone()].into(),
+        });
         if scenario.is_strict {
             settings.policy.ambiguity = Ambiguity::Strict;
         }

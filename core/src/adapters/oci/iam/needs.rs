@@ -110,6 +110,7 @@ pub(super) fn needs(wants: &IamWants<'_>) -> Vec<Need> {
     use Operation as O;
     let settings = wants.settings;
     let moves = may_have_successor(settings);
+    let enrolls = settings.scope.enroll.is_some();
     let has = |kinds: &[Kind]| kinds.iter().any(|kind| settings.scope.wants(kind));
     let mut needs = Vec::new();
     let mut need = |is_needed: bool, about: About, reason: &'static str, operations: &[Operation]| {
@@ -154,12 +155,17 @@ pub(super) fn needs(wants: &IamWants<'_>) -> Vec<Need> {
         |kind: Kind| settings.scope.wants(&kind) && settings.policy.classes.get(&kind) == Some(&RekeyClass::Rewraps);
     let takes_keys = has(&[Kind::Bucket, Kind::NodePool]) || has(&blocks);
     let again = is_given_again(Kind::BlockVolume) || is_given_again(Kind::BootVolume);
-    need(moves && takes_keys || again, A::Delegate, "give a resource the successor key (KEY_ASSOCIATE)", &assigned);
+    need(
+        (moves || enrolls) && takes_keys || again,
+        A::Delegate,
+        "give a resource the successor key (KEY_ASSOCIATE)",
+        &assigned,
+    );
 
     let is_wanted = settings.scope.wants(&Kind::Bucket);
     need(is_wanted, A::Bucket, "find buckets and read which key they use", &[O::ListBuckets, O::GetBucket]);
     need(is_wanted, A::BucketKey, "wrap buckets anew", &[O::ReencryptBucket]);
-    need(is_wanted && moves, A::BucketKey, "give buckets the successor key", &[O::UpdateBucket]);
+    need(is_wanted && (moves || enrolls), A::BucketKey, "give buckets the successor key", &[O::UpdateBucket]);
     need(is_wanted, A::BucketPoll, "see whether a re-wrap has ended", &[O::GetWorkRequest, O::ListWorkRequests]);
 
     let (volumes, boot_volumes) = (has(&[Kind::BlockVolume]), has(&[Kind::BootVolume]));

@@ -10,6 +10,7 @@ mod legs;
 mod mints;
 mod owed;
 mod restored;
+mod strangers;
 
 use std::collections::BTreeMap;
 
@@ -77,6 +78,7 @@ pub(super) fn audit(stage: &Stage, log: &[LogEntry], ended: Result<(), String>) 
         dependents::judge(&mut evidence);
         legs::judge(&mut evidence);
         holders::judge(&mut evidence);
+        strangers::judge(&mut evidence);
         match ended {
             Err(why) => evidence.fail("I7 it ends", why),
             Ok(()) => owed::judge(&mut evidence),
