@@ -1,5 +1,6 @@
 //! The command line as a script sees it: exit codes, JSON lines, refusals that need no tenancy.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -154,4 +155,28 @@ fn a_release_build_contains_no_forbidden_path() {
     for path in FORBIDDEN {
         assert!(!contains(path), "{path} is in the binary");
     }
+}
+
+/// Every file of the program, in one text.
+fn source(dir: &Path) -> String {
+    let entries = std::fs::read_dir(dir).expect("a folder").map(|entry| entry.expect("an entry").path());
+    let read = |path: std::path::PathBuf| match path.is_dir() {
+        true => source(&path),
+        false => std::fs::read_to_string(&path).expect("a text"),
+    };
+    entries.map(read).collect()
+}
+
+#[test]
+fn the_page_about_json_names_every_type_of_line_and_no_other() {
+    let source = source(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"));
+    let shown = source.split("show(").skip(1).filter_map(|rest| rest.trim_start().strip_prefix('"')?.split_once('"'));
+    let mut written: BTreeSet<&str> = shown.map(|(kind, _)| kind).collect();
+    written.insert("error");
+    assert!(written.len() > 20 && written.contains("report"), "{written:?}");
+    let page = include_str!("../../docs/json.md");
+    let rows = page.lines().filter(|line| line.starts_with("| `") && !line.starts_with("| `type`"));
+    let told: BTreeSet<&str> =
+        rows.flat_map(|row| row.split('|').nth(1).unwrap_or_default().split('`').skip(1).step_by(2)).collect();
+    assert_eq!(told, written);
 }

@@ -276,3 +276,65 @@ async fn a_pod_rotates_in_its_own_name_by_its_environment() {
     assert_eq!(rotated.status.code(), Some(0), "{}", said(&rotated));
     assert_eq!(rig.tenancy.world.minted_by(&rig.tenancy.key, pod.principal()), 1);
 }
+
+/// What a terminal of this many columns is sent, line by line, without what moves and colours.
+async fn on_columns(rig: &Rig, columns: u32, args: &str) -> Vec<String> {
+    let (program, config) = (env!("CARGO_BIN_EXE_keywheel"), rig.folder.config());
+    let line = format!("stty cols {columns} rows 24 && {program} --config {} {args}", config.display());
+    let mut command = tokio::process::Command::new("script");
+    command.args(["-qec", &line, "/dev/null"]).stdin(std::process::Stdio::null());
+    let output = command.output().await.expect("script(1), of util-linux, gives a program a terminal");
+    assert!(output.status.success(), "{}", said(&output));
+    let (mut text, mut rest) = (String::new(), String::from_utf8(output.stdout).expect("UTF-8"));
+    while let Some(at) = rest.find('\u{1b}') {
+        text.push_str(&rest[..at]);
+        let end = rest[at..].find(|c: char| c.is_ascii_alphabetic()).expect("a sequence ends with a letter");
+        rest = rest.split_off(at + end + 1);
+    }
+    text.push_str(&rest);
+    text.split(['\r', '\n']).map(str::to_owned).filter(|line| !line.trim().is_empty()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn on_a_narrow_terminal_what_moves_stays_on_its_line_and_a_report_ends_it() {
+    let rig = Rig::start().await;
+    let lines = on_columns(&rig, 50, "rotate --yes").await;
+    // Lines that are drawn are padded to the terminal's width and sent one after the other.
+    let rows = lines.iter().flat_map(|line| {
+        let line: Vec<char> = line.chars().collect();
+        line.chunks(50).map(|row| row.iter().collect::<String>()).collect::<Vec<_>>()
+    });
+    let bars: Vec<_> = rows.filter(|row| row.contains(['\u{2588}', '\u{2591}'])).collect();
+    assert!(!bars.is_empty(), "a bar was drawn: {lines:#?}");
+    for bar in bars {
+        assert!(bar.contains("dependents  "), "a bar and its numbers are on one row: {bar:?}");
+    }
+    let end = lines.iter().position(|line| line.starts_with("rotation ") && line.ends_with("completed, clean"));
+    assert!(end.is_some_and(|end| lines[end..].iter().all(|line| !line.contains("dependents  "))), "{lines:#?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn at_its_most_talkative_the_program_says_nothing_of_the_private_key() {
+    let rig = Rig::start().await;
+    let oci =
+        std::fs::read_dir(rig.folder.0.join("oci")).expect("a folder").map(|entry| entry.expect("an entry").path());
+    let pem = oci.filter(|path| path.extension().is_some_and(|ending| ending == "pem"));
+    let pem: String = pem.map(|path| std::fs::read_to_string(path).expect("text")).collect();
+    let secrets: Vec<_> = pem.lines().filter(|line| line.len() >= 40 && !line.starts_with('-')).collect();
+    assert!(secrets.len() > 5, "a key has many lines");
+    let mut all = String::new();
+    for args in
+        [&["due"][..], &["plan"], &["doctor"], &["rotate", "--yes"], &["rotate", "--yes", "--json"], &["status", "x"]]
+    {
+        let output = rig.command(args).env("KEYWHEEL_LOG", "trace").output().await.expect("it starts");
+        let said = said(&output);
+        all.push_str(&said);
+    }
+    // What it says would show a secret: whatever else it sends and signs is there.
+    for part in ["TRACE", rig.tenancy.key.as_str(), "reencrypt_bucket", "re-keyed 18 of 18"] {
+        assert!(all.contains(part), "{part} is in what was said: {} bytes", all.len());
+    }
+    for secret in secrets {
+        assert!(!all.contains(secret), "{secret} was said");
+    }
+}

@@ -15,8 +15,9 @@ use keywheel::{Progress, Rotator};
 use super::Output;
 use super::escape::Foreign;
 
-/// The phase in which people are told; what is drawn must be out of their way by then.
+/// The phase, and the fact, after which people are told; what is drawn must be out of their way by then.
 const ENDING: &str = "accounted";
+const PAUSED: &str = "paused";
 
 /// Drives `work` and shows the rotator's progress meanwhile.
 pub(crate) async fn watch<T>(output: &Output, rotator: &Rotator, work: impl Future<Output = T>) -> T {
@@ -108,7 +109,7 @@ impl<'a> View<'a> {
         }
         let bars = &self.bars;
         let counter = self.counter.get_or_insert_with(|| {
-            let style = ProgressStyle::with_template("{msg}").expect("the template is valid");
+            let style = ProgressStyle::with_template("{wide_msg}").expect("the template is valid");
             bars.add(ProgressBar::new_spinner().with_style(style))
         });
         let drawn = self.rotations.values().filter(|row| row.spinner.is_some()).count();
@@ -150,7 +151,7 @@ impl<'a> View<'a> {
     }
 
     fn phase(&mut self, rotation: &RotationId, phase: &str, fact: &str) {
-        if phase == ENDING {
+        if phase == ENDING || fact == PAUSED {
             self.end_bars(rotation);
         }
         let output = *self.output;
@@ -228,7 +229,8 @@ impl<'a> View<'a> {
 }
 
 fn bar_style() -> ProgressStyle {
-    ProgressStyle::with_template("  {bar:40} {pos}/{len} dependents  {elapsed}").expect("the template is valid")
+    // As wide as there is room for: a bar of its own width is broken over two lines on a narrow terminal.
+    ProgressStyle::with_template("  {wide_bar} {pos}/{len} dependents  {elapsed}").expect("the template is valid")
 }
 
 /// The time of day is enough for a wait.
