@@ -16,7 +16,7 @@ use serde::Serialize;
 
 use super::operation::Operation;
 use crate::error::{Error, Result};
-use crate::model::{CompartmentId, Kind, RekeyClass, Settings, Standing, StrategyPolicy};
+use crate::model::{CompartmentId, EnrollFrom, Kind, RekeyClass, Settings, Standing, StrategyPolicy};
 pub(crate) use needs::About;
 use needs::{Need, needs};
 pub use table::permission_table;
@@ -339,6 +339,13 @@ fn notes(wants: &IamWants<'_>) -> Vec<String> {
         notes.push(
             "the config does not name this compartment in scope.key_compartments: keywheel will look for keys in every \
              compartment that it sees, and be refused in the others"
+                .to_owned(),
+        );
+    }
+    if scope.enroll.as_ref().is_some_and(|enroll| enroll.from > EnrollFrom::OraclesKey) {
+        notes.push(
+            "scope.enroll takes resources from keys that this config does not know: where such a key is, also allow \
+             {KEY_DISASSOCIATE}, in its compartment"
                 .to_owned(),
         );
     }

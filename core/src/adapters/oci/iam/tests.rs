@@ -1,7 +1,7 @@
 //! What the statements say, and what they never say.
 
 use super::*;
-use crate::model::{KeyId, Region, TagName, VaultId};
+use crate::model::{Enroll, EnrollFrom, KeyId, Region, TagName, VaultId};
 
 const NEVER: [&str; 12] = [
     "KEY_DELETE",
@@ -144,4 +144,18 @@ fn every_statement_says_why_and_what_is_not_documented_says_so() {
     assert!(text.contains("UNVERIFIED: the permission of UpdateVolumeKmsKey"), "{text}");
     let statements = text.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
     assert!(statements.eq(list.statements.iter().map(|statement| statement.text.as_str())));
+}
+
+#[test]
+fn whoever_enrolls_from_keys_that_nobody_named_is_told_of_the_permission_there() {
+    let told = |from| {
+        let mut settings = everything();
+        let to = [KeyId::parse("ocid1.key.oc1.iad.v.k").expect("a key")].into();
+        settings.scope.enroll = Some(Enroll { from, to });
+        iam_policy(&wants(&settings)).notes.iter().any(|note| note.contains("KEY_DISASSOCIATE"))
+    };
+    assert_eq!(
+        [told(EnrollFrom::OraclesKey), told(EnrollFrom::UnmanagedKeys), told(EnrollFrom::AnyKey)],
+        [false, true, true]
+    );
 }
