@@ -100,14 +100,14 @@ impl WithSdk {
             Ok(listing) => listing,
             Err(error) => {
                 let coverage = verdict(state_of(error)?);
-                return Ok(CatalogPage { candidates: Vec::new(), coverage, next });
+                return Ok(CatalogPage { search: None, candidates: Vec::new(), coverage, next });
             }
         };
         let there = listing.items.into_iter().filter(|one| !one.is_gone);
         let candidates = there.filter_map(|one| candidate(one, &at.kind, region).transpose()).collect::<Result<_>>()?;
         let more = listing.next.map(|page| Place { page: Some(page), ..at.again() }.cursor());
         let coverage = if more.is_some() { Vec::new() } else { verdict(CoverageState::Listed) };
-        Ok(CatalogPage { candidates, coverage, next: more.or(next) })
+        Ok(CatalogPage { search: None, candidates, coverage, next: more.or(next) })
     }
 }
 
