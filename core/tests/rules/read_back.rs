@@ -1,8 +1,12 @@
 //! What is read back: many volumes with few listings, and by itself whatever a listing does not show where it shall be.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use keywheel::Rotated;
 use keywheel::memory::FaultPlan;
 use keywheel::model::{Grade, Kind, Outcome, Report, Verdict};
+use keywheel::testkit::crash::{At, Points};
 use keywheel::testkit::{HOME, Lab};
 
 const VOLUMES: usize = 60;
@@ -68,4 +72,15 @@ fn a_listing_that_is_refused_leaves_each_to_be_read_by_itself() {
     let report = rotate(&lab);
     assert_eq!(report.verdict, Some(Verdict::Clean), "{report}");
     assert_eq!(calls(&lab, "get_volume"), 2 * VOLUMES);
+}
+
+#[test]
+fn work_requests_are_asked_for_together_while_other_buckets_begin() {
+    let lab = Lab::with_buckets(200);
+    // Each call takes a while, so that buckets begin one after the other and not all at once.
+    let slow = Points::with_lag(At::Nowhere, Arc::new(lab.clock.clone()), Box::new(|_| Duration::from_millis(200)));
+    let rotated = lab.run(lab.mortal_rotator(&slow, 1).rotate(&lab.key)).expect("nothing stops it");
+    assert!(matches!(rotated, Rotated::Completed(_)), "{rotated:?}");
+    let polls = calls(&lab, "list_work_requests") + calls(&lab, "get_work_request");
+    assert!(polls <= 12, "{polls} calls for 200 work requests");
 }
