@@ -4,9 +4,15 @@ use std::collections::BTreeSet;
 
 use super::Engine;
 use crate::Result;
-use crate::model::{CoverageState, KeyId, Kind, Region, ResourceId};
+use crate::model::{Compartment, CoverageState, KeyId, Kind, Region, ResourceId};
 use crate::ports::{Candidate, Selector};
-use crate::rotation::page::Listed;
+use crate::rotation::page::{Inventory, Listed};
+
+/// A page's own place: its kind in its compartment. Without a tag nothing is searched: only the owning service is asked.
+pub(super) fn own_place(page: &Inventory, key: &KeyId) -> Selector {
+    let compartment = Compartment { id: page.compartment.clone(), name: String::new(), parent: None };
+    Selector { key: key.clone(), kinds: vec![page.kind.clone()], compartments: vec![compartment], tag: None }
+}
 
 impl Engine {
     /// What the owning service lists of one kind in one region, over all compartments in scope: what left its own

@@ -9,12 +9,13 @@ use futures_util::future::{BoxFuture, Either, select};
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
 
+use super::absence::own_place;
 use super::backoff::Pace;
 use super::book::Book;
 use super::claim::Held;
 use super::page_answers::{Answer, Asked, Ready, Target};
 use super::progress::{Progress, name_of};
-use super::read_back::{Shown, TOGETHER_ENOUGH, TOGETHER_MIN, Whereabouts};
+use super::read_back::{Shown, TOGETHER_ENOUGH, TOGETHER_MIN};
 use super::turns::Worker;
 use super::{Done, Engine};
 use crate::model::{Counts, Dependent, Etag, Head, KeyId, RotationId, Settings, StreamId, Timestamp};
@@ -182,15 +183,10 @@ impl<'a> PageDriver<'a> {
             return items.into_iter().try_for_each(|item| self.observe(item));
         }
         let (engine, inventory) = (self.engine, &self.state()?.inventory);
-        let place = Whereabouts {
-            region: inventory.region.clone(),
-            compartment: inventory.compartment.clone(),
-            kind: inventory.kind.clone(),
-            key: self.target.goal.key.clone(),
-        };
+        let (place, region) = (own_place(inventory, &self.target.goal.key), inventory.region.clone());
         let wanted = items.iter().map(|item| Ok(self.dependent(*item)?.id)).collect::<Result<_>>()?;
         self.in_flight.extend(&items);
-        let call = async move { engine.shown_under(&place, &wanted).await };
+        let call = async move { engine.shown_under(&place, &region, &wanted).await };
         self.running.push(call.map(move |answer| Answer::ReadBack(items, answer)).boxed());
         Ok(())
     }

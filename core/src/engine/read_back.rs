@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::Engine;
 use crate::Result;
-use crate::model::{Compartment, CompartmentId, FoundBy, KeyId, Kind, Region, ResourceId, Timestamp};
+use crate::model::{FoundBy, KeyId, Region, ResourceId, Timestamp};
 use crate::ports::{Candidate, KeyHint, Selector};
 
 /// Fewer than these are read one by one: listing costs a call too.
@@ -15,31 +15,21 @@ pub(super) const TOGETHER_MIN: usize = 4;
 /// As many wait no longer for more.
 pub(super) const TOGETHER_ENOUGH: usize = 200;
 
-/// Where dependents are, and the key that they shall show.
-pub(super) struct Whereabouts {
-    pub(super) region: Region,
-    pub(super) compartment: CompartmentId,
-    pub(super) kind: Kind,
-    pub(super) key: KeyId,
-}
-
 /// What a listing shows under the key, with the time of the answer that did.
 pub(super) type Shown = BTreeMap<ResourceId, Option<Timestamp>>;
 
 impl Engine {
-    /// Which of `wanted` their own compartment's listing shows under the key. It goes on until all are seen, and asks
+    /// Which of `wanted` the listing of their own place shows under the key that is looked for. It goes on until all are seen, and asks
     /// at most half as many calls as reading them one by one would take.
-    pub(super) async fn shown_under(&self, place: &Whereabouts, wanted: &BTreeSet<ResourceId>) -> Result<Shown> {
-        // Without a tag nothing is searched: only the owning service is asked.
-        let selector = Selector {
-            key: place.key.clone(),
-            kinds: vec![place.kind.clone()],
-            compartments: vec![Compartment { id: place.compartment.clone(), name: String::new(), parent: None }],
-            tag: None,
-        };
+    pub(super) async fn shown_under(
+        &self,
+        place: &Selector,
+        region: &Region,
+        wanted: &BTreeSet<ResourceId>,
+    ) -> Result<Shown> {
         let (mut shown, mut cursor) = (Shown::new(), None);
         for _ in 0..wanted.len().div_ceil(2) {
-            let reply = self.learn(self.ports.catalog.dependents(&selector, &place.region, cursor)).await?;
+            let reply = self.learn(self.ports.catalog.dependents(place, region, cursor)).await?;
             let is_moved = |one: &Candidate| wanted.contains(&one.dependent.id) && is_under(one, &place.key);
             let moved = reply.value.candidates.into_iter().filter(is_moved);
             shown.extend(moved.map(|one| (one.dependent.id, reply.server_date)));

@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use super::Engine;
+use super::absence::own_place;
 use crate::model::{Compartment, CompartmentId, Coverage, CoverageState, Kind};
 use crate::ports::Selector;
 use crate::rotation::page::Inventory;
@@ -12,9 +13,7 @@ use crate::rotation::page::Inventory;
 impl Engine {
     /// Whether the service does not answer in a page's place: asked there for a list, which a single resource cannot spoil.
     pub(super) async fn is_silent(&self, page: &Inventory) -> bool {
-        let place = Compartment { id: page.compartment.clone(), name: String::new(), parent: None };
-        let selector =
-            Selector { key: page.key.clone(), kinds: vec![page.kind.clone()], compartments: vec![place], tag: None };
+        let selector = own_place(page, &page.key);
         match self.learn(self.ports.catalog.dependents(&selector, &page.region, None)).await {
             Ok(reply) => reply.value.coverage.iter().any(|part| part.state == CoverageState::Unreachable),
             Err(error) => error.is_out_of_reach(),

@@ -1,6 +1,6 @@
 //! The `ResourceCatalog` port: each kind by List, compartment by compartment, then everything by tag through Search.
 //!
-//! The bucket listing names neither OCID nor key, so each bucket is read once; that also tells its key. A
+//! The bucket listing names neither OCID nor key, so each bucket is read, unless it is known again (`seen_buckets`); that also tells its key. A
 //! cursor holds everything needed to go on in another process.
 
 use std::sync::Arc;
